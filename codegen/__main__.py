@@ -21,7 +21,7 @@ def texts() -> dict[Path, str]:
         openapi.PAGE: openapi.page(),
         sdk.PAGE: sdk.page(),
         settings.PAGE: settings.page(),
-        settings.NAMES: settings.names(),
+        settings.KNOWN_VARIABLES: settings.known_variables(),
         **kinds.files(),
     }
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from gateway.settings import GatewayVariables
-from llamaq.settings.declaration import about, values, variable
+from llamaq.settings.declaration import declared_text, describe_values, variable_name
 from llamaq.settings.process import ProcessVariables
 from llamaq.settings.producer import ProducerVariables
 from ops.flower.settings import FlowerSettings
@@ -16,7 +16,7 @@ from worker.settings.environment import Settings
 
 PAGE = Path(__file__).with_name("settings.md")
 _CHECKOUT = PAGE.parents[1]
-NAMES = _CHECKOUT / "llamaq/settings/names.py"
+KNOWN_VARIABLES = _CHECKOUT / "llamaq/settings/known_variables.py"
 _COMPOSE = ("docker-compose.yml", "ops/redis/published.yml")
 _INTRODUCTION = """\
 # Settings
@@ -33,11 +33,11 @@ and by `python3 run.py worker check`. Those that Kubernetes sets for a service `
 
 A variable marked "secret" is not shown in errors, logs or Celery's `inspect conf`.
 """
-_NAMES = '''\
+_MODULE = '''\
 # Generated from the declarations by `python3 run.py generate`.
 """The variables that any program of llamaq, or Docker Compose, reads: the SDK has no other program's declarations."""
 
-NAMES = frozenset(
+KNOWN_VARIABLES = frozenset(
     {{
 {rows}    }}
 )
@@ -67,32 +67,32 @@ def page() -> str:
     return _INTRODUCTION + "".join(sections)
 
 
-def names() -> str:
+def known_variables() -> str:
     """The module that lists the names of all settings, and of what the files of Docker Compose read."""
-    declared = {variable(name) for _, _, model in _SECTIONS for name in model.model_fields}
+    declared = {variable_name(name) for _, _, model in _SECTIONS for name in model.model_fields}
     compose = {
         name for file in _COMPOSE for name in re.findall(r"\$\{(LLAMAQ_\w+)", (_CHECKOUT / file).read_text("utf-8"))
     }
     rows = "".join(f'        "{name}",\n' for name in sorted(declared | compose))
-    return _NAMES.format(rows=rows)
+    return _MODULE.format(rows=rows)
 
 
 def _rows(fields: Mapping[str, FieldInfo]) -> str:
     return "".join(
-        f"| `{variable(name)}` | {_default(field)} | {_values(field)} | {field.description}{_mark(field)} |\n"
+        f"| `{variable_name(name)}` | {_default(field)} | {_values(field)} | {field.description}{_mark(field)} |\n"
         for name, field in fields.items()
     )
 
 
 def _default(field: FieldInfo) -> str:
-    own = about(field, "shown") or ("" if field.default in (None, "") else f"`{field.default}`")
-    ollamas = about(field, "ollama")
+    own = declared_text(field, "shown") or ("" if field.default in (None, "") else f"`{field.default}`")
+    ollamas = declared_text(field, "ollama")
     return f"`{ollamas}`, else {own}" if ollamas else own
 
 
 def _values(field: FieldInfo) -> str:
     # Long numbers in groups of three, but no ports.
-    return re.sub(r"(?<![:\d])\d{5,}", lambda number: f"{int(number[0]):,}", values(field))
+    return re.sub(r"(?<![:\d])\d{5,}", lambda number: f"{int(number[0]):,}", describe_values(field))
 
 
 def _mark(field: FieldInfo) -> str:

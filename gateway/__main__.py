@@ -2,10 +2,10 @@
 
 import sys
 
-from llamaq.importing import importing
-from llamaq.invocation import call
+from llamaq.importing import quick_imports
+from llamaq.invocation import command_line
 
-GATEWAY = call("gateway")
+GATEWAY = command_line("gateway")
 USAGE = f"""\
 usage: {GATEWAY}                          serve HTTP: Ollama's API, OpenAI's API, and jobs
        {GATEWAY} key add NAME [OPTION..]  make a key, and show it once
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
     if arguments and arguments[0] != "key":
         sys.stderr.write(f"there is no command {arguments[0]!r}\n{USAGE}")
         return 2
-    with importing():
+    with quick_imports():
         from gateway.settings import GatewayVariables  # noqa: PLC0415 - a slow import, during which a Ctrl-C may come
         from llamaq.settings.environment import read_as  # noqa: PLC0415 - as above
         from llamaq.vocabulary.errors import InvalidRequest  # noqa: PLC0415 - as above
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
         from gateway.access import key_command  # noqa: PLC0415 - not needed to serve
 
         return key_command.main(arguments[1:], settings.gateway_keys_file)
-    with importing():
+    with quick_imports():
         from gateway.server import serve  # noqa: PLC0415 - as above
     return serve.main(settings)
 

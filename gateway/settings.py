@@ -5,7 +5,7 @@ import re
 from pydantic import field_validator
 
 from llamaq.settings.declaration import MOST_COUNT, setting
-from llamaq.settings.lists import members
+from llamaq.settings.lists import parse_list
 from llamaq.settings.process import ProcessVariables
 
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#,*]+")
@@ -66,7 +66,7 @@ class GatewayVariables(ProcessVariables):
     @field_validator("gateway_hosts")
     @classmethod
     def _are_names(cls, text: str) -> str:
-        for name in members(text):
+        for name in parse_list(text):
             if "/" in name or name.count(":") == 1 or name.startswith("["):
                 raise ValueError(f"{name[:80]!r} is no name: write it without a scheme, a port and brackets")
         return text
@@ -74,7 +74,7 @@ class GatewayVariables(ProcessVariables):
     @field_validator("gateway_origins")
     @classmethod
     def _are_origins(cls, text: str) -> str:
-        for origin in members(text):
+        for origin in parse_list(text):
             if origin not in ("*", "null") and not _ORIGIN.fullmatch(origin):
                 form = "write https://app.example.com, without a path or a pattern"
                 raise ValueError(f"{origin[:80]!r} is no origin: {form}")
@@ -83,9 +83,9 @@ class GatewayVariables(ProcessVariables):
     @property
     def host_names(self) -> tuple[str, ...]:
         """The patterns of `gateway_hosts`."""
-        return tuple(members(self.gateway_hosts.lower()))
+        return tuple(parse_list(self.gateway_hosts.lower()))
 
     @property
     def origins(self) -> tuple[str, ...]:
         """The origins of `gateway_origins`, as browsers write them."""
-        return tuple(members(self.gateway_origins.lower()))
+        return tuple(parse_list(self.gateway_origins.lower()))

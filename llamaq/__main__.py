@@ -2,10 +2,10 @@
 
 import sys
 
-from llamaq.importing import importing
+from llamaq.importing import quick_imports
 
 try:
-    with importing():
+    with quick_imports():
         from llamaq.cli.app import main
 except ModuleNotFoundError as missing:
     remedy = "`pip install` this checkout, or `python3 run.py llamaq`"

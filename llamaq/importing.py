@@ -12,14 +12,14 @@ INTERRUPTED = 130
 
 
 @contextmanager
-def importing(without: Iterable[str] = ()) -> Iterator[None]:
+def quick_imports(without: Iterable[str] = ()) -> Iterator[None]:
     """A block of imports. In it Ctrl-C exits the process at once: a module could swallow an exception.
 
     Until the process ends, the packages in `without` are as if they were not installed, but for those imported already.
     """
     for package in without:
         cast("dict[str, Any]", sys.modules).setdefault(package, None)  # an import of it is a ModuleNotFoundError
-    with _no_collection():
+    with _pause_collector():
         # A shell script starts its background jobs with SIGINT ignored. It stays ignored.
         if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
             yield
@@ -32,7 +32,7 @@ def importing(without: Iterable[str] = ()) -> Iterator[None]:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def _pause_collector() -> Iterator[None]:
     """Keep the garbage collector away from what is imported, here and until the process ends.
 
     Modules make some 300,000 objects, none of them garbage. To look through them again and again took a third of the

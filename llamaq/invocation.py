@@ -5,7 +5,7 @@ from pathlib import Path
 _CHECKOUT = Path(__file__).resolve().parents[1]
 
 
-def call(command: str, checkout: Path = _CHECKOUT) -> str:
+def command_line(command: str, checkout: Path = _CHECKOUT) -> str:
     """The words that start a command, as `worker check`.
 
     In a checkout that is `python3 run.py worker check`. Where pip has installed the packages and run.py is not

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from llamaq.importing import INTERRUPTED, importing
-from llamaq.invocation import call
+from llamaq.importing import INTERRUPTED, quick_imports
+from llamaq.invocation import command_line
 
-WORKER = call("worker")
+WORKER = command_line("worker")
 USAGE = f"""\
 usage: {WORKER} [celery worker options]   run one worker, bound to one Ollama host
        {WORKER} check                     name each thing that is wrong, and its remedy
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"there is no command {arguments[0]!r}; there are: {', '.join(COMMANDS)}\n{USAGE}")
         return 2
     # For a worker, of which there are many; the other commands may use all that is installed.
-    with importing(without=unused(os.environ) if arguments[:1] not in (["check"], ["exporter"]) else ()):
+    with quick_imports(without=unused(os.environ) if arguments[:1] not in (["check"], ["exporter"]) else ()):
         from pydantic import ValidationError  # noqa: PLC0415 - a slow import, during which a Ctrl-C may come
 
         from worker.settings import variable_errors  # noqa: PLC0415 - as above
@@ -71,7 +71,7 @@ def _run(arguments: list[str], config: Any) -> int:
 
 
 def _check() -> int:
-    with importing():
+    with quick_imports():
         from worker.app import app  # noqa: PLC0415 - as above; that it can be made is checked too
         from worker.preflight import report  # noqa: PLC0415 - as above
     try:
@@ -84,14 +84,14 @@ def _check() -> int:
 
 
 def _alive(config: Any) -> int:
-    with importing():
+    with quick_imports():
         from llamaq.store.clock import SYSTEM  # noqa: PLC0415 - as above
         from worker import liveness_probe  # noqa: PLC0415 - as above
     return 0 if liveness_probe.is_alive(config.liveness_file, SYSTEM.time()) else 1
 
 
 def _export(config: Any) -> int:
-    with importing():
+    with quick_imports():
         from worker import exporter  # noqa: PLC0415 - as above
     code: int = exporter.main(config)
     return code
@@ -110,7 +110,7 @@ def _share_one_heap() -> None:
 
 def _run_worker(arguments: list[str]) -> int:
     _share_one_heap()
-    with importing():
+    with quick_imports():
         import click  # noqa: PLC0415 - as above
         from celery.bin.base import CLIContext  # noqa: PLC0415 - as above
         from celery.bin.worker import worker as command  # noqa: PLC0415 - as above

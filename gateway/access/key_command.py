@@ -11,9 +11,9 @@ from pathlib import Path
 
 from gateway.access.caller import Caller
 from gateway.access.keys_file import HEAD, Entry, WrongKeysFile, digest, line, parsed, read
-from llamaq.invocation import call
-from llamaq.settings.lists import members
-from llamaq.settings.numerals import whole
+from llamaq.invocation import command_line
+from llamaq.settings.lists import parse_list
+from llamaq.settings.numerals import parse_whole
 from llamaq.vocabulary.kinds.request import LANES
 
 PREFIX = "llq_"
@@ -44,14 +44,14 @@ def main(arguments: Sequence[str], path: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=call("gateway key"))
+    parser = argparse.ArgumentParser(prog=command_line("gateway key"))
     commands = parser.add_subparsers(dest="command", required=True)
     add = commands.add_parser("add", help="make a key, and show it once")
     add.add_argument("name", help="of the key: whose it is; logs and metrics show it")
     add.add_argument("--tenant", help="whose jobs it submits, sees and cancels; by default its name")
     add.add_argument("--lane", choices=LANES, default=LANES[0], help="the highest lane that it may ask for")
-    add.add_argument("--waiting", type=whole, help="jobs of the tenant that may wait")
-    add.add_argument("--rate", type=whole, help="requests a minute, over all processes")
+    add.add_argument("--waiting", type=parse_whole, help="jobs of the tenant that may wait")
+    add.add_argument("--rate", type=parse_whole, help="requests a minute, over all processes")
     add.add_argument("--models", type=_patterns, help="patterns of the models that it may use: llama3.2,qwen3:*")
     add.add_argument("--admin", action="store_true", help="sees and cancels the jobs of all tenants")
     commands.add_parser("list", help="who has a key, and what each one may")
@@ -74,7 +74,7 @@ def _caller(given: argparse.Namespace) -> Caller:
 def _with(text: str, added: str) -> str:
     text = text or HEAD
     if (name := added.split(maxsplit=1)[0]) in {entry.caller.name for entry in parsed(text)}:
-        remedy = f"take another name, or remove that one first: {call('gateway key')} remove {name}"
+        remedy = f"take another name, or remove that one first: {command_line('gateway key')} remove {name}"
         raise WrongKeysFile(f"there is a key {name!r} already: {remedy}")
     return (text if text.endswith("\n") else f"{text}\n") + added
 
@@ -89,7 +89,7 @@ def _without(text: str, name: str) -> str:
 
 def _patterns(text: str) -> list[str]:
     try:
-        found = members(text)
+        found = parse_list(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     if not found:  # as of a variable that is not set: no pattern would be no limit

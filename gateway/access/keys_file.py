@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from gateway.access.caller import Caller
-from llamaq.settings.lists import members
+from llamaq.settings.lists import parse_list
 from llamaq.vocabulary.kinds.request import LANES
 
 LOG = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ def _entry(given: Sequence[str], taken: set[str]) -> Entry:
         highest_lane=next((one for one in LANES if one == lane), LANES[0]),
         most_waiting=_number(waiting, "most waiting"),
         requests_a_minute=_number(rate, "requests a minute"),
-        models=() if models == NONE else tuple(members(models)),
+        models=() if models == NONE else tuple(parse_list(models)),
         admin=admin == "admin",
     )
     return Entry(digested.lower(), caller)

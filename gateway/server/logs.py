@@ -6,7 +6,7 @@ from typing import Literal
 
 import structlog
 
-from llamaq.escaping import with_escaped_texts
+from llamaq.escaping import escape_event
 
 
 def _without_colours(_: object, __: str, about: structlog.types.EventDict) -> structlog.types.EventDict:
@@ -27,7 +27,7 @@ def configure(wanted: Literal["json", "console"] | None) -> None:
     ]
     last: list[structlog.types.Processor] = [structlog.processors.JSONRenderer()]
     if chosen == "console":
-        last = [with_escaped_texts, structlog.dev.ConsoleRenderer()]
+        last = [escape_event, structlog.dev.ConsoleRenderer()]
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -15,8 +15,8 @@ from gateway.access.keys_file import KeysFile, WrongKeysFile
 from gateway.server import logs, metrics_server
 from gateway.server.protocol import BoundedProtocol
 from gateway.settings import GatewayVariables
-from llamaq.invocation import call
-from llamaq.settings.environment import about_unknown_variables
+from llamaq.invocation import command_line
+from llamaq.settings.environment import unknown_variable_remarks
 
 LOG = logging.getLogger(__name__)
 BACKLOG = 2048
@@ -28,14 +28,14 @@ _UNUSABLE = (OSError, UnicodeError)  # the second for what is no name of a host,
 
 _OPEN_TO_ALL = (
     "without keys the gateway listens on a loopback address alone, as 127.0.0.1; set LLAMAQ_GATEWAY_KEYS_FILE and make "
-    f"a key: {call('gateway key add NAME')}"
+    f"a key: {command_line('gateway key add NAME')}"
 )
 
 
 def main(settings: GatewayVariables) -> int:
     """Serve until SIGTERM; the exit code."""
     logs.configure(settings.log_format)
-    for remark in about_unknown_variables():
+    for remark in unknown_variable_remarks():
         LOG.warning(remark)
     _raise_open_files()
     try:

@@ -16,7 +16,7 @@ def queue_of(request: AnyRequest) -> str:
     return f":{request.kind}@{request.host}" if request.host else f":{request.kind}"
 
 
-def unknown_target(request: AnyRequest) -> SubmitError:
+def unknown_target_error(request: AnyRequest) -> SubmitError:
     """The error where no host has the model; for a host job, where the host is unknown."""
     if not isinstance(request, HostJobRequest):
         return UnknownModel(request.model)

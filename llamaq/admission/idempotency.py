@@ -13,19 +13,21 @@ _MAY_DIFFER = {
 """They say when and for whom a job runs, not what it answers: a program that sends again may have newer ones."""
 
 
-def checked(request: AnyRequest, answer: Answer) -> str:
-    """The id of the job that has the key.
+def resolve_job_id(request: AnyRequest, answer: Answer) -> str:
+    """Return the id of the job that has the key.
 
     Raises:
         IdempotencyConflict: it was asked for something else.
     """
     kind, known, job_id = answer.optional("kind"), answer.optional("request"), answer.text("id")
-    if kind and (kind != request.kind or (known and _asked(known) != _asked(dump_json(request)))):
+    if kind and (
+        kind != request.kind or (known and _comparable_fields(known) != _comparable_fields(dump_json(request)))
+    ):
         raise IdempotencyConflict(job_id)
     return job_id
 
 
-def _asked(request: str) -> object:
+def _comparable_fields(request: str) -> object:
     try:
         fields = from_json(request)
     except ValueError:  # a damaged record: its job ends by that

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from llamaq.admission.texts import counted, model_texts, rewritten
+from llamaq.admission.texts import counted_texts, model_texts, rewrite_texts
 from llamaq.settings.producer import Limits
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.requests import AnyRequest
@@ -18,8 +18,8 @@ MOST_NOTE = 2_097_152
 """Characters of a note."""
 
 
-def several(given: Iterable[T], name: str) -> Iterable[T]:
-    """What a call was given to take one by one: a list, a generator, or another iterable.
+def check_iterable(given: Iterable[T], name: str) -> Iterable[T]:
+    """Check and return what a call was given to take one by one: a list, a generator, or another iterable.
 
     Raises:
         InvalidRequest: it is none, or a single request or text: Python would iterate over its fields or letters.
@@ -51,7 +51,7 @@ def check_text(request: AnyRequest, limits: Limits) -> None:
     if embeds := request.kind == "embedding":
         most, setting = max(most, limits.embedding_chars), "LLAMAQ_MAX_EMBEDDING_CHARS"
     total = 0
-    for field, text in counted(request):
+    for field, text in counted_texts(request):
         total += len(text)
         if embeds and len(text) > limits.prompt_chars:
             message = f"it has {len(text)} characters, more than {limits.prompt_chars} (LLAMAQ_MAX_PROMPT_CHARS)"
@@ -62,14 +62,14 @@ def check_text(request: AnyRequest, limits: Limits) -> None:
             raise InvalidRequest.of(field, message)
 
 
-def without_controls(request: AnyRequest, limits: Limits) -> AnyRequest:
-    """The request without control characters in the texts that a model sees.
+def apply_control_policy(request: AnyRequest, limits: Limits) -> AnyRequest:
+    """Refuse or remove the control characters in the texts that a model sees, as the setting says.
 
     Raises:
         InvalidRequest: the setting refuses them, or a text that must not be empty has nothing else.
     """
     if limits.control_characters == "remove":
-        return rewritten(request, lambda text: _CONTROL.sub("", text))
+        return rewrite_texts(request, lambda text: _CONTROL.sub("", text))
     for field, text in model_texts(request):
         found = _CONTROL.search(text)
         if found:

@@ -6,8 +6,8 @@ from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.requests import DECLARATIONS, AnyRequest
 
 
-def of(request: AnyRequest, images: Sequence[str]) -> list[str]:
-    """The capabilities that the model must have. `images` are those of the request and of the messages in it."""
+def list_needed(request: AnyRequest, images: Sequence[str]) -> list[str]:
+    """List the capabilities that the model must have. `images` are those of the request and of its messages."""
     needs = DECLARATIONS[request.kind].needs
     return [name for name, field in needs.items() if (images if field == "images" else getattr(request, field))]
 

@@ -22,14 +22,14 @@ class Preparation:
         self._limits = limits
         self.new_id = new_id
 
-    def ask(
+    def prepare(
         self,
         kind: Kind,
         fields: Mapping[str, Any],
         images: Sequence[ImageSource] | None = None,
         job_id: str | None = None,
     ) -> Submission:
-        """A submission of one kind. `wait_for_model` and `note` are options of the submit, not fields of the request.
+        """Prepare a submission of one kind. `wait_for_model` and `note` are options of the submit, not of the request.
 
         Raises:
             InvalidRequest: names each field that is wrong.
@@ -39,29 +39,31 @@ class Preparation:
         wait = False if wait is None else wait
         if not isinstance(wait, bool):
             raise InvalidRequest.of("wait_for_model", f"give True or False, not {type(wait).__name__}")
-        asked, sources = request_images.separated(given)
-        return self._prepare(parse(asked), sources, job_id, wait=wait, note=note)
+        asked, sources = request_images.separate_images(given)
+        return self._check_and_load(parse(asked), sources, job_id, wait=wait, note=note)
 
-    def extract(self, target: Any, fields: Mapping[str, Any], images: Sequence[ImageSource] | None) -> Submission:
-        """A submission of an extraction; `target` is a type that pydantic knows, or a JSON Schema."""
-        return self.ask("extraction", {**fields, "schema": schema_of(target)}, images)
+    def prepare_extraction(
+        self, target: Any, fields: Mapping[str, Any], images: Sequence[ImageSource] | None
+    ) -> Submission:
+        """Prepare a submission of an extraction; `target` is a type that pydantic knows, or a JSON Schema."""
+        return self.prepare("extraction", {**fields, "schema": schema_of(target)}, images)
 
-    def checked_schema(self, target: Any) -> JsonObject:
-        """The checked schema of a type, for many requests."""
+    def build_schema(self, target: Any) -> JsonObject:
+        """Build the schema of a type, for many requests, and check it."""
         schema = schema_of(target)
         check_schema(schema)
         return schema
 
-    def item(self, item: AnyRequest | Mapping[str, Any], job_id: str | None = None) -> Submission:
-        """A submission of a request model, or of a dict that names its `kind`."""
+    def prepare_item(self, item: AnyRequest | Mapping[str, Any], job_id: str | None = None) -> Submission:
+        """Prepare a submission of a request model, or of a dict that names its `kind`."""
         if not isinstance(item, Mapping):
             if not isinstance(item, Request):
                 raise InvalidRequest.of("request", f"give a request model or an object, not {type(item).__name__}")
-            return self._prepare(item, {}, job_id)
+            return self._check_and_load(item, {}, job_id)
         fields = dict(item)
-        return self.ask(fields.pop("kind", None), fields, job_id=job_id)
+        return self.prepare(fields.pop("kind", None), fields, job_id=job_id)
 
-    def _prepare(
+    def _check_and_load(
         self, request: AnyRequest, sources: Sources, job_id: str | None, *, wait: bool = False, note: str = ""
     ) -> Submission:
         job_id = self.new_id() if job_id is None else job_id

@@ -17,27 +17,27 @@ _IN_MESSAGES = ("messages", "message")
 _STORED = re.compile(REFERENCE + r"[0-9a-f]{64}")
 
 
-def separated(fields: Mapping[str, Any]) -> tuple[dict[str, Any], Sources]:
-    """The fields with a placeholder for each image, and the images: paths and bytes are no part of a request.
+def separate_images(fields: Mapping[str, Any]) -> tuple[dict[str, Any], Sources]:
+    """Take the images out of the fields, with a placeholder for each: paths and bytes are no part of a request.
 
     Raises:
         InvalidRequest: `images` is not a list.
     """
     sources: Sources = {}
-    found = _without_images(fields, "images", sources)
+    found = _move_images(fields, "images", sources)
     for name in _IN_MESSAGES:
         match found.get(name):
             case list() | tuple() as messages:
                 found[name] = [
-                    _without_images(each, f"{name}.{index}.images", sources) if isinstance(each, Mapping) else each
+                    _move_images(each, f"{name}.{index}.images", sources) if isinstance(each, Mapping) else each
                     for index, each in enumerate(messages)
                 ]
             case Mapping() as message:
-                found[name] = _without_images(message, f"{name}.images", sources)
+                found[name] = _move_images(message, f"{name}.images", sources)
     return found, sources
 
 
-def _without_images(fields: Mapping[str, Any], path: str, sources: Sources) -> dict[str, Any]:
+def _move_images(fields: Mapping[str, Any], path: str, sources: Sources) -> dict[str, Any]:
     given = fields.get("images")
     if given is None:
         return dict(fields)
@@ -47,37 +47,38 @@ def _without_images(fields: Mapping[str, Any], path: str, sources: Sources) -> d
     return {**fields, "images": [_PLACEHOLDER for _ in given]}
 
 
-def carried(request: AnyRequest) -> Iterator[tuple[str, list[str]]]:
+def image_fields(request: AnyRequest) -> Iterator[tuple[str, list[str]]]:
     """The fields that hold images, by their paths."""
-    if own := field(request, "images"):
+    if own := optional_field(request, "images"):
         yield "images", own
     for path, message in _messages(request):
         if message.images:
             yield f"{path}.images", message.images
 
 
-def field(request: AnyRequest, name: str) -> Any:
+def optional_field(request: AnyRequest, name: str) -> Any:
     """A field that not every kind has, or None. `getattr` would cost more, with its exception for a missing field."""
     return vars(request).get(name)
 
 
 def references(request: AnyRequest) -> list[str]:
     """All images of a request, each once."""
-    return list(dict.fromkeys(image for _, images in carried(request) for image in images))
+    return list(dict.fromkeys(image for _, images in image_fields(request) for image in images))
 
 
-def loaded(request: AnyRequest, limits: Limits, sources: Sources) -> tuple[AnyRequest, tuple[Image, ...]]:
-    """The request with the references of its images, and the images to store.
+def load_images(request: AnyRequest, limits: Limits, sources: Sources) -> tuple[AnyRequest, tuple[Image, ...]]:
+    """Load the images: returns the request with their references, and those to store.
 
     Raises:
         InvalidRequest: an image is refused.
     """
-    max_edge: int | None = field(request, "max_edge")
+    max_edge: int | None = optional_field(request, "max_edge")
     found = {
         path: [
-            _load(source, limits, f"{path}.{index}", max_edge) for index, source in enumerate(sources.get(path, images))
+            _load_image(source, limits, f"{path}.{index}", max_edge)
+            for index, source in enumerate(sources.get(path, images))
         ]
-        for path, images in carried(request)
+        for path, images in image_fields(request)
     }
     if not found:
         return request, ()
@@ -86,29 +87,29 @@ def loaded(request: AnyRequest, limits: Limits, sources: Sources) -> tuple[AnyRe
         for path, images in found.items()
     }
     to_store = tuple(image for images in found.values() for image in images if isinstance(image, Image))
-    return _replaced(request, named), to_store
+    return _set_references(request, named), to_store
 
 
-def _replaced(request: AnyRequest, named: Mapping[str, list[str]]) -> AnyRequest:
+def _set_references(request: AnyRequest, named: Mapping[str, list[str]]) -> AnyRequest:
     changes: dict[str, Any] = {"images": named["images"]} if "images" in named else {}
     for name in _IN_MESSAGES:
-        match field(request, name):
+        match optional_field(request, name):
             case list() as messages:
                 changes[name] = [
-                    _with(each, named.get(f"{name}.{index}.images")) for index, each in enumerate(messages)
+                    _set_images(each, named.get(f"{name}.{index}.images")) for index, each in enumerate(messages)
                 ]
             case Message() as message:
-                changes[name] = _with(message, named.get(f"{name}.images"))
+                changes[name] = _set_images(message, named.get(f"{name}.images"))
     return request.model_copy(update=changes)
 
 
-def _with(message: Message, images: list[str] | None) -> Message:
+def _set_images(message: Message, images: list[str] | None) -> Message:
     return message if images is None else message.model_copy(update={"images": images})
 
 
 def _messages(request: AnyRequest) -> Iterator[tuple[str, Message]]:
     for name in _IN_MESSAGES:
-        match field(request, name):
+        match optional_field(request, name):
             case None:
                 pass  # most often; to find that it is no message takes longer
             case list() as messages:
@@ -117,7 +118,7 @@ def _messages(request: AnyRequest) -> Iterator[tuple[str, Message]]:
                 yield name, message
 
 
-def _load(source: ImageSource, limits: Limits, name: str, max_edge: int | None) -> Image | str:
+def _load_image(source: ImageSource, limits: Limits, name: str, max_edge: int | None) -> Image | str:
     if isinstance(source, str) and _STORED.fullmatch(source):
         return source
     from llamaq.images import loading  # noqa: PLC0415 - it imports Pillow, which only images need

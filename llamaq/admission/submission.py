@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from llamaq.admission import idempotency, needed_capabilities, request_images, tracing
-from llamaq.admission.host_jobs import queue_of, unknown_target
-from llamaq.admission.limits import check_note, check_text, without_controls
+from llamaq.admission.host_jobs import queue_of, unknown_target_error
+from llamaq.admission.limits import apply_control_policy, check_note, check_text
 from llamaq.admission.load_options import load_options_key
 from llamaq.admission.request_images import Sources
 from llamaq.extraction.schema import check_schema
@@ -60,20 +60,20 @@ def prepare(
     checked_id(job_id)
     check_note(note)
     check_text(request, limits)
-    request = without_controls(request, limits)
+    request = apply_control_policy(request, limits)
     if request.kind == "extraction":
         check_schema(request.json_schema, "schema")
-    if isinstance(answer_format := request_images.field(request, "format"), dict):
+    if isinstance(answer_format := request_images.optional_field(request, "format"), dict):
         check_shape(answer_format, "format")
-    request, images = request_images.loaded(request, limits, sources or {})
+    request, images = request_images.load_images(request, limits, sources or {})
     return Submission(job_id, request, images, wait_for_model, note)
 
 
-def call(submission: Submission, settings: Settings) -> Call:
-    """The call of `submit.lua`."""
+def build_call(submission: Submission, settings: Settings) -> Call:
+    """Build the call of `submit.lua`."""
     request, keys, start = submission.request, settings.keys, submission.request.start_after
     queue, images = queue_of(request), request_images.references(request)
-    conversation = request_images.field(request, "conversation")
+    conversation = request_images.optional_field(request, "conversation")
     turn = request if conversation is not None and isinstance(request, ChatRequest) else None
     arguments = Submit(
         id=submission.job_id,
@@ -84,7 +84,7 @@ def call(submission: Submission, settings: Settings) -> Call:
         request=dump_json(request),
         start_within="" if request.start_within is None else request.start_within,
         conversation=conversation or "",
-        idempotency_key=_idempotency(request, settings),
+        idempotency_key=_idempotency_key(request, settings),
         images=" ".join(image.removeprefix(REFERENCE) for image in images),
         max_attempts=settings.max_attempts,
         result_ttl=settings.result_ttl,
@@ -97,11 +97,11 @@ def call(submission: Submission, settings: Settings) -> Call:
         runner=load_options_key(request.options),
         weight=settings.tenant_weights.get(request.tenant, 1),
         max_queued_per_tenant=settings.max_queued_per_tenant,
-        capabilities=" ".join(needed_capabilities.of(request, images)),
+        capabilities=" ".join(needed_capabilities.list_needed(request, images)),
         target="" if queue == request.model else request.model,
         notify=notify_field(request.notify),
         notify_private=int(request.notify is not None and names_private(request.notify.url)),
-        traceparent=tracing.created(submission.job_id, request.kind, request.model, keys.prefix),
+        traceparent=tracing.create_traceparent(submission.job_id, request.kind, request.model, keys.prefix),
         note=submission.note,
         start_after=start if start is not None and start < FIRST_TIME else "",
         start_at=start if start is not None and start >= FIRST_TIME else "",
@@ -109,7 +109,7 @@ def call(submission: Submission, settings: Settings) -> Call:
     return Call(keys.prefix, arguments)
 
 
-def _idempotency(request: AnyRequest, settings: Settings) -> str:
+def _idempotency_key(request: AnyRequest, settings: Settings) -> str:
     key = request.idempotency_key
     return settings.keys.idempotency(request.tenant, quote(key, safe="")) if key else ""
 
@@ -131,12 +131,12 @@ def is_new(answer: Answer | Exception) -> bool:
 
 
 def is_accepted(answer: Answer | Exception) -> bool:
-    """Whether `read` gives the id of a job without asking Redis again."""
+    """Whether `read_answer` gives the id of a job without asking Redis again."""
     return isinstance(answer, Answer) and answer.word in {"OK", "EXISTS", "SAME"}
 
 
-def read(submission: Submission, answer: Answer) -> str:
-    """The id of the job; for a known idempotency key, that of the earlier job.
+def read_answer(submission: Submission, answer: Answer) -> str:
+    """Read the job's id out of the answer; for a known idempotency key, that of the earlier job.
 
     Raises:
         QueueFull: too many jobs wait for the model.
@@ -151,13 +151,13 @@ def read(submission: Submission, answer: Answer) -> str:
         case "OK" | "EXISTS":
             return submission.job_id
         case "SAME":
-            return idempotency.checked(submission.request, answer)
+            return idempotency.resolve_job_id(submission.request, answer)
         case "FULL":
-            raise _full(submission.request, answer.number("retry_after"), answer.text("limit"))
+            raise _queue_full(submission.request, answer.number("retry_after"), answer.text("limit"))
         case "UNKNOWN_MODEL":
-            raise unknown_target(submission.request)
+            raise unknown_target_error(submission.request)
         case "DELETED" | "UNSUPPORTED" | "NO_WEBHOOKS":
-            raise _invalid(submission.request, answer)
+            raise _invalid_request(submission.request, answer)
         case "BUSY":
             raise ConversationBusy(getattr(submission.request, "conversation", ""), answer.text("turn"))
         case "BLOB_MISSING":
@@ -168,7 +168,7 @@ def read(submission: Submission, answer: Answer) -> str:
     raise unknown(answer)
 
 
-def _invalid(request: AnyRequest, answer: Answer) -> InvalidRequest:
+def _invalid_request(request: AnyRequest, answer: Answer) -> InvalidRequest:
     if answer.word == "UNSUPPORTED":
         return needed_capabilities.refusal(request, answer.text("capability"), answer.text("capabilities"))
     if answer.word == "NO_WEBHOOKS":
@@ -176,7 +176,7 @@ def _invalid(request: AnyRequest, answer: Answer) -> InvalidRequest:
     return InvalidRequest.of("id", "its job was just deleted, and a worker still has it: use another id")
 
 
-def _full(request: AnyRequest, seconds: float, whose: str) -> QueueFull:
+def _queue_full(request: AnyRequest, seconds: float, whose: str) -> QueueFull:
     if whose == "tenant":
         what = f"too many jobs of tenant {request.tenant} wait (LLAMAQ_MAX_QUEUED_PER_TENANT, or the limit of the key)"
     else:

@@ -11,32 +11,32 @@ from llamaq.vocabulary.text_rules import TextRule, rules_in, rules_of, wire_name
 from llamaq.vocabulary.wire import dumps
 
 
-def counted(request: AnyRequest) -> Iterator[tuple[str, str]]:
+def counted_texts(request: AnyRequest) -> Iterator[tuple[str, str]]:
     """Every text that counts towards the limit, with its field. A JSON value counts as one text."""
-    for path, value, rule in _values(request):
+    for path, value, rule in _ruled_values(request):
         if not rule.counted:
             continue
         if rule.as_json:
-            yield path, dumps(_plain(value))
+            yield path, dumps(_to_plain(value))
         else:
             yield from _strings(value, path, with_names=True)
 
 
 def model_texts(request: AnyRequest) -> Iterator[tuple[str, str]]:
     """Every text that a model may get, with its field."""
-    for path, value, rule in _values(request):
+    for path, value, rule in _ruled_values(request):
         if rule.filtered:
-            yield from _strings(_plain(value), path)
+            yield from _strings(_to_plain(value), path)
 
 
-def rewritten(request: AnyRequest, change: Callable[[str], str]) -> AnyRequest:
-    """The request with `change` applied to every text that a model may get.
+def rewrite_texts(request: AnyRequest, change: Callable[[str], str]) -> AnyRequest:
+    """Apply `change` to every text that a model may get.
 
     Raises:
         InvalidRequest: a text that must not be empty is empty then.
     """
-    unchanged = dict(_rewritten_fields(request, str))
-    changed = {name: value for name, value in _rewritten_fields(request, change) if value != unchanged[name]}
+    unchanged = dict(_rewrite_fields(request, str))
+    changed = {name: value for name, value in _rewrite_fields(request, change) if value != unchanged[name]}
     if not changed:
         return request
     return parse(request.model_dump(by_alias=True, exclude_none=True) | changed)
@@ -61,31 +61,31 @@ def _fields_with_texts(model: type[BaseModel]) -> Sequence[tuple[str, str, TextR
     ]
 
 
-def _values(model: BaseModel, before: str = "") -> Iterator[tuple[str, Any, TextRule]]:
+def _ruled_values(model: BaseModel, before: str = "") -> Iterator[tuple[str, Any, TextRule]]:
     """The values that have a rule, with their paths, of the model and of the models in its fields."""
     for name, value, rule in _fields(model):
         if rule is not None and type(value) is str:  # most are, and a look whether it is a model takes longer
             yield f"{before}{name}", value, rule
         else:
-            yield from _ruled(f"{before}{name}", value, rule)
+            yield from _walk_value(f"{before}{name}", value, rule)
 
 
-def _ruled(path: str, value: Any, rule: TextRule | None) -> Iterator[tuple[str, Any, TextRule]]:
+def _walk_value(path: str, value: Any, rule: TextRule | None) -> Iterator[tuple[str, Any, TextRule]]:
     if rule is not None and rule.as_json:
         yield path, value, rule
     elif isinstance(value, BaseModel):
-        yield from _values(value, f"{path}.")
+        yield from _ruled_values(value, f"{path}.")
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _ruled(f"{path}.{index}", item, rule)
+            yield from _walk_value(f"{path}.{index}", item, rule)
     elif rule is not None:
         yield path, value, rule
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(by_alias=True, exclude_none=True)
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+    return [_to_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def _strings(value: Any, path: str, *, with_names: bool = False) -> Iterator[tuple[str, str]]:
@@ -101,29 +101,27 @@ def _strings(value: Any, path: str, *, with_names: bool = False) -> Iterator[tup
             yield from _strings(item, f"{path}.{index}", with_names=with_names)
 
 
-def _rewritten_fields(model: BaseModel, change: Callable[[str], str]) -> Iterator[tuple[str, Any]]:
+def _rewrite_fields(model: BaseModel, change: Callable[[str], str]) -> Iterator[tuple[str, Any]]:
     for name, value, rule in _fields(model):
-        yield name, _rewritten(value, rule, change)
+        yield name, _rewrite_value(value, rule, change)
 
 
-def _rewritten(value: Any, rule: TextRule | None, change: Callable[[str], str]) -> Any:
+def _rewrite_value(value: Any, rule: TextRule | None, change: Callable[[str], str]) -> Any:
     if rule is not None and rule.as_json:
-        return changed_strings(_plain(value), change) if rule.filtered else value
+        return map_strings(_to_plain(value), change) if rule.filtered else value
     if isinstance(value, BaseModel):
-        return _plain(value) | dict(_rewritten_fields(value, change))
+        return _to_plain(value) | dict(_rewrite_fields(value, change))
     if isinstance(value, list):
-        return [_rewritten(item, rule, change) for item in value]
-    return changed_strings(value, change) if rule is not None and rule.filtered else value
+        return [_rewrite_value(item, rule, change) for item in value]
+    return map_strings(value, change) if rule is not None and rule.filtered else value
 
 
-def changed_strings(value: Any, change: Callable[[str], str], *, names: bool = False) -> Any:
-    """A JSON value with `change` applied to its strings; with `names`, to the names of members too."""
+def map_strings(value: Any, change: Callable[[str], str], *, names: bool = False) -> Any:
+    """Apply `change` to the strings in a JSON value; with `names`, to the names of members too."""
     if isinstance(value, str):
         return change(value)
     if isinstance(value, list):
-        return [changed_strings(item, change, names=names) for item in value]
+        return [map_strings(item, change, names=names) for item in value]
     if isinstance(value, dict):
-        return {
-            change(name) if names else name: changed_strings(item, change, names=names) for name, item in value.items()
-        }
+        return {change(name) if names else name: map_strings(item, change, names=names) for name, item in value.items()}
     return value

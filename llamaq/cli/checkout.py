@@ -3,9 +3,9 @@
 import shlex
 import sys
 
-from llamaq.importing import importing
+from llamaq.importing import quick_imports
 
 if __name__ == "__main__":
-    with importing():
+    with quick_imports():
         from llamaq.cli.app import main
     sys.exit(main(sys.argv[2:], program=f"python3 {shlex.quote(sys.argv[1])} llamaq"))

@@ -49,7 +49,7 @@ class Session:
             click.UsageError: the URL cannot be one of a Redis.
         """
         url, settings = environment.read()
-        for remark in environment.about_unknown_variables():
+        for remark in environment.unknown_variable_remarks():
             self.screen.note(remark)
         if self.prefix is not None:
             settings = replace(settings, keys=Keys(self.prefix))

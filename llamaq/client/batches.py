@@ -9,7 +9,7 @@ from typing import Any, Generic
 from pydantic import TypeAdapter
 from typing_extensions import TypeVar
 
-from llamaq.admission.limits import several
+from llamaq.admission.limits import check_iterable
 from llamaq.client.list_pages import listed_limit
 from llamaq.vocabulary.errors import (
     InvalidRequest,
@@ -137,7 +137,7 @@ def items_of(requests: Iterable[Any], run: str | None = None) -> Iterator[Item]:
         item = _item(given, number)
         return _with(item, {"priority": "batch"} | keys.of(item.custom_id, number))
 
-    return starmap(item_of, enumerate(several(requests, "items"), 1))
+    return starmap(item_of, enumerate(check_iterable(requests, "items"), 1))
 
 
 def extractions(
@@ -155,7 +155,7 @@ def extractions(
         request = {**fields, "kind": "extraction", "model": model, "schema": schema, **own}
         return _with(Item(custom_id, request, adapter), keys.of(custom_id, number))
 
-    return starmap(item_of, enumerate(several(items, "items"), 1))
+    return starmap(item_of, enumerate(check_iterable(items, "items"), 1))
 
 
 def _item(given: Any, number: int) -> Item:

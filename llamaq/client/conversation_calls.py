@@ -7,7 +7,7 @@ from typing import Any, Literal, TypedDict, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from llamaq.admission.limits import check_text, without_controls
+from llamaq.admission.limits import apply_control_policy, check_text
 from llamaq.admission.load_options import load_options_key
 from llamaq.settings.producer import Settings
 from llamaq.store.answers import Answer, Fields, readable_rows
@@ -132,7 +132,7 @@ class Conversing:
         try:
             alone = checked(ChatRequest, {"model": "any", "messages": [{"role": "user", "content": text}]})
             check_text(alone, self._settings.limits)
-            clean = without_controls(alone, self._settings.limits)
+            clean = apply_control_policy(alone, self._settings.limits)
         except InvalidRequest as error:
             raise InvalidRequest.of(field, error.problems[0].message) from None
         return str(next(iter(getattr(clean, "messages", None) or [_ANY_MESSAGE])).content)

@@ -54,17 +54,17 @@ def setting(  # noqa: PLR0913 - each argument is one part of a declaration, and 
     return made
 
 
-def variable(name: str) -> str:
+def variable_name(name: str) -> str:
     """The variable of the environment that sets a field."""
     return PREFIX + name.upper()
 
 
-def stated(model: type[BaseModel], environ: Mapping[str, str]) -> dict[str, str]:
-    """The fields that variables of the environment set. An empty variable counts as not set."""
-    return {name: value for name in model.model_fields if (value := environ.get(variable(name)))}
+def collect_fields(model: type[BaseModel], environ: Mapping[str, str]) -> dict[str, str]:
+    """Collect the fields that variables of the environment set. An empty variable counts as not set."""
+    return {name: value for name in model.model_fields if (value := environ.get(variable_name(name)))}
 
 
-def about(field: FieldInfo, what: Literal["values", "shown", "ollama"]) -> str:
+def declared_text(field: FieldInfo, what: Literal["values", "shown", "ollama"]) -> str:
     """One text of the declaration; empty where it has none."""
     return str(field.json_schema_extra[what]) if isinstance(field.json_schema_extra, dict) else ""
 
@@ -74,9 +74,9 @@ def default(model: type[BaseModel], name: str) -> Any:
     return model.model_fields[name].default
 
 
-def values(field: FieldInfo) -> str:
-    """The values that a setting takes, as text: "a whole number from 1 to 1000"."""
-    if declared := about(field, "values"):
+def describe_values(field: FieldInfo) -> str:
+    """Describe the values that a setting takes: "a whole number from 1 to 1000"."""
+    if declared := declared_text(field, "values"):
         return declared
     kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if kind is not type(None)]
     for kind in kinds:
@@ -91,8 +91,8 @@ def _bounds(field: FieldInfo) -> str:
     return f"above {bounds[Gt].gt}, up to {most}" if Gt in bounds else f"from {bounds[Ge].ge} to {most}"
 
 
-def problems(model: type[BaseModel], error: ValidationError) -> Iterable[Problem]:
-    """A problem for each wrong field, whose message names the values that the field takes."""
+def translate_error(model: type[BaseModel], error: ValidationError) -> Iterable[Problem]:
+    """Translate the error: a problem for each wrong field, whose message names the values that the field takes."""
     for found in error.errors(include_url=False):
         name = str(found["loc"][0]) if found["loc"] else ""
         yield Problem(name, _message(model.model_fields.get(name), found))
@@ -101,4 +101,4 @@ def problems(model: type[BaseModel], error: ValidationError) -> Iterable[Problem
 def _message(field: FieldInfo | None, found: ErrorDetails) -> str:
     if field is None or found["type"] == "value_error":  # of a validator, whose message names no value
         return found["msg"].removeprefix("Value error, ")
-    return f"must be {values(field)}" + (f", not {str(found['input'])[:_MOST_QUOTED]!r}" if field.repr else "")
+    return f"must be {describe_values(field)}" + (f", not {str(found['input'])[:_MOST_QUOTED]!r}" if field.repr else "")

@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from llamaq.settings import declaration
-from llamaq.settings.declaration import variable
+from llamaq.settings.declaration import variable_name
 from llamaq.settings.producer import ProducerVariables, Settings, check_type
 from llamaq.settings.unknown_variables import remarks
 from llamaq.vocabulary.errors import InvalidRequest, Problem
@@ -29,7 +29,7 @@ def warn_of_unknown(environ: Mapping[str, str] | None = None) -> None:
             warnings.warn(remark, UserWarning, stacklevel=3)
 
 
-def about_unknown_variables() -> list[str]:
+def unknown_variable_remarks() -> list[str]:
     """What those warnings say, for a program that has other means to tell it."""
     return remarks(os.environ)
 
@@ -53,9 +53,9 @@ def read_as(model: type[V], environ: Mapping[str, str] | None = None) -> V:
     given = os.environ if environ is None else environ
     check_type("environ", given, Mapping)
     try:
-        return model.model_validate(declaration.stated(model, given))
+        return model.model_validate(declaration.collect_fields(model, given))
     except ValidationError as error:
-        found = declaration.problems(model, error)
+        found = declaration.translate_error(model, error)
         raise InvalidRequest(
-            [Problem(variable(one.field) if one.field else "", one.message) for one in found]
+            [Problem(variable_name(one.field) if one.field else "", one.message) for one in found]
         ) from None

@@ -1,8 +1,8 @@
 """Settings that are lists: `a, b`."""
 
 
-def members(text: str) -> list[str]:
-    """The members of a list that is joined by commas, without the blanks around them; empty places do not matter.
+def parse_list(text: str) -> list[str]:
+    """Split a list that is joined by commas, and strip the blanks around its members; empty places do not matter.
 
     Raises:
         ValueError: it has only empty places, which would count as a setting that is not made; or a blank in a member.

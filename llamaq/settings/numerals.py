@@ -17,8 +17,8 @@ def is_numeral(text: str) -> bool:
     return _NUMERAL.fullmatch(text) is not None
 
 
-def whole(text: str) -> int:
-    """The whole number.
+def parse_whole(text: str) -> int:
+    """Parse a whole number.
 
     Raises:
         ValueError: it is none.
@@ -28,11 +28,11 @@ def whole(text: str) -> int:
     return int(text)
 
 
-def _as_written(given: Any) -> Any:
+def _check_numeral(given: Any) -> Any:
     if isinstance(given, str) and not is_numeral(given):
         raise PydanticKnownError("int_parsing")
     return given
 
 
-AS_WRITTEN = BeforeValidator(_as_written)
+AS_WRITTEN = BeforeValidator(_check_numeral)
 """The last part of a number's type, as in `Annotated[int, Ge(1), AS_WRITTEN]`."""

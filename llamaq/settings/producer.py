@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError, ValidationInfo, field_validator
 
 from llamaq.settings import declaration, tenants
 from llamaq.settings.declaration import MOST_COUNT, MOST_SECONDS, setting
-from llamaq.settings.secret_files import read_secret, with_password
+from llamaq.settings.secret_files import add_password, read_secret
 from llamaq.store.connections.address import checked_url
 from llamaq.store.connections.clients import DEFAULT_LIMIT_SECONDS, DEFAULT_MOST
 from llamaq.store.keys import Keys
@@ -85,7 +85,7 @@ class ProducerVariables(BaseModel):
 
     @field_validator("redis_url")
     @classmethod
-    def _is_redis(cls, url: str) -> str:
+    def _check_redis_url(cls, url: str) -> str:
         try:
             return checked_url(url)
         except InvalidRequest as error:
@@ -93,22 +93,22 @@ class ProducerVariables(BaseModel):
 
     @field_validator("redis_password_file")
     @classmethod
-    def _has_password(cls, path: str, about: ValidationInfo) -> str:
+    def _check_password_file(cls, path: str, about: ValidationInfo) -> str:
         # Checked here so that the error names this variable; `_insert_password` below writes the URL.
         if path and "redis_url" in about.data:
-            with_password(about.data["redis_url"], read_secret(path))
+            add_password(about.data["redis_url"], read_secret(path))
         return path
 
     @field_validator("tenant_weights")
     @classmethod
-    def _are_weights(cls, text: str) -> str:
-        tenants.weights(text)
+    def _check_weights(cls, text: str) -> str:
+        tenants.parse_weights(text)
         return text
 
     @model_validator(mode="after")
     def _insert_password(self) -> Self:
         if self.redis_password_file:
-            self._replace(redis_url=with_password(self.redis_url, read_secret(self.redis_password_file)))
+            self._replace(redis_url=add_password(self.redis_url, read_secret(self.redis_password_file)))
         return self
 
     def _replace(self, **computed: object) -> None:
@@ -120,32 +120,32 @@ class ProducerVariables(BaseModel):
         """The settings of a client that submits under these variables."""
         return Settings(
             keys=Keys(self.prefix),
-            limits=Limits(**_taken(Limits, self)),
-            tenant_weights=tenants.weights(self.tenant_weights),
-            **_taken(Settings, self),
+            limits=Limits(**_take_values(Limits, self)),
+            tenant_weights=tenants.parse_weights(self.tenant_weights),
+            **_take_values(Settings, self),
         )
 
 
-def _declared(name: str) -> Any:
+def _declared_field(name: str) -> Any:
     """A field with the default and the bounds of a variable."""
     return field(default=declaration.default(ProducerVariables, name), metadata={_DECLARED_AS: name})
 
 
-def _variables(of: "type[Limits | Settings] | Limits | Settings") -> dict[str, str]:
+def _declared_names(of: "type[Limits | Settings] | Limits | Settings") -> dict[str, str]:
     return {one.name: one.metadata[_DECLARED_AS] for one in fields(of) if one.metadata}
 
 
-def _taken(of: "type[Limits | Settings]", given: ProducerVariables) -> dict[str, Any]:
-    return {name: getattr(given, declared) for name, declared in _variables(of).items()}
+def _take_values(of: "type[Limits | Settings]", given: ProducerVariables) -> dict[str, Any]:
+    return {name: getattr(given, declared) for name, declared in _declared_names(of).items()}
 
 
 def _check(given: "Limits | Settings", **further: object) -> None:
-    names = {declared: name for name, declared in _variables(given).items()}
+    names = {declared: name for name, declared in _declared_names(given).items()}
     stated = {declared: getattr(given, name) for declared, name in names.items()} | further
     try:
         ProducerVariables.model_validate(stated, strict=True)
     except ValidationError as error:
-        found = declaration.problems(ProducerVariables, error)
+        found = declaration.translate_error(ProducerVariables, error)
         raise InvalidRequest([Problem(names.get(one.field, one.field), one.message) for one in found]) from None
 
 
@@ -164,11 +164,11 @@ class Limits:
         InvalidRequest: a limit is out of bounds.
     """
 
-    prompt_chars: int = _declared("max_prompt_chars")
-    image_bytes: int = _declared("max_image_bytes")
-    image_pixels: int = _declared("max_image_pixels")
-    control_characters: ControlCharacters = _declared("control_characters")  # noqa: RUF009 - it makes a field
-    embedding_chars: int = _declared("max_embedding_chars")
+    prompt_chars: int = _declared_field("max_prompt_chars")
+    image_bytes: int = _declared_field("max_image_bytes")
+    image_pixels: int = _declared_field("max_image_pixels")
+    control_characters: ControlCharacters = _declared_field("control_characters")  # noqa: RUF009 - it makes a field
+    embedding_chars: int = _declared_field("max_embedding_chars")
 
     def __post_init__(self) -> None:
         """Check the bounds."""
@@ -197,13 +197,13 @@ class Settings:
 
     keys: Keys = field(default_factory=lambda: Keys(declaration.default(ProducerVariables, "prefix")))
     limits: Limits = field(default_factory=Limits)
-    max_queued: int = _declared("max_queued")
-    result_ttl: int = _declared("result_ttl")
-    max_attempts: int = _declared("max_attempts")
-    conversation_ttl: int = _declared("conversation_ttl")
-    max_queued_per_tenant: int = _declared("max_queued_per_tenant")
-    call_seconds: float = _declared("call_seconds")
-    max_connections: int = _declared("max_connections")
+    max_queued: int = _declared_field("max_queued")
+    result_ttl: int = _declared_field("result_ttl")
+    max_attempts: int = _declared_field("max_attempts")
+    conversation_ttl: int = _declared_field("conversation_ttl")
+    max_queued_per_tenant: int = _declared_field("max_queued_per_tenant")
+    call_seconds: float = _declared_field("call_seconds")
+    max_connections: int = _declared_field("max_connections")
     tenant_weights: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -211,11 +211,11 @@ class Settings:
         for name, kind in (("keys", Keys), ("limits", Limits), ("tenant_weights", Mapping)):
             check_type(name, getattr(self, name), kind)
         _check(self, prefix=self.keys.prefix)
-        tenants.check(self.tenant_weights)
+        tenants.check_weights(self.tenant_weights)
 
 
-def settings_of(given: Settings | None, prefix: str, limits: Limits | None) -> Settings:
-    """The settings of a client: those that it was given, or of a prefix and limits.
+def resolve_settings(given: Settings | None, prefix: str, limits: Limits | None) -> Settings:
+    """Resolve the settings of a client: those that it was given, or of a prefix and limits.
 
     Raises:
         InvalidRequest: one of them is wrong.

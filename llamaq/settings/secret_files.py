@@ -28,8 +28,8 @@ def read_secret(path: str) -> str:
     return text
 
 
-def with_password(url: str, password: str) -> str:
-    """The URL with the password added, for the user that it names, else for Redis' default user.
+def add_password(url: str, password: str) -> str:
+    """Add the password to the URL, for the user that it names, else for Redis' default user.
 
     Raises:
         ValueError: the URL has a password already.

@@ -11,21 +11,21 @@ LEAST, MOST = 0.001, 1000
 _TENANT = re.compile(r"[A-Za-z0-9._@-]{1,128}")
 
 
-def weights(text: str) -> Mapping[str, float]:
-    """The weight of each tenant in a text.
+def parse_weights(text: str) -> Mapping[str, float]:
+    """Parse the weight of each tenant.
 
     Raises:
         ValueError: it is not a list of `tenant=number`, each number from 0.001 to 1000, or a tenant has two.
     """
     found: dict[str, float] = {}
-    for tenant, weight in map(_weight, filter(None, map(str.strip, text.split(",")))):
+    for tenant, weight in map(_parse_weight, filter(None, map(str.strip, text.split(",")))):
         if tenant in found:
             raise ValueError(f"{tenant!r} has two weights")
         found[tenant] = weight
     return found
 
 
-def check(given: Mapping[str, float]) -> None:
+def check_weights(given: Mapping[str, float]) -> None:
     """Refuse weights that the scheduler cannot divide by.
 
     Raises:
@@ -40,7 +40,7 @@ def check(given: Mapping[str, float]) -> None:
             )
 
 
-def _weight(part: str) -> tuple[str, float]:
+def _parse_weight(part: str) -> tuple[str, float]:
     tenant, _, number = part.partition("=")
     weight = float(number) if is_numeral(number) else math.nan
     if not _TENANT.fullmatch(tenant.strip()) or not LEAST <= weight <= MOST:

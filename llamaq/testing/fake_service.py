@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Self
 
-from llamaq.admission.limits import several
+from llamaq.admission.limits import check_iterable
 from llamaq.client.blocking.queue import JobQueue
 from llamaq.settings.producer import Settings
 from llamaq.store.connections.clients import connect
@@ -57,7 +57,7 @@ class FakeService:
             ImportError: `llamaq[testing]` is not installed.
             InvalidRequest: the models are no list of names.
         """
-        self._models = [_name(model) for model in several(models, "models")]
+        self._models = [_name(model) for model in check_iterable(models, "models")]
         try:
             from fakeredis import TcpFakeServer  # noqa: PLC0415 - an extra
         except ImportError as error:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
-from llamaq.admission.texts import model_texts, rewritten
+from llamaq.admission.texts import model_texts, rewrite_texts
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.vocabulary.requests import dump_json
 
@@ -41,4 +41,4 @@ class Filter:
         removed = {field: count for field, count in removed.items() if count}
         if not removed:
             return job, {}
-        return replace(job, request_json=dump_json(rewritten(job.request, self.cleaned))), removed
+        return replace(job, request_json=dump_json(rewrite_texts(job.request, self.cleaned))), removed

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from llamaq.admission.texts import changed_strings
+from llamaq.admission.texts import map_strings
 from llamaq.vocabulary.kinds.message import Message
 from llamaq.vocabulary.kinds.request import Request
 from llamaq.vocabulary.text_rules import sent_unescaped
@@ -99,7 +99,7 @@ def escaped_body(request: type[Request], body: Mapping[str, Any], tokens: re.Pat
         return dict(body)
 
     def change(value: Any) -> Any:
-        return changed_strings(value, lambda text: escaped(text, tokens), names=True)
+        return map_strings(value, lambda text: escaped(text, tokens), names=True)
 
     def members(fields: Mapping[str, Any], unchanged: frozenset[str]) -> dict[str, Any]:
         return {name: value if name in unchanged else change(value) for name, value in fields.items()}

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 import llamaq
 from docs.schemas import HERE, RESULT_FILES
 from llamaq import InvalidRequest, Limits
-from llamaq.admission.limits import check_text, without_controls
-from llamaq.admission.texts import counted
+from llamaq.admission.limits import apply_control_policy, check_text
+from llamaq.admission.texts import counted_texts
 from llamaq.cli.commands import batch
 from llamaq.store.scripts import files
 from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
@@ -199,9 +199,9 @@ def test_every_string_of_a_request_is_treated_by_its_rule(kind: str, fields: dic
     if rule is None or rule.reason or fields.get("format") == "json":
         return
 
-    limits = Limits(sum(len(text) for _, text in counted(request)) + 200)
+    limits = Limits(sum(len(text) for _, text in counted_texts(request)) + 200)
     _refused(check_text, parse({**_with(fields, path, "x" * 400), "kind": kind}), limits, when=rule.counted)
-    _refused(without_controls, parse({**_with(fields, path, "a\0b"), "kind": kind}), Limits(), when=rule.filtered)
+    _refused(apply_control_policy, parse({**_with(fields, path, "a\0b"), "kind": kind}), Limits(), when=rule.filtered)
     asked = json.dumps(_asked(parse({**_with(fields, path, TOKEN), "kind": kind})).asked)
     if rule.escaped:
         assert TOKEN not in asked

@@ -10,14 +10,14 @@ import pytest
 from pydantic import BaseModel
 
 from gateway.settings import GatewayVariables
-from llamaq.settings.declaration import default, values, variable
+from llamaq.settings.declaration import default, describe_values, variable_name
 from llamaq.settings.producer import ProducerVariables
 from ops.flower.settings import FlowerSettings
 from tests.contract.built import CHECKOUT
 from worker.settings.environment import Settings
 
 MODELS: tuple[type[BaseModel], ...] = (Settings, GatewayVariables, FlowerSettings)
-DECLARED = {variable(name): model for model in MODELS for name in model.model_fields}
+DECLARED = {variable_name(name): model for model in MODELS for name in model.model_fields}
 NOT_SETTINGS = {
     "LLAMAQ_DOOR_ADDRESS": "docker compose: where nginx listens",
     "LLAMAQ_DOOR_PORT": "docker compose: where nginx listens",
@@ -40,7 +40,7 @@ def test_each_setting_has_a_text_values_and_a_default(name: str) -> None:
     field = DECLARED[name].model_fields[name.removeprefix("LLAMAQ_").lower()]
 
     assert field.description
-    assert values(field)
+    assert describe_values(field)
     assert not field.is_required()
 
 

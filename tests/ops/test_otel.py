@@ -165,7 +165,7 @@ def test_without_traces_nothing_is_imported_and_nothing_carried(before: str) -> 
     code = (
         f"import sys\n{before}\nimport llamaq, worker.app, worker.worker\n"
         "from llamaq.admission import tracing\n"
-        "assert tracing.created('a', 'chat', 'm', 'llamaq') == ''\n"
+        "assert tracing.create_traceparent('a', 'chat', 'm', 'llamaq') == ''\n"
         "unwanted = ('worker.telemetry.spans', 'opentelemetry.sdk.trace')\n"
         "print([name for name in sys.modules if name.startswith(unwanted)])"
     )
@@ -176,7 +176,7 @@ def test_without_traces_nothing_is_imported_and_nothing_carried(before: str) -> 
 def test_an_application_that_traces_without_a_current_trace_starts_one(exporter: InMemorySpanExporter) -> None:
     """As for any library that is instrumented."""
     exporter.clear()
-    carried = tracing.created("a", "chat", "m", "llamaq")
+    carried = tracing.create_traceparent("a", "chat", "m", "llamaq")
     (span,) = exporter.get_finished_spans()
     start, _, flags = carried.rpartition("-")
     assert start == f"00-{span.context.trace_id:032x}-{span.context.span_id:016x}"

@@ -15,7 +15,7 @@ from redis.exceptions import NoPermissionError
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import AsyncJobQueue, JobQueue
 from llamaq.admission.submission import Submission
-from llamaq.admission.submission import call as submit_call
+from llamaq.admission.submission import build_call as submit_call
 from llamaq.settings.producer import Settings
 from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from llamaq.settings.lists import members
+from llamaq.settings.lists import parse_list
 from llamaq.vocabulary.models import matches
 from tasks.input_policy.filter import Filter
 from tasks.input_policy.policy import InputPolicy
@@ -25,4 +25,4 @@ def input_policy(config: Settings, template: Callable[[str], str]) -> InputPolic
 
 def may_be_pulled(model: str, allowed: str) -> bool:
     """Whether a list of names and patterns (`llama3.2, qwen3:*`) has the model. A name without a tag is `:latest`."""
-    return any(matches(model, pattern, any_tag=False) for pattern in members(allowed))
+    return any(matches(model, pattern, any_tag=False) for pattern in parse_list(allowed))

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import structlog
 
-from llamaq.invocation import call
+from llamaq.invocation import command_line
 from llamaq.store.worker.host_state import Reaped
 from llamaq.store.worker.job_store import JobStore
 from worker.duties.duty import Duty
@@ -59,7 +59,7 @@ class Reaper(Duty):
         whole = self._until_whole <= 0 or self._mends_now.is_set()
         self._mends_now.clear()
         if whole and (damaged := self._store.mend()):
-            _log.error(f"damaged keys were set aside: `{call('worker check')}` lists them", damaged=damaged)
+            _log.error(f"damaged keys were set aside: `{command_line('worker check')}` lists them", damaged=damaged)
         left, self._until_whole = self._until_whole, 0  # also where this round fails
         led, self.leads = self.leads, False
         follows = 0.0 if led else self._store.leader_seconds_left()

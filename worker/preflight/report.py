@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry
 
-from llamaq.escaping import escaped
+from llamaq.escaping import escape_controls
 from llamaq.store.clock import SYSTEM, Clock
 from worker.certificate_expiry import WARN_DAYS, days_left
 from worker.preflight import ollama_checks, redis_checks
@@ -20,7 +20,7 @@ def main(config: Settings) -> int:
     code = 0
     for finding in check(config):
         mark = {True: "ok   ", None: "mind ", False: "WRONG"}[finding.well]
-        sys.stdout.write(f"{mark} {finding.name}: {escaped(finding.message)}\n")  # it may quote a host
+        sys.stdout.write(f"{mark} {finding.name}: {escape_controls(finding.message)}\n")  # it may quote a host
         sys.stdout.flush()
         code = 1 if finding.well is False else code
     return code

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 
-from llamaq.settings.declaration import MOST_COUNT, MOST_SECONDS, setting, stated, variable
-from llamaq.settings.lists import members
+from llamaq.settings.declaration import MOST_COUNT, MOST_SECONDS, collect_fields, setting, variable_name
+from llamaq.settings.lists import parse_list
 from llamaq.settings.process import ProcessVariables
 from llamaq.settings.secret_files import read_secret
 from llamaq.settings.unknown_variables import remarks
@@ -146,7 +146,7 @@ class Settings(ProcessVariables):
     def __init__(self, **given: Any) -> None:
         """Read what is not given from our variables, and from Ollama's where ours are not set."""
         ollamas = variable_errors.of_ollama(os.environ, type(self).model_fields)
-        super().__init__(**ollamas | stated(type(self), os.environ) | given)
+        super().__init__(**ollamas | collect_fields(type(self), os.environ) | given)
 
     @field_validator("ollama_token")
     @classmethod
@@ -174,7 +174,7 @@ class Settings(ProcessVariables):
     def _has_secret(cls, path: str, about: ValidationInfo) -> str:
         name = str(about.field_name).removesuffix("_file")
         if path and about.data.get(name) is not None:
-            raise ValueError(f"give either this or {variable(name)}, not both")
+            raise ValueError(f"give either this or {variable_name(name)}, not both")
         if path:
             check = cls._fits_a_header if name == "ollama_token" else cls._signs
             check(SecretStr(read_secret(path)))
@@ -183,7 +183,7 @@ class Settings(ProcessVariables):
     @field_validator("pull_allowed")
     @classmethod
     def _are_models(cls, text: str) -> str:
-        members(text)
+        parse_list(text)
         return text
 
     @field_validator("filter_pattern")

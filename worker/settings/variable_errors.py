@@ -6,12 +6,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from llamaq.settings.declaration import about, problems, variable
+from llamaq.settings.declaration import declared_text, translate_error, variable_name
 
 
 def of_ollama(environ: Mapping[str, str], fields: Mapping[str, FieldInfo]) -> dict[str, str]:
     """The fields that Ollama's own variables set. `OLLAMA_NUM_PARALLEL=0` lets Ollama decide, and sets nothing here."""
-    given = {name: environ.get(about(field, "ollama"), "") for name, field in fields.items()}
+    given = {name: environ.get(declared_text(field, "ollama"), "") for name, field in fields.items()}
     return {name: value for name, value in given.items() if value not in ("", "0")}
 
 
@@ -23,7 +23,7 @@ def named(model: type[BaseModel], error: ValidationError, environ: Mapping[str, 
             loc=(_set(problem.field, model, environ),) if problem.field else (),
             input=None,
         )
-        for problem in problems(model, error)
+        for problem in translate_error(model, error)
     ]
     return ValidationError.from_exception_data("the environment", found, hide_input=True)
 
@@ -35,5 +35,5 @@ def told(error: ValidationError) -> str:
 
 
 def _set(name: str, model: type[BaseModel], environ: Mapping[str, str]) -> str:
-    ours, ollamas = variable(name), about(model.model_fields[name], "ollama")
+    ours, ollamas = variable_name(name), declared_text(model.model_fields[name], "ollama")
     return ours if environ.get(ours) or not environ.get(ollamas) else ollamas

@@ -8,7 +8,7 @@ from typing import Literal
 
 import structlog
 
-from llamaq.escaping import with_escaped_texts
+from llamaq.escaping import escape_event
 from llamaq.store.worker.claimed_job import ClaimedJob
 
 Format = Literal["json", "console"]
@@ -87,7 +87,7 @@ def _with_attempt(_: object, __: str, event: structlog.types.EventDict) -> struc
 def _rendering(wanted: Format) -> list[structlog.types.Processor]:
     if wanted == "json":
         return [structlog.processors.JSONRenderer()]
-    return [with_escaped_texts, structlog.dev.ConsoleRenderer()]
+    return [escape_event, structlog.dev.ConsoleRenderer()]
 
 
 def _log_uncaught(fault: threading.ExceptHookArgs) -> None:

@@ -16,7 +16,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from redis.exceptions import RedisError
 
 from api_client import Chunk, OllamaClient, Sink
-from llamaq.admission.tracing import describe
+from llamaq.admission.tracing import span_attributes
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
 from llamaq.store.worker.claimed_job import ClaimedJob
@@ -64,7 +64,7 @@ class Traced:
     def attempt(self, job: ClaimedJob) -> Iterator[Callable[[str, Outcome], None]]:
         """The span of one attempt. Each line that is logged inside has its `trace_id`."""
         about: dict[str, str | int] = {
-            **describe(job.kind, job.named_model),
+            **span_attributes(job.kind, job.named_model),
             "messaging.system": "llamaq",
             "messaging.operation.name": "process",
             "messaging.operation.type": "process",

@@ -4,11 +4,11 @@ import logging
 
 import structlog
 
-from llamaq.invocation import call
+from llamaq.invocation import command_line
 from llamaq.store.clock import SYSTEM, Clock
 
 AGAIN_SECONDS = 30.0
-REMEDY = f"is Redis at LLAMAQ_REDIS_URL? `{call('worker check')}` names what is wrong"
+REMEDY = f"is Redis at LLAMAQ_REDIS_URL? `{command_line('worker check')}` names what is wrong"
 _log = structlog.get_logger(__name__)
 
 

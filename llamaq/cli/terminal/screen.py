@@ -14,7 +14,7 @@ from rich.style import Style
 from rich.text import Text
 
 from llamaq.cli.terminal.streams import optional
-from llamaq.escaping import escaped, escaped_json
+from llamaq.escaping import escape_controls, escape_json
 
 _DIM = Style(dim=True)
 
@@ -49,7 +49,7 @@ class Screen:
         """Write a piece of the answer, and flush it."""
         if text:
             self._end_aside()
-            self._out.write(escaped(text) if self.terminal else text)
+            self._out.write(escape_controls(text) if self.terminal else text)
             self._out.flush()
             self._mid_line = not text.endswith("\n")
 
@@ -75,7 +75,7 @@ class Screen:
 
     def json_line(self, text: str) -> None:
         """Write a JSON object, given as text, on a line of its own."""
-        self._out.write(f"{escaped_json(text) if self.terminal else text}\n")
+        self._out.write(f"{escape_json(text) if self.terminal else text}\n")
         self._out.flush()
 
     def record(self, record: Mapping[str, Any]) -> None:
@@ -92,7 +92,7 @@ class Screen:
         if self.live and text:
             self._separate()
             colours = ColorSystem.STANDARD if self.console.color_system else None
-            self._err.write(_DIM.render(escaped(text), color_system=colours))
+            self._err.write(_DIM.render(escape_controls(text), color_system=colours))
             self._err.flush()
             self._mid_aside = not text.endswith("\n")
 
@@ -102,7 +102,9 @@ class Screen:
             self._end_aside()
         self._separate()
         with optional(self._err):
-            self.console.print(Text(escaped(text) if self.console.is_terminal else text, style=style), soft_wrap=True)
+            self.console.print(
+                Text(escape_controls(text) if self.console.is_terminal else text, style=style), soft_wrap=True
+            )
 
     def _separate(self) -> None:
         if self.terminal and self.console.is_terminal:

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llamaq.cli.terminal.screen import Screen
-from llamaq.escaping import escaped
+from llamaq.escaping import escape_controls
 
 _GAP = 2
 
@@ -86,8 +86,8 @@ def table(sheet: Sheet) -> Table:
 
 def _cell(column: Column, value: str) -> Text:
     first = value.split(" ", 1)[0]
-    return Text(escaped(value), style=dict(column.styles).get(first, ""))
+    return Text(escape_controls(value), style=dict(column.styles).get(first, ""))
 
 
 def _one_field(value: str) -> str:
-    return escaped(value).replace("\t", " ").replace("\n", " ")
+    return escape_controls(value).replace("\t", " ").replace("\n", " ")

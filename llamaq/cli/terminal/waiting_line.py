@@ -10,7 +10,7 @@ from rich.text import Text
 
 from llamaq.cli.terminal.duration import seconds
 from llamaq.cli.terminal.screen import Screen
-from llamaq.escaping import escaped
+from llamaq.escaping import escape_controls
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.vocabulary.errors import BrokerUnavailable, LlamaqError
 from llamaq.vocabulary.status import JobStatus
@@ -53,7 +53,7 @@ class WaitingLine:
 
     def preview(self, text: str) -> None:
         """Show the last lines of the text so far, below the message."""
-        self._preview += escaped(text)
+        self._preview += escape_controls(text)
         self._show(self._message)
 
     def stop(self) -> None:
@@ -71,7 +71,7 @@ class WaitingLine:
         return Group(head, Text("\n".join(self._preview.splitlines()[-_PREVIEW_LINES:]), style="dim"))
 
     def _show(self, message: str) -> None:
-        self._message = escaped(message)
+        self._message = escape_controls(message)
         if self._line is None and self._screen.live:
             self._line = Status(self, console=self._screen.console)
             self._line.start()
@@ -98,7 +98,7 @@ class WaitingLine:
             except BrokerUnavailable:
                 self._message = "Redis does not answer; the job is safe, trying again"
             except LlamaqError as error:
-                self._message = escaped(str(error))
+                self._message = escape_controls(str(error))
             else:
                 if status.state == "queued":
                     self._message = position_text(status.position, status.eta_seconds, status.why)

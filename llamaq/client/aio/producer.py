@@ -10,7 +10,7 @@ from typing import Any, Self
 from pydantic_core import from_json
 
 from llamaq.admission import submission
-from llamaq.admission.limits import several
+from llamaq.admission.limits import check_iterable
 from llamaq.admission.preparation import Preparation
 from llamaq.admission.submission import BATCH, Submission, UploadExpired
 from llamaq.client.aio import io
@@ -20,7 +20,7 @@ from llamaq.client.aio.pipeline import AsyncPipeline
 from llamaq.client.offered_models import digests_of
 from llamaq.images.image import UPLOAD_SECONDS, Image
 from llamaq.settings import environment
-from llamaq.settings.producer import Limits, Settings, settings_of
+from llamaq.settings.producer import Limits, Settings, resolve_settings
 from llamaq.store import fleet
 from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
@@ -57,7 +57,7 @@ class AsyncProducer:
             InvalidRequest: the URL cannot be one of a Redis, or a setting is wrong.
         """
         self._build()
-        self.settings = settings_of(settings, prefix, limits)
+        self.settings = resolve_settings(settings, prefix, limits)
         self._keys = self.settings.keys
         self._connection = AsyncConnection(url, self.settings, clock)
         self.url = self._connection.url
@@ -96,7 +96,7 @@ class AsyncProducer:
             request: of any kind. A dict may also have a `note`, a text that is kept with the job (`job.request()`).
             job_id: the id of the job, by default a new one. A job with a known id is not queued again.
         """
-        return await self._submit(await io.prepared(self._preparation.item, request, job_id))
+        return await self._submit(await io.prepared(self._preparation.prepare_item, request, job_id))
 
     async def submit_many(self, requests: Iterable[AnyRequest | Mapping[str, Any]]) -> list[AsyncJob[Any]]:
         """Enqueue many in few round trips; the jobs come in the order of the requests.
@@ -105,8 +105,8 @@ class AsyncProducer:
         the first error is raised, and the requests that were queued stay queued, also later ones of the same round
         trip and of the next one, which is on its way by then. With an `idempotency_key` in each, all can be sent again.
         """
-        many = several(requests, "requests")
-        checked = await io.in_thread(lambda: [self._preparation.item(request) for request in many])
+        many = check_iterable(requests, "requests")
+        checked = await io.in_thread(lambda: [self._preparation.prepare_item(request) for request in many])
         with translated(self.url):
             return await self._submit_all(iter(checked))
 
@@ -172,7 +172,7 @@ class AsyncProducer:
     async def _submit(self, one: Submission) -> AsyncJob[Any]:
         async with self._connection.verb() as redis:
             await self._upload(redis, one.images)
-            call = submission.call(one, self.settings)
+            call = submission.build_call(one, self.settings)
             try:
                 job_id = await self._read(one, await run_async(redis, call))
             except UploadExpired:
@@ -186,7 +186,7 @@ class AsyncProducer:
         async with AsyncPipeline(self._connection.redis, self.settings.call_seconds) as pipeline:
             while batch := list(islice(pending, BATCH)):
                 await self._upload_all(batch, pipeline)
-                await pipeline.begin([submission.call(one, self.settings) for one in batch])
+                await pipeline.begin([submission.build_call(one, self.settings) for one in batch])
                 sent.append(batch)
                 if len(sent) > 1:
                     jobs += await self._accepted(sent.popleft(), pipeline)
@@ -227,7 +227,7 @@ class AsyncProducer:
 
     async def _read(self, one: Submission, answer: Answer) -> str:
         try:
-            return submission.read(one, answer)
+            return submission.read_answer(one, answer)
         except UnknownModel as error:
             offered = [model.model for model in await self.models()]
             raise UnknownModel(error.model, near_matches(error.model, offered)) from None

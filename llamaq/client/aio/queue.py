@@ -139,7 +139,7 @@ class AsyncJobQueue(AsyncOperations):
         the type.
         """
         asked = {"model": model, "prompt": prompt, **fields}
-        submission = await io.in_thread(self._preparation.extract, schema, asked, images)
+        submission = await io.in_thread(self._preparation.prepare_extraction, schema, asked, images)
         return typed(self, await self._submit(submission), schema, submission.request)
 
     @overload
@@ -191,7 +191,7 @@ class AsyncJobQueue(AsyncOperations):
         Raises:
             InvalidRequest: the schema is not usable. The error of a single item is in its result.
         """
-        drawn = batches.extractions(model, self._preparation.checked_schema(schema), items, run, fields, schema)
+        drawn = batches.extractions(model, self._preparation.build_schema(schema), items, run, fields, schema)
         return batch.run(self, Window(drawn, in_flight, ordered=True))
 
     @overload
@@ -271,4 +271,4 @@ class AsyncJobQueue(AsyncOperations):
     async def _ask(
         self, kind: Kind, fields: Mapping[str, Any], images: Sequence[ImageSource] | None = None
     ) -> AsyncJob[Any]:
-        return await self._submit(await io.prepared(self._preparation.ask, kind, fields, images))
+        return await self._submit(await io.prepared(self._preparation.prepare, kind, fields, images))

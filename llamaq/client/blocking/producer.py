@@ -11,7 +11,7 @@ from typing import Any, Self
 from pydantic_core import from_json
 
 from llamaq.admission import submission
-from llamaq.admission.limits import several
+from llamaq.admission.limits import check_iterable
 from llamaq.admission.preparation import Preparation
 from llamaq.admission.submission import BATCH, Submission, UploadExpired
 from llamaq.client.blocking import io
@@ -21,7 +21,7 @@ from llamaq.client.blocking.pipeline import Pipeline
 from llamaq.client.offered_models import digests_of
 from llamaq.images.image import UPLOAD_SECONDS, Image
 from llamaq.settings import environment
-from llamaq.settings.producer import Limits, Settings, settings_of
+from llamaq.settings.producer import Limits, Settings, resolve_settings
 from llamaq.store import fleet
 from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
@@ -58,7 +58,7 @@ class Producer:
             InvalidRequest: the URL cannot be one of a Redis, or a setting is wrong.
         """
         self._build()
-        self.settings = settings_of(settings, prefix, limits)
+        self.settings = resolve_settings(settings, prefix, limits)
         self._keys = self.settings.keys
         self._connection = Connection(url, self.settings, clock)
         self.url = self._connection.url
@@ -97,7 +97,7 @@ class Producer:
             request: of any kind. A dict may also have a `note`, a text that is kept with the job (`job.request()`).
             job_id: the id of the job, by default a new one. A job with a known id is not queued again.
         """
-        return self._submit(io.prepared(self._preparation.item, request, job_id))
+        return self._submit(io.prepared(self._preparation.prepare_item, request, job_id))
 
     def submit_many(self, requests: Iterable[AnyRequest | Mapping[str, Any]]) -> list[Job[Any]]:
         """Enqueue many in few round trips; the jobs come in the order of the requests.
@@ -106,8 +106,8 @@ class Producer:
         the first error is raised, and the requests that were queued stay queued, also later ones of the same round
         trip and of the next one, which is on its way by then. With an `idempotency_key` in each, all can be sent again.
         """
-        many = several(requests, "requests")
-        checked = io.in_thread(lambda: [self._preparation.item(request) for request in many])
+        many = check_iterable(requests, "requests")
+        checked = io.in_thread(lambda: [self._preparation.prepare_item(request) for request in many])
         with translated(self.url):
             return self._submit_all(iter(checked))
 
@@ -173,7 +173,7 @@ class Producer:
     def _submit(self, one: Submission) -> Job[Any]:
         with self._connection.verb() as redis:
             self._upload(redis, one.images)
-            call = submission.call(one, self.settings)
+            call = submission.build_call(one, self.settings)
             try:
                 job_id = self._read(one, run(redis, call))
             except UploadExpired:
@@ -187,7 +187,7 @@ class Producer:
         with Pipeline(self._connection.redis, self.settings.call_seconds) as pipeline:
             while batch := list(islice(pending, BATCH)):
                 self._upload_all(batch, pipeline)
-                pipeline.begin([submission.call(one, self.settings) for one in batch])
+                pipeline.begin([submission.build_call(one, self.settings) for one in batch])
                 sent.append(batch)
                 if len(sent) > 1:
                     jobs += self._accepted(sent.popleft(), pipeline)
@@ -228,7 +228,7 @@ class Producer:
 
     def _read(self, one: Submission, answer: Answer) -> str:
         try:
-            return submission.read(one, answer)
+            return submission.read_answer(one, answer)
         except UnknownModel as error:
             offered = [model.model for model in self.models()]
             raise UnknownModel(error.model, near_matches(error.model, offered)) from None

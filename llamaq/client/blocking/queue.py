@@ -140,7 +140,7 @@ class JobQueue(Operations):
         the type.
         """
         asked = {"model": model, "prompt": prompt, **fields}
-        submission = io.in_thread(self._preparation.extract, schema, asked, images)
+        submission = io.in_thread(self._preparation.prepare_extraction, schema, asked, images)
         return typed(self, self._submit(submission), schema, submission.request)
 
     @overload
@@ -192,7 +192,7 @@ class JobQueue(Operations):
         Raises:
             InvalidRequest: the schema is not usable. The error of a single item is in its result.
         """
-        drawn = batches.extractions(model, self._preparation.checked_schema(schema), items, run, fields, schema)
+        drawn = batches.extractions(model, self._preparation.build_schema(schema), items, run, fields, schema)
         return batch.run(self, Window(drawn, in_flight, ordered=True))
 
     @overload
@@ -270,4 +270,4 @@ class JobQueue(Operations):
         return self._ask("embedding", {"model": model, "input": input, **fields})
 
     def _ask(self, kind: Kind, fields: Mapping[str, Any], images: Sequence[ImageSource] | None = None) -> Job[Any]:
-        return self._submit(io.prepared(self._preparation.ask, kind, fields, images))
+        return self._submit(io.prepared(self._preparation.prepare, kind, fields, images))

@@ -29,7 +29,7 @@ def as_ollama_reads(messages: list[Message]) -> list[Message]:
 def sent(messages: list[Any]) -> list[Message]:
     """The messages that reach Ollama: checked, stored, and read again."""
     item = {"kind": "chat", "model": "m", "messages": messages}
-    request = parse_json(dump_json(Preparation(Limits(), lambda: "id").item(item).request), "chat")
+    request = parse_json(dump_json(Preparation(Limits(), lambda: "id").prepare_item(item).request), "chat")
     assert isinstance(request, ChatRequest)
     return new_messages(request)
 
@@ -104,7 +104,7 @@ def test_cline_363_an_image_in_any_message() -> None:
         {"role": "assistant", "content": "y"},
         {"role": "user", "content": "", "images": [IMAGE, IMAGE]},
     ]
-    submission = Preparation(Limits(), lambda: "id").item({"kind": "chat", "model": "m", "messages": messages})
+    submission = Preparation(Limits(), lambda: "id").prepare_item({"kind": "chat", "model": "m", "messages": messages})
 
     reference = submission.images[0].reference
     shown = [message.get("images") for message in sent(messages)]
@@ -122,7 +122,7 @@ def test_cline_363_an_image_in_any_message() -> None:
 def test_a_bad_image_is_named_by_its_message(request_fields: dict[str, Any], field: str) -> None:
     """The producer finds it."""
     with pytest.raises(InvalidRequest) as refused:
-        Preparation(Limits(), lambda: "id").item({"kind": "chat", "model": "m", **request_fields})
+        Preparation(Limits(), lambda: "id").prepare_item({"kind": "chat", "model": "m", **request_fields})
 
     assert [problem.field for problem in refused.value.problems] == [field]
 

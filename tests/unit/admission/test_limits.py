@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llamaq import InvalidRequest, Limits
-from llamaq.admission.limits import check_text, without_controls
+from llamaq.admission.limits import apply_control_policy, check_text
 from llamaq.vocabulary.requests import parse
 
 _SAID = {"role": "user", "content": "x"}
@@ -120,12 +120,12 @@ def test_control_characters_are_refused_or_removed(fields: dict[str, Any], field
     with pytest.raises(
         InvalidRequest, match=r"control character U\+00[0-9A-F]{2} at character 2.*LLAMAQ_CONTROL"
     ) as no:
-        without_controls(request, Limits())
+        apply_control_policy(request, Limits())
 
     assert [problem.field for problem in no.value.problems] == [field]
-    clean = without_controls(request, REMOVING)
+    clean = apply_control_policy(request, REMOVING)
     assert type(clean) is type(request)
-    assert without_controls(clean, Limits()) == clean
+    assert apply_control_policy(clean, Limits()) == clean
     assert "ab" in str(clean)
 
 
@@ -133,22 +133,22 @@ def test_tabs_and_newlines_stay_as_they_are() -> None:
     """Those of Windows too; in metadata, which no model sees, anything goes."""
     request = _request(prompt="\ta\nb\r\nc é 👩‍💻\u2028", metadata={"trace": "\0"})
 
-    assert without_controls(request, Limits()) is request
-    assert without_controls(request, REMOVING) is request
+    assert apply_control_policy(request, Limits()) is request
+    assert apply_control_policy(request, REMOVING) is request
 
 
 def test_a_text_of_control_characters_alone_is_refused_either_way() -> None:
     """Removed, nothing would be left to ask."""
     with pytest.raises(InvalidRequest, match="prompt: "):
-        without_controls(_request(prompt="\0\x1b"), REMOVING)
+        apply_control_policy(_request(prompt="\0\x1b"), REMOVING)
 
 
 @given(st.text(min_size=1))
 def test_what_was_removed_is_not_there_and_all_else_is(text: str) -> None:
     """Also when two halves come together by the removal of what stood between them."""
-    kept = without_controls(_request(prompt=f"x{text}x"), REMOVING).prompt  # type: ignore[union-attr]  # a generate
+    kept = apply_control_policy(_request(prompt=f"x{text}x"), REMOVING).prompt  # type: ignore[union-attr]  # a generate
 
     assert kept is not None
-    assert without_controls(_request(prompt=kept), Limits()).prompt == kept  # type: ignore[union-attr]  # as above
+    assert apply_control_policy(_request(prompt=kept), Limits()).prompt == kept  # type: ignore[union-attr]  # as above
     printable = [char for char in f"x{text}x" if char in "\t\n" or ord(char) >= 0xA0 or " " <= char < "\x7f"]
     assert [char for char in kept if char != "\r"] == printable

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import run
-from llamaq.invocation import call
+from llamaq.invocation import command_line
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDERS = (
@@ -68,8 +68,8 @@ def test_lock_shows_its_own_usage(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 def test_where_the_packages_alone_are_installed_run_py_is_not_named(tmp_path: Path) -> None:
     """The image has the packages and no run.py."""
-    assert call("worker check", tmp_path) == "python -m worker check"
-    assert call("worker check") == "python3 run.py worker check"
+    assert command_line("worker check", tmp_path) == "python -m worker check"
+    assert command_line("worker check") == "python3 run.py worker check"
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

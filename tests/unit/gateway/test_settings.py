@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.settings import GatewayVariables
-from llamaq.settings.lists import members
+from llamaq.settings.lists import parse_list
 
 
 def test_lists_are_read() -> None:
@@ -15,7 +15,7 @@ def test_lists_are_read() -> None:
     assert settings.host_names == ("llm.example.com", "*.internal", "::1")
     assert settings.origins == ("https://app.example.com", "http://x:8080")
     assert GatewayVariables(gateway_origins="*,null").origins == ("*", "null")
-    assert members("") == []
+    assert parse_list("") == []
 
 
 @pytest.mark.parametrize("text", [",", " , ", " ", "a.example b.example"])

@@ -49,14 +49,14 @@ FORMS = {
 
 def by_sdk(text: str) -> bytes:
     """The image of a verb's argument."""
-    (image,) = Preparation(Limits(), lambda: "id").ask("multimodal", {"model": "m", "prompt": "?"}, [text]).images
+    (image,) = Preparation(Limits(), lambda: "id").prepare("multimodal", {"model": "m", "prompt": "?"}, [text]).images
     return image.data
 
 
 def by_batch(text: str) -> bytes:
     """The image of a line of a batch."""
     item = {"kind": "multimodal", "model": "m", "prompt": "?", "images": [text]}
-    (image,) = Preparation(Limits(), lambda: "id").item(item).images
+    (image,) = Preparation(Limits(), lambda: "id").prepare_item(item).images
     return image.data
 
 

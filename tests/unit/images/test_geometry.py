@@ -46,7 +46,7 @@ def test_the_message_names_the_image_of_many() -> None:
     """By its number, and nothing is submitted."""
     images = [picture(), picture(), picture(size=(64, 4))]
     with pytest.raises(InvalidRequest) as caught:
-        Preparation(Limits(), lambda: "id").ask("multimodal", {"model": "m", "prompt": "?"}, images)
+        Preparation(Limits(), lambda: "id").prepare("multimodal", {"model": "m", "prompt": "?"}, images)
     assert [problem.field for problem in caught.value.problems] == ["images.2"]
 
 

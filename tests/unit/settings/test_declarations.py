@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from llamaq import InvalidRequest, Limits
 from llamaq.settings import declaration
-from llamaq.settings.declaration import variable
+from llamaq.settings.declaration import variable_name
 from llamaq.settings.environment import read
 from llamaq.settings.producer import ProducerVariables
 from llamaq.settings.producer import Settings as ProducerSettings
@@ -62,27 +62,27 @@ WRONG = [
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
-        monkeypatch.delenv(variable(name), raising=False)
+        monkeypatch.delenv(variable_name(name), raising=False)
 
 
 @pytest.mark.parametrize(("name", "text"), WRONG)
 def test_a_worker_refuses_it(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """And names no other variable."""
-    monkeypatch.setenv(variable(name), text)
+    monkeypatch.setenv(variable_name(name), text)
 
     with pytest.raises(ValidationError) as refused:
         settings.__wrapped__()
 
-    assert [problem["loc"] for problem in refused.value.errors()] == [(variable(name),)]
+    assert [problem["loc"] for problem in refused.value.errors()] == [(variable_name(name),)]
 
 
 @pytest.mark.parametrize(("name", "text"), [row for row in WRONG if row[0] in ProducerVariables.model_fields])
 def test_a_producer_refuses_it(name: str, text: str) -> None:
     """With the same message as a worker has."""
     with pytest.raises(InvalidRequest) as refused:
-        read({variable(name): text})
+        read({variable_name(name): text})
 
-    assert [problem.field for problem in refused.value.problems] == [variable(name)]
+    assert [problem.field for problem in refused.value.problems] == [variable_name(name)]
 
 
 @pytest.mark.parametrize(
@@ -123,6 +123,6 @@ def test_no_error_quotes_a_secret(name: str) -> None:
         with pytest.raises(ValidationError) as refused:
             Settings.model_validate({name: wrong})
 
-        (problem,) = declaration.problems(Settings, refused.value)
+        (problem,) = declaration.translate_error(Settings, refused.value)
         assert problem.field == name
         assert "planted" not in problem.message

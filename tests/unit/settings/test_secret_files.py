@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from llamaq import InvalidRequest
 from llamaq.settings.environment import read
-from llamaq.settings.secret_files import read_secret, with_password
+from llamaq.settings.secret_files import add_password, read_secret
 from worker.settings.environment import Settings, settings
 
 ODD = "p@ss/w:rd#?%&="
@@ -28,7 +28,7 @@ def file(tmp_path: Path) -> Path:
 )
 def test_a_password_goes_into_the_url_whole(url: str, file: Path) -> None:
     """Whatever characters it has; user, place and query stay."""
-    made = urlsplit(with_password(url, read_secret(str(file))))
+    made = urlsplit(add_password(url, read_secret(str(file))))
 
     assert unquote(made.password or "") == ODD
     assert (made.hostname, made.port, made.path) == ("r", 1, "/2")
@@ -44,7 +44,7 @@ def test_both_sides_read_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None
     for name, value in given.items():
         monkeypatch.setenv(name, value)
 
-    assert Settings().redis_url == read(given)[0] == with_password("redis://me@r:1/0", ODD)
+    assert Settings().redis_url == read(given)[0] == add_password("redis://me@r:1/0", ODD)
 
 
 def test_the_token_comes_from_its_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,13 +8,13 @@ import pytest
 from llamaq import InvalidRequest
 from llamaq.settings.environment import read
 from llamaq.settings.producer import Settings
-from llamaq.settings.tenants import weights
+from llamaq.settings.tenants import parse_weights
 
 
 def test_weights_are_read() -> None:
     """A list of tenant=number; blanks and empty places do not matter."""
-    assert weights("acme=3, free=0.5,") == {"acme": 3.0, "free": 0.5}
-    assert weights("") == {}
+    assert parse_weights("acme=3, free=0.5,") == {"acme": 3.0, "free": 0.5}
+    assert parse_weights("") == {}
     assert read({"LLAMAQ_MAX_QUEUED_PER_TENANT": "0"})[1].max_queued_per_tenant == 0
     _, settings = read({"LLAMAQ_TENANT_WEIGHTS": "a@b.c=2", "LLAMAQ_MAX_QUEUED_PER_TENANT": "7"})
     assert (dict(settings.tenant_weights), settings.max_queued_per_tenant) == ({"a@b.c": 2.0}, 7)

@@ -16,9 +16,9 @@ from docs import settings as page
 from gateway.settings import GatewayVariables
 from llamaq import AsyncJobQueue, JobQueue
 from llamaq.settings import environment
-from llamaq.settings.declaration import variable
+from llamaq.settings.declaration import variable_name
 from llamaq.settings.producer import ProducerVariables
-from llamaq.settings.unknown_variables import remarks, unknown
+from llamaq.settings.unknown_variables import find_unknown, remarks
 from ops.flower.settings import FlowerSettings
 from tests.commands import run
 from worker.settings.environment import Settings
@@ -43,7 +43,7 @@ def _nothing_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("model", [ProducerVariables, Settings, GatewayVariables, FlowerSettings])
 def test_the_settings_of_each_program_are_known_to_all(model: type[BaseModel]) -> None:
     """An application may share its environment with a worker, the gateway or Flower."""
-    assert unknown({variable(name): "1" for name in model.model_fields}) == {}
+    assert find_unknown({variable_name(name): "1" for name in model.model_fields}) == {}
 
 
 def test_what_docker_compose_reads_is_known() -> None:
@@ -51,18 +51,18 @@ def test_what_docker_compose_reads_is_known() -> None:
     lines = (CHECKOUT / ".env.example").read_text("utf-8").splitlines()
     names = [line.lstrip("# ").partition("=")[0] for line in lines if "LLAMAQ_" in line and "=" in line]
     assert len(names) > 5
-    assert unknown(dict.fromkeys(names, "1")) == {}
+    assert find_unknown(dict.fromkeys(names, "1")) == {}
 
 
 def test_what_kubernetes_sets_for_a_service_is_no_mistake() -> None:
     """Every pod beside a service `llamaq-gateway` has these, and nobody wrote them."""
-    assert unknown(IN_A_POD) == {}
-    assert unknown({"LLAMAQ_EXPORTER_PORT": "9100"}) != {}
+    assert find_unknown(IN_A_POD) == {}
+    assert find_unknown({"LLAMAQ_EXPORTER_PORT": "9100"}) != {}
 
 
 def test_the_list_is_fresh() -> None:
     """A new setting is in it with the next `run.py generate`."""
-    assert page.NAMES.read_text("utf-8") == page.names()
+    assert page.KNOWN_VARIABLES.read_text("utf-8") == page.known_variables()
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_list_is_fresh() -> None:
 )
 def test_a_misspelt_one_is_named_with_those_that_it_resembles(name: str, near: list[str]) -> None:
     """Variables of others are none of ours."""
-    found = unknown({name: "1", "LLAMA_SLOTS": "1", "OLLAMA_HOST": "x"})
+    found = find_unknown({name: "1", "LLAMA_SLOTS": "1", "OLLAMA_HOST": "x"})
     assert [*found] == [name]
     assert found[name][: len(near) or None] == near
 

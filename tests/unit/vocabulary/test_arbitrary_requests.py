@@ -49,7 +49,7 @@ def test_arbitrary_text_is_a_request_or_is_refused(text: str, kind: str | None) 
 def test_an_item_of_arbitrary_json_is_a_submission_or_is_refused(item: Any) -> None:
     """The way in for `submit` and for what comes by Celery: images, limits and schemas are checked as well."""
     try:
-        submission = Preparation(Limits(prompt_chars=50), lambda: "id").item(item)
+        submission = Preparation(Limits(prompt_chars=50), lambda: "id").prepare_item(item)
     except InvalidRequest:
         return
     assert submission.job_id == "id"

@@ -262,19 +262,19 @@ def test_tool_calls_may_hold_what_this_version_does_not_know() -> None:
 def test_images_of_a_wrong_shape_are_refused(images: Any) -> None:
     """Not a list, or not of paths, bytes or base64: the field is named."""
     with pytest.raises(InvalidRequest, match=r"^images"):
-        Preparation(Limits(), lambda: "id").item({**MULTIMODAL, "images": images})
+        Preparation(Limits(), lambda: "id").prepare_item({**MULTIMODAL, "images": images})
 
 
 @pytest.mark.parametrize("item", [5, None, "generate", [GENERATE], object()])
 def test_what_is_no_request_at_all_is_refused(item: Any) -> None:
     """`submit` takes a request model or an object."""
     with pytest.raises(InvalidRequest):
-        Preparation(Limits(), lambda: "id").item(item)
+        Preparation(Limits(), lambda: "id").prepare_item(item)
 
 
 def test_wait_for_model_is_the_queues_and_not_the_requests() -> None:
     """It decides on the submit, and is not kept."""
-    submission = Preparation(Limits(), lambda: "id").item({**GENERATE, "wait_for_model": True})
+    submission = Preparation(Limits(), lambda: "id").prepare_item({**GENERATE, "wait_for_model": True})
 
     assert submission.wait_for_model
     assert "wait_for_model" not in dump_json(submission.request)

@@ -90,7 +90,9 @@ def test_a_body_is_a_job_or_refused(endpoint: Any, body: Any) -> None:
         if parsed.refusal is not None:
             raise parsed.refusal
         if parsed.does == "answer":
-            PREPARATION.ask(parsed.job["kind"], {name: value for name, value in parsed.job.items() if name != "kind"})
+            PREPARATION.prepare(
+                parsed.job["kind"], {name: value for name, value in parsed.job.items() if name != "kind"}
+            )
     except (Refusal, InvalidRequest) as error:
         found = error_answer(error, parsed)
         assert 400 <= found.status <= 501

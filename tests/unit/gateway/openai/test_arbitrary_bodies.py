@@ -86,7 +86,7 @@ def test_a_body_becomes_a_job_or_is_refused(
             refusal = error
         else:
             try:
-                PREPARATION.item(asked.job)
+                PREPARATION.prepare_item(asked.job)
             except InvalidRequest as error:
                 refusal = asked.named(error)
             else:

@@ -52,8 +52,8 @@ def calls(fleet: Fleet, runs: list[tuple[dict[str, Any], int]], first_id: int, t
     for number, fields in enumerate(jobs):
         turn = {"kind": "chat", "message": "q"} if "conversation" in fields else {"kind": "generate", "prompt": "hi"}
         job_id = f"job-{first_id + number - (number == twice)}"
-        item = fleet.queue._preparation.item({"model": MODEL, **turn, **fields}, job_id)
-        made.append(submission.call(item, fleet.queue.settings))
+        item = fleet.queue._preparation.prepare_item({"model": MODEL, **turn, **fields}, job_id)
+        made.append(submission.build_call(item, fleet.queue.settings))
     return made
 
 

@@ -16,7 +16,7 @@ from llamaq.store.scripts import Script
 def call(fleet: Fleet, **fields: Any) -> Call:
     """A submit of one job."""
     request = {"kind": "generate", "model": MODEL, "prompt": "hi", **fields}
-    return submission.call(fleet.queue._preparation.item(request), fleet.queue.settings)
+    return submission.build_call(fleet.queue._preparation.prepare_item(request), fleet.queue.settings)
 
 
 def broken(fleet: Fleet) -> Call:
@@ -92,7 +92,9 @@ def test_turns_of_one_conversation_go_behind_each_other(fleet: Fleet) -> None:
     """Two turns in one call, and a job without a conversation between them, which takes nothing over from the first."""
     fleet.host(slots=4)
     turn = {"kind": "chat", "model": MODEL, "conversation": "c", "message": "q"}
-    first, second = (submission.call(fleet.queue._preparation.item(turn), fleet.queue.settings) for _ in range(2))
+    first, second = (
+        submission.build_call(fleet.queue._preparation.prepare_item(turn), fleet.queue.settings) for _ in range(2)
+    )
     calls = [first, call(fleet), second]
 
     assert words(run_many(fleet.redis, calls)) == ["OK"] * 3

@@ -228,12 +228,12 @@ def test_an_own_image_that_is_missing_is_told_from_a_foreign_one(fleet: Fleet) -
     image = Image("0" * 64, b"")
     request = requests.parse({"kind": "multimodal", "model": MODEL, "prompt": "x", "images": [image.reference]})
     own = submission.Submission("id", request, (image,))
-    answer = run(fleet.redis, submission.call(own, Settings(keys=fleet.keys)))
+    answer = run(fleet.redis, submission.build_call(own, Settings(keys=fleet.keys)))
 
     with pytest.raises(UploadExpired):
-        submission.read(own, answer)
+        submission.read_answer(own, answer)
     with pytest.raises(InvalidRequest):
-        submission.read(submission.Submission("id", request), answer)
+        submission.read_answer(submission.Submission("id", request), answer)
 
 
 @pytest.mark.parametrize("limit", [0, -1, 10**30, 1.5, True, "5"])

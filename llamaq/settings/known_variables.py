@@ -1,7 +1,7 @@
 # Generated from the declarations by `python3 run.py generate`.
 """The variables that any program of llamaq, or Docker Compose, reads: the SDK has no other program's declarations."""
 
-NAMES = frozenset(
+KNOWN_VARIABLES = frozenset(
     {
         "LLAMAQ_AFFINITY_PATIENCE",
         "LLAMAQ_ALLOW_CONTROL",
