@@ -47,18 +47,18 @@ def check_text(request: AnyRequest, limits: Limits) -> None:
     Raises:
         InvalidRequest: names the field at which the sum is over the limit.
     """
-    most, setting = limits.prompt_chars, "LLAMAQ_MAX_PROMPT_CHARS"
+    most, limit = limits.prompt_chars, "prompt_chars"
     if embeds := request.kind == "embedding":
-        most, setting = max(most, limits.embedding_chars), "LLAMAQ_MAX_EMBEDDING_CHARS"
+        most, limit = max(most, limits.embedding_chars), "embedding_chars"
     total = 0
     for field, text in counted_texts(request):
         total += len(text)
         if embeds and len(text) > limits.prompt_chars:
-            message = f"it has {len(text)} characters, more than {limits.prompt_chars} (LLAMAQ_MAX_PROMPT_CHARS)"
-            raise InvalidRequest.of(field, f"{message}: split it")
+            most_each = f"{limits.prompt_chars} ({limits.name('prompt_chars')})"
+            raise InvalidRequest.of(field, f"it has {len(text)} characters, more than {most_each}: split it")
         if total > most:
             remedy = "give the rest to further jobs" if embeds else f"this field alone has {len(text)}"
-            message = f"the request's texts come to more than {most} characters ({setting}); {remedy}"
+            message = f"the request's texts come to more than {most} characters ({limits.name(limit)}); {remedy}"
             raise InvalidRequest.of(field, message)
 
 
@@ -76,6 +76,6 @@ def apply_control_policy(request: AnyRequest, limits: Limits) -> AnyRequest:
             raise InvalidRequest.of(
                 field,
                 f"the control character U+{ord(found[0]):04X} at character {found.start() + 1}: beside tab and newline "
-                "none may come in (LLAMAQ_CONTROL_CHARACTERS=remove takes them out)",
+                f"none may come in ({limits.name('control_characters')}=remove takes them out)",
             )
     return request

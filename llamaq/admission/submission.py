@@ -135,7 +135,7 @@ def is_accepted(answer: Answer | Exception) -> bool:
     return isinstance(answer, Answer) and answer.word in {"OK", "EXISTS", "SAME"}
 
 
-def read_answer(submission: Submission, answer: Answer) -> str:
+def read_answer(submission: Submission, answer: Answer, settings: Settings) -> str:
     """Read the job's id out of the answer; for a known idempotency key, that of the earlier job.
 
     Raises:
@@ -153,7 +153,7 @@ def read_answer(submission: Submission, answer: Answer) -> str:
         case "SAME":
             return idempotency.resolve_job_id(submission.request, answer)
         case "FULL":
-            raise _queue_full(submission.request, answer.number("retry_after"), answer.text("limit"))
+            raise _queue_full(submission.request, answer, settings)
         case "UNKNOWN_MODEL":
             raise unknown_target_error(submission.request)
         case "DELETED" | "UNSUPPORTED" | "NO_WEBHOOKS":
@@ -176,9 +176,11 @@ def _invalid_request(request: AnyRequest, answer: Answer) -> InvalidRequest:
     return InvalidRequest.of("id", "its job was just deleted, and a worker still has it: use another id")
 
 
-def _queue_full(request: AnyRequest, seconds: float, whose: str) -> QueueFull:
-    if whose == "tenant":
-        what = f"too many jobs of tenant {request.tenant} wait (LLAMAQ_MAX_QUEUED_PER_TENANT, or the limit of the key)"
+def _queue_full(request: AnyRequest, answer: Answer, settings: Settings) -> QueueFull:
+    if answer.text("limit") == "tenant":
+        limit = settings.name("max_queued_per_tenant")
+        what = f"too many jobs of tenant {request.tenant} wait ({limit}, or the limit of the key)"
     else:
-        what = f"too many jobs wait for {request.model} (LLAMAQ_MAX_QUEUED)"
+        what = f"too many jobs wait for {request.model} ({settings.name('max_queued')})"
+    seconds = answer.number("retry_after")
     return QueueFull(f"{what}; try again in {seconds:g} s", seconds)

@@ -46,17 +46,19 @@ class Session:
 
         Raises:
             InvalidRequest: a variable of the environment is wrong.
-            click.UsageError: the URL cannot be one of a Redis.
+            click.UsageError: `--redis-url` cannot be one of a Redis.
         """
         url, settings = environment.read()
         for remark in environment.unknown_variable_remarks():
             self.screen.note(remark)
         if self.prefix is not None:
             settings = replace(settings, keys=Keys(self.prefix))
+        if self.url is not None:
+            settings = replace(settings, redis_names=settings.redis_names._replace(url="--redis-url", or_file=""))
         try:
-            return JobQueue(self.url or url, settings=settings)
+            return JobQueue(url if self.url is None else self.url, settings=settings)
         except InvalidRequest as error:
-            raise click.UsageError(f"--redis-url (or LLAMAQ_REDIS_URL): {error.problems[0].message}") from error
+            raise click.UsageError(f"--redis-url: {error.problems[0].message}") from error
 
     def job(self, job_id: str) -> Job[Any]:
         """A job of the queue."""

@@ -21,7 +21,7 @@ def check(size: Size, limits: Limits) -> None:
     """
     width, height = size
     if width * height > limits.image_pixels:
-        limit = f"the limit of {limits.image_pixels} pixels (LLAMAQ_MAX_IMAGE_PIXELS)"
+        limit = f"the limit of {limits.image_pixels} pixels ({limits.name('image_pixels')})"
         raise Refused(f"{width} x {height} is over {limit}")
     if min(size) < LEAST_EDGE:
         raise Refused(f"{width} x {height} pixels: {_TOO_SHORT}; scale it up, or put it on a larger background")

@@ -54,7 +54,7 @@ def _checked(data: bytes, limits: Limits) -> bytes:
 
 
 def _too_many(size: str, limits: Limits) -> Refused:
-    return Refused(f"{size} over the limit of {limits.image_bytes} bytes (LLAMAQ_MAX_IMAGE_BYTES)")
+    return Refused(f"{size} over the limit of {limits.image_bytes} bytes ({limits.name('image_bytes')})")
 
 
 def _of_path(path: Path, limits: Limits) -> bytes:

@@ -7,11 +7,12 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ValidationError, ValidationInfo, field_validator, model_validator
 
 from llamaq.settings import declaration, tenants
-from llamaq.settings.declaration import MOST_COUNT, MOST_SECONDS, setting
+from llamaq.settings.declaration import MOST_COUNT, MOST_SECONDS, setting, variable_name
 from llamaq.settings.secret_files import add_password, read_secret
 from llamaq.store.connections.address import checked_url
 from llamaq.store.connections.clients import DEFAULT_LIMIT_SECONDS, DEFAULT_MOST
 from llamaq.store.keys import Keys
+from llamaq.store.redis_errors import OF_ARGUMENTS, OF_ENVIRONMENT, SettingNames
 from llamaq.vocabulary.errors import InvalidRequest, Problem
 
 ControlCharacters = Literal["refuse", "remove"]
@@ -120,8 +121,10 @@ class ProducerVariables(BaseModel):
         """The settings of a client that submits under these variables."""
         return Settings(
             keys=Keys(self.prefix),
-            limits=Limits(**_take_values(Limits, self)),
+            limits=Limits(from_environment=True, **_take_values(Limits, self)),
             tenant_weights=tenants.parse_weights(self.tenant_weights),
+            from_environment=True,
+            redis_names=OF_ENVIRONMENT,
             **_take_values(Settings, self),
         )
 
@@ -133,6 +136,12 @@ def _declared_field(name: str) -> Any:
 
 def _declared_names(of: "type[Limits | Settings] | Limits | Settings") -> dict[str, str]:
     return {one.name: one.metadata[_DECLARED_AS] for one in fields(of) if one.metadata}
+
+
+def _name(given: "Limits | Settings", name: str) -> str:
+    if given.from_environment:
+        return variable_name(_declared_names(given)[name])
+    return f"{type(given).__name__}.{name}"
 
 
 def _take_values(of: "type[Limits | Settings]", given: ProducerVariables) -> dict[str, Any]:
@@ -159,6 +168,7 @@ class Limits:
         image_pixels: width times height of one image.
         control_characters: what happens to those other than tab and newline.
         embedding_chars: characters of all inputs of one embedding; `prompt_chars` bounds each.
+        from_environment: whether variables set them, which errors name then.
 
     Raises:
         InvalidRequest: a limit is out of bounds.
@@ -169,10 +179,15 @@ class Limits:
     image_pixels: int = _declared_field("max_image_pixels")
     control_characters: ControlCharacters = _declared_field("control_characters")  # noqa: RUF009 - it makes a field
     embedding_chars: int = _declared_field("max_embedding_chars")
+    from_environment: bool = field(default=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the bounds."""
         _check(self)
+
+    def name(self, limit: str) -> str:
+        """What an error calls a limit: the variable or the argument that sets it."""
+        return _name(self, limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +205,8 @@ class Settings:
         call_seconds: for one verb, with all that it asks of Redis. Readers go on for longer.
         max_connections: of one client to Redis.
         tenant_weights: shares of the slots, within a lane; a tenant that is not listed has weight 1.
+        from_environment: whether variables set them, which errors name then.
+        redis_names: what errors of Redis call the settings of the connection.
 
     Raises:
         InvalidRequest: a setting is out of bounds.
@@ -205,6 +222,8 @@ class Settings:
     call_seconds: float = _declared_field("call_seconds")
     max_connections: int = _declared_field("max_connections")
     tenant_weights: Mapping[str, float] = field(default_factory=dict)
+    from_environment: bool = field(default=False, repr=False, compare=False)
+    redis_names: SettingNames = field(default=OF_ARGUMENTS, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the types and the bounds."""
@@ -212,6 +231,10 @@ class Settings:
             check_type(name, getattr(self, name), kind)
         _check(self, prefix=self.keys.prefix)
         tenants.check_weights(self.tenant_weights)
+
+    def name(self, setting: str) -> str:
+        """What an error calls a setting: the variable or the argument that sets it."""
+        return _name(self, setting)
 
 
 def resolve_settings(given: Settings | None, prefix: str, limits: Limits | None) -> Settings:

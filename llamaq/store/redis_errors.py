@@ -5,6 +5,7 @@ import os
 import re
 import socket
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import redis
 from redis.exceptions import MaxConnectionsError, MovedError, NoPermissionError, RedisError, ResponseError
@@ -52,6 +53,24 @@ def refuses(error: BaseException) -> bool:
     return own or (error.__cause__ is not None and refuses(error.__cause__))
 
 
+class SettingNames(NamedTuple):
+    """What errors call the settings of a connection.
+
+    Attributes:
+        url: the URL of Redis.
+        connections: how many connections a client may have.
+        or_file: where a password may stand beside the URL.
+    """
+
+    url: str
+    connections: str
+    or_file: str = ""
+
+
+OF_ENVIRONMENT = SettingNames("LLAMAQ_REDIS_URL", "LLAMAQ_MAX_CONNECTIONS", ", or LLAMAQ_REDIS_PASSWORD_FILE")
+OF_ARGUMENTS = SettingNames("the argument `url`", "Settings.max_connections")
+
+
 class _Translating:
     """A block whose errors become ones that a producer knows.
 
@@ -74,12 +93,18 @@ class translated(_Translating):  # noqa: N801 - it is used as a function, like `
         BrokerUnavailable: Redis did not answer, or refused.
     """
 
-    __slots__ = ()
+    __slots__ = ("_names",)
+
+    def __init__(self, url: str, names: SettingNames = OF_ENVIRONMENT) -> None:
+        super().__init__(url)
+        self._names = names
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         # A `TimeoutError` is the caller's own timeout: redis-py raises another class.
         if isinstance(error, RedisError | OSError) and not isinstance(error, TimeoutError):
-            raise BrokerUnavailable(f"Redis at {address(self._url)}: {_remedy(error, self._url)}") from error
+            raise BrokerUnavailable(
+                f"Redis at {address(self._url)}: {_remedy(error, self._url, self._names)}"
+            ) from error
 
 
 def is_unreadable(error: BrokerUnavailable) -> bool:
@@ -103,26 +128,25 @@ class readable(_Translating):  # noqa: N801 - as above
             raise BrokerUnavailable(f"Redis at {address(self._url)}: {text}") from error
 
 
-def _remedy(error: Exception, url: str) -> str:
+def _remedy(error: Exception, url: str, names: SettingNames) -> str:
     text = _ARGUMENTS.sub("", str(error))
-    for applies, remedy in (*_REMEDIES, *(_OF_TLS if parsed(url).tls else _OF_PLAIN)):
-        if applies(error, text):
-            return remedy.format(text or type(error).__name__)
-    return _NO_ANSWER.format(text or type(error).__name__) if _is_lost(error) else text
+    remedies = (*_REMEDIES, *(_OF_TLS if parsed(url).tls else _OF_PLAIN), (_is_lost, _NO_ANSWER))
+    remedy = next((remedy for applies, remedy in remedies if applies(error, text)), None)
+    return text if remedy is None else remedy.format(text or type(error).__name__, **names._asdict())
 
 
-def _is_lost(error: Exception) -> bool:
+def _is_lost(error: Exception, _: str = "") -> bool:
     return isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError)
 
 
-_NO_ANSWER = "no answer ({}); is it running there? The address is LLAMAQ_REDIS_URL"
+_NO_ANSWER = "no answer ({}); is it running there? The address is {url}"
 _NO_COMMAND = re.compile("unknown command|unknown redis command", re.IGNORECASE)
 _ARGUMENTS = re.compile(", with args beginning with: .*", re.DOTALL)
 """The rest of an error about a command that the server does not have: it quotes what was sent."""
 _CLUSTER = re.compile(r"cluster mode|slot not served|MOVED \d+|same slot|in a cluster node")
 _CLOSED = re.compile("reset by peer|closed by server|EOF occurred|Broken pipe")
 _OF_TLS: Sequence[Remedy] = (
-    (lambda _, text: PLAIN in text, "{}, without TLS: begin LLAMAQ_REDIS_URL with redis://"),
+    (lambda _, text: PLAIN in text, "{}, without TLS: begin {url} with redis://"),
     (
         lambda _, text: "is not valid for" in text or "Hostname mismatch" in text,
         "its certificate is for another name ({}): write a name that is in it",
@@ -133,16 +157,16 @@ _OF_TLS: Sequence[Remedy] = (
     ),
     (
         lambda _, text: "No such file" in text,
-        "a file of the options ssl_... in LLAMAQ_REDIS_URL is missing ({})",
+        "a file of the options ssl_... in {url} is missing ({})",
     ),
     (
         lambda _, text: "SSL" in text or "X509" in text or "certificate" in text,
-        "no TLS connection ({}): look at the options ssl_... in LLAMAQ_REDIS_URL",
+        "no TLS connection ({}): look at the options ssl_... in {url}",
     ),
     (
         lambda error, text: _is_lost(error) and _CLOSED.search(text) is not None,
         "it closes the connection at the first command ({}), as a server does that wants a certificate of its clients: "
-        "name that with ssl_certfile and ssl_keyfile in LLAMAQ_REDIS_URL",
+        "name that with ssl_certfile and ssl_keyfile in {url}",
     ),
 )
 _OF_PLAIN: Sequence[Remedy] = (
@@ -154,11 +178,11 @@ _OF_PLAIN: Sequence[Remedy] = (
 _REMEDIES: Sequence[Remedy] = (
     (
         lambda error, _: isinstance(error.__context__, socket.gaierror),
-        "its name is not found ({}): is it misspelt in LLAMAQ_REDIS_URL, or is there no network?",
+        "its name is not found ({}): is it misspelt in {url}, or is there no network?",
     ),
     (
         lambda error, _: isinstance(error, redis.InvalidResponse),
-        "what answers there is no Redis ({}): look at host and port in LLAMAQ_REDIS_URL",
+        "what answers there is no Redis ({}): look at host and port in {url}",
     ),
     (
         lambda error, text: isinstance(error, MovedError) or _CLUSTER.search(text) is not None,
@@ -171,28 +195,28 @@ _REMEDIES: Sequence[Remedy] = (
     ),
     (
         lambda error, _: isinstance(error, WrongSentinels),
-        "{}: look at Sentinels, master and sentinel_password in LLAMAQ_REDIS_URL",
+        "{}: look at Sentinels, master and sentinel_password in {url}",
     ),
     (
         lambda error, _: isinstance(error, NoSentinel),
-        "{}; do the Sentinels run there? The address is LLAMAQ_REDIS_URL",
+        "{}; do the Sentinels run there? The address is {url}",
     ),
     (
         lambda _, text: "DB index is out of range" in text,
-        "it has no such database ({}): take 0 in LLAMAQ_REDIS_URL, or raise its `databases`",
+        "it has no such database ({}): take 0 in {url}, or raise its `databases`",
     ),
     (
         lambda _, text: "HELLO must be called" in text or "Authentication required" in text,
-        "it wants a password, and LLAMAQ_REDIS_URL has none: redis://user:password@host, or LLAMAQ_REDIS_PASSWORD_FILE",
+        "it wants a password, and {url} has none: redis://user:password@host{or_file}",
     ),
     (
         # Redis refuses a long command that comes before the password as an error of the protocol, without a class.
         lambda error, text: is_denied(error) or "unauthenticated" in text,
-        "{}; look at the user and password in LLAMAQ_REDIS_URL, and at the ACL",
+        "{}; look at the user and password in {url}, and at the ACL",
     ),
     (
         lambda error, _: isinstance(error, MaxConnectionsError),
-        "this client has no connection left ({}): follow fewer jobs at a time, or raise LLAMAQ_MAX_CONNECTIONS",
+        "this client has no connection left ({}): follow fewer jobs at a time, or raise {connections}",
     ),
     (
         lambda _, text: "max number of clients" in text,
@@ -204,7 +228,7 @@ _REMEDIES: Sequence[Remedy] = (
     ),
     (
         lambda error, _: is_read_only(error),
-        "it is a replica ({}): the address in LLAMAQ_REDIS_URL must lead to the master",
+        "it is a replica ({}): the address in {url} must lead to the master",
     ),
     (
         lambda error, _: is_of_another_type(error),

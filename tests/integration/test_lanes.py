@@ -106,13 +106,13 @@ def test_the_state_while_waiting_is_queued(single_slot_service: Service) -> None
 
 
 def test_a_full_waiting_room_refuses_and_says_when_to_come_back(single_slot_service: Service) -> None:
-    """At LLAMAQ_MAX_QUEUED the submit raises QueueFull with seconds to wait; a place that gets free is given again."""
+    """At the limit the submit raises QueueFull with seconds to wait; a place that gets free is given again."""
     gate, _ = take_the_slot(single_slot_service)
     settings = Settings(keys=single_slot_service.keys, max_queued=2)
     with JobQueue(single_slot_service.url, settings=settings) as producer:
         jobs = [producer.generate(MODEL, f"job {number}") for number in range(2)]
 
-        with pytest.raises(QueueFull) as caught:
+        with pytest.raises(QueueFull, match=r"\(Settings.max_queued\)") as caught:
             producer.generate(MODEL, "too many")
         assert caught.value.retry_after > 0
         jobs[0].cancel()

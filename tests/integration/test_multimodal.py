@@ -218,7 +218,7 @@ def test_what_is_no_image_is_refused_before_anything_is_queued(service: Service,
         assert [problem.field for problem in caught.value.problems] == ["images.1"]
 
     strict = JobQueue(service.url, prefix=service.prefix, limits=Limits(image_pixels=63))
-    with strict, pytest.raises(InvalidRequest, match="LLAMAQ_MAX_IMAGE_PIXELS"):
+    with strict, pytest.raises(InvalidRequest, match=r"Limits.image_pixels"):
         strict.multimodal(VISION, "What?", images=[whole])
     assert service.asked() == []
 

@@ -50,11 +50,11 @@ def servers(locked_redis: LockedRedis, tmp_path_factory: pytest.TempPathFactory)
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        pytest.param("rediss://127.0.0.1:{plain}/0", "begin LLAMAQ_REDIS_URL with redis://", id="tls_against_plain"),
+        pytest.param("rediss://127.0.0.1:{plain}/0", "begin {} with redis://", id="tls_against_plain"),
         pytest.param("redis://127.0.0.1:{tls}/0", "then it is rediss://", id="plain_against_tls"),
         pytest.param("rediss://127.0.0.1:{tls}/0", "ssl_ca_certs=FILE", id="an_unknown_ca"),
         pytest.param("rediss://127.0.0.1:{tls}/0?ssl_ca_certs={other}", "known authority", id="a_wrong_ca"),
-        pytest.param("rediss://127.0.0.1:{tls}/0?ssl_ca_certs=/none", "ssl_... in LLAMAQ_REDIS_URL", id="no_ca_file"),
+        pytest.param("rediss://127.0.0.1:{tls}/0?ssl_ca_certs=/none", "ssl_... in {}", id="no_ca_file"),
         pytest.param("redis://127.0.0.1:{secret}/0", "wants a password", id="no_password"),
         pytest.param("redis://:wrong@127.0.0.1:{secret}/0", "user and password", id="a_wrong_password"),
         pytest.param("redis://who:right@127.0.0.1:{secret}/0", "user and password", id="a_wrong_user"),
@@ -72,7 +72,7 @@ def test_it_is_said_in_one_line(servers: dict[str, str], url: str, says: str) ->
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        pytest.param("redis://no-such-host.invalid/0", "is it misspelt in LLAMAQ_REDIS_URL", id="a_misspelt_host"),
+        pytest.param("redis://no-such-host.invalid/0", "is it misspelt in {}", id="a_misspelt_host"),
         pytest.param("redis://127.0.0.1:{http}/0", "what answers there is no Redis", id="an_http_server"),
         pytest.param("redis+sentinel://127.0.0.1:1/m/0", "do the Sentinels run", id="no_sentinel"),
         pytest.param("unix:///nowhere/redis.sock", "is it running there", id="no_socket"),
@@ -113,5 +113,6 @@ def _is_said(address: str, says: str) -> None:
         look_at_redis(config)
     said += [line["event"] for line in logs if line["log_level"] == "error"]
 
-    assert [says in text for text in said] == [True] * 4, said
+    names = ["the argument `url`"] * 2 + ["LLAMAQ_REDIS_URL"] * 2
+    assert [says.format(name) in text for name, text in zip(names, said, strict=True)] == [True] * 4, said
     assert not any("\n" in text or "right" in text or "wrong@" in text for text in said)

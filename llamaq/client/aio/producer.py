@@ -107,7 +107,7 @@ class AsyncProducer:
         """
         many = check_iterable(requests, "requests")
         checked = await io.in_thread(lambda: [self._preparation.prepare_item(request) for request in many])
-        with translated(self.url):
+        with translated(self.url, self.settings.redis_names):
             return await self._submit_all(iter(checked))
 
     def job(self, job_id: str) -> AsyncJob[Any]:
@@ -220,14 +220,14 @@ class AsyncProducer:
 
     async def _read_of_many(self, one: Submission, answer: Answer | Exception) -> str:
         try:
-            with translated(self.url):
+            with translated(self.url, self.settings.redis_names):
                 return await self._read(one, raised(answer))
         except UploadExpired:
             return (await self._submit(one)).id
 
     async def _read(self, one: Submission, answer: Answer) -> str:
         try:
-            return submission.read_answer(one, answer)
+            return submission.read_answer(one, answer, self.settings)
         except UnknownModel as error:
             offered = [model.model for model in await self.models()]
             raise UnknownModel(error.model, near_matches(error.model, offered)) from None

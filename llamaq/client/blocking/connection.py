@@ -39,7 +39,7 @@ class Verb:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with translated(self._connection.url):
+        with translated(self._connection.url, self._connection.settings.redis_names):
             self._limit.__exit__(kind, error, trace)
             if isinstance(error, RedisError) and self._connection.closed:
                 raise BrokerUnavailable("the queue was closed during the call") from error

@@ -108,7 +108,7 @@ class Producer:
         """
         many = check_iterable(requests, "requests")
         checked = io.in_thread(lambda: [self._preparation.prepare_item(request) for request in many])
-        with translated(self.url):
+        with translated(self.url, self.settings.redis_names):
             return self._submit_all(iter(checked))
 
     def job(self, job_id: str) -> Job[Any]:
@@ -221,14 +221,14 @@ class Producer:
 
     def _read_of_many(self, one: Submission, answer: Answer | Exception) -> str:
         try:
-            with translated(self.url):
+            with translated(self.url, self.settings.redis_names):
                 return self._read(one, raised(answer))
         except UploadExpired:
             return (self._submit(one)).id
 
     def _read(self, one: Submission, answer: Answer) -> str:
         try:
-            return submission.read_answer(one, answer)
+            return submission.read_answer(one, answer, self.settings)
         except UnknownModel as error:
             offered = [model.model for model in self.models()]
             raise UnknownModel(error.model, near_matches(error.model, offered)) from None

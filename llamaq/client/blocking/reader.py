@@ -53,6 +53,7 @@ class Reader:
         self._hub = hub
         self._url = url
         self._confirmed = bool(parsed(url).master)
+        self._names = settings.redis_names
         self._keys = settings.keys
         self._call_seconds = settings.call_seconds
         self._clock = clock
@@ -98,7 +99,7 @@ class Reader:
         ends_only: bool = False,
     ) -> Generator[list[Any], None, None]:
         log = self._keys.events(job_id)
-        with translated(self._url):
+        with translated(self._url, self._names):
             while not follower.ended:
                 hub = self._hub()
                 try:

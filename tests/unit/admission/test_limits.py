@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from llamaq import InvalidRequest, Limits
 from llamaq.admission.limits import apply_control_policy, check_text
+from llamaq.settings import environment
 from llamaq.vocabulary.requests import parse
 
 _SAID = {"role": "user", "content": "x"}
@@ -22,7 +23,7 @@ def test_all_texts_count_together() -> None:
     """The limit is for the request: at it is well, one character more is refused where it was passed."""
     check_text(_request(system="12345"), Limits(prompt_chars=10))
 
-    with pytest.raises(InvalidRequest, match=r"LLAMAQ_MAX_PROMPT_CHARS.*has 6") as refused:
+    with pytest.raises(InvalidRequest, match=r"Limits.prompt_chars.*has 6") as refused:
         check_text(_request(system="123456"), Limits(prompt_chars=10))
 
     assert [problem.field for problem in refused.value.problems] == ["system"]
@@ -62,6 +63,14 @@ def test_each_kinds_texts_count(fields: dict[str, Any], field: str) -> None:
     assert [problem.field for problem in refused.value.problems] == [field]
 
 
+def test_a_limit_of_the_environment_is_named_by_its_variable() -> None:
+    """What was given in the code is named by its argument: its variable would have no effect."""
+    _, settings = environment.read({"LLAMAQ_MAX_PROMPT_CHARS": "10"})
+
+    with pytest.raises(InvalidRequest, match=r"more than 10 characters \(LLAMAQ_MAX_PROMPT_CHARS\)"):
+        check_text(_request(system="123456"), settings.limits)
+
+
 def _embeds(*texts: str) -> Any:
     return parse({"kind": "embedding", "model": "m", "input": list(texts)})
 
@@ -71,9 +80,9 @@ def test_each_input_of_an_embedding_has_the_limit_for_itself() -> None:
     limits = Limits(prompt_chars=10, embedding_chars=25)
     check_text(_embeds("x" * 10, "x" * 10, "x" * 5), limits)
 
-    with pytest.raises(InvalidRequest, match=r"^input.1: it has 11 characters.*LLAMAQ_MAX_PROMPT_CHARS.*split it"):
+    with pytest.raises(InvalidRequest, match=r"^input.1: it has 11 characters.*Limits.prompt_chars.*split it"):
         check_text(_embeds("x", "x" * 11), limits)
-    with pytest.raises(InvalidRequest, match=r"^input.2: .*25 characters .LLAMAQ_MAX_EMBEDDING_CHARS.*further jobs"):
+    with pytest.raises(InvalidRequest, match=r"^input.2: .*25 characters .Limits.embedding_chars.*further jobs"):
         check_text(_embeds("x" * 10, "x" * 10, "x" * 6), limits)
 
 
@@ -118,7 +127,7 @@ def test_control_characters_are_refused_or_removed(fields: dict[str, Any], field
     request = parse({"model": "m", **fields})
 
     with pytest.raises(
-        InvalidRequest, match=r"control character U\+00[0-9A-F]{2} at character 2.*LLAMAQ_CONTROL"
+        InvalidRequest, match=r"control character U\+00[0-9A-F]{2} at character 2.*Limits.control"
     ) as no:
         apply_control_policy(request, Limits())
 

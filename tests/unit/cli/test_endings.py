@@ -164,7 +164,7 @@ def test_queue_full(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
         fake_worker.queue.generate("m", "x")
     shell = llamaq("generate", "m", "x", LLAMAQ_MAX_QUEUED="1")
     assert shell.code() == 5
-    assert "too many jobs wait for m:latest" in shell.err.all()
+    assert "too many jobs wait for m:latest (LLAMAQ_MAX_QUEUED)" in shell.err.all()
 
 
 def test_unknown_model(llamaq: Llamaq) -> None:

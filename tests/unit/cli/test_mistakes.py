@@ -117,3 +117,11 @@ def test_a_setting_is_not_called_a_request(here: Here, monkeypatch: pytest.Monke
     assert of_a_setting[0] == "Error: a setting is not valid, and nothing was queued"
     assert of_a_setting[1].startswith("  LLAMAQ_MAX_QUEUED: ")
     assert of_a_request[0] == "Error: the request is not valid, and nothing was queued"
+
+
+def test_no_redis_at_the_address_of_the_option(here: Here) -> None:
+    """The option is named, and not the variable that it overrides."""
+    said = here("models", "--redis-url", "redis://127.0.0.1:1/0").err
+
+    assert "The address is --redis-url" in said
+    assert "LLAMAQ_REDIS_URL" not in said

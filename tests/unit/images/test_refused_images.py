@@ -101,7 +101,7 @@ def test_too_many_bytes_are_refused_with_both_figures(tmp_path: Path) -> None:
     path.write_bytes(data)
     text = base64.b64encode(data).decode()
     for source in (data, text, f"data:image/png;base64,{text}", path, io.BytesIO(data)):
-        with pytest.raises(InvalidRequest, match=rf"over the limit of {len(data) - 1} bytes.*LLAMAQ_MAX_IMAGE_BYTES"):
+        with pytest.raises(InvalidRequest, match=rf"over the limit of {len(data) - 1} bytes.*Limits.image_bytes"):
             loading.load(source, Limits(image_bytes=len(data) - 1))
     loading.load(data, Limits(image_bytes=len(data)))
 

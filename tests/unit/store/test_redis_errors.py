@@ -43,7 +43,16 @@ def test_a_closed_port_names_the_address_and_the_setting() -> None:
     message = _refused(f"redis://user:{SECRET}@127.0.0.1:{port}/0")
 
     assert message.startswith(f"Redis at 127.0.0.1:{port}/0: no answer")
-    assert "LLAMAQ_REDIS_URL" in message
+    assert message.endswith("is it running there? The address is the argument `url`")
+
+
+def test_an_address_of_the_environment_is_named_by_its_variable() -> None:
+    """What stands in the code is found by the name of the argument, and nobody looks for a variable that is not set."""
+    with (
+        JobQueue.from_env({"LLAMAQ_REDIS_URL": f"redis://127.0.0.1:{_closed_port()}/0"}) as queue,
+        pytest.raises(BrokerUnavailable, match=r"The address is LLAMAQ_REDIS_URL$"),
+    ):
+        queue.hosts()
 
 
 @pytest.mark.parametrize("user", [f":{SECRET}@", f"somebody:{SECRET}@", ""])
@@ -57,7 +66,8 @@ def test_a_wrong_password_points_to_the_password(user: str) -> None:
 
         wanted = "look at the user and password" if user else "wants a password, and"
         assert wanted in message
-        assert "LLAMAQ_REDIS_URL" in message
+        assert "the argument `url`" in message
+        assert "LLAMAQ_REDIS_PASSWORD_FILE" not in message  # it is not read
 
 
 @pytest.mark.parametrize("given", ["", "ssl_certfile={cert}&ssl_keyfile={key}"])

@@ -101,7 +101,7 @@ def test_a_full_queue_refuses_with_the_time_to_wait(fleet: Fleet, prefix: str) -
     full.submit(priority="batch")
     before = full.names()
 
-    with pytest.raises(QueueFull, match="LLAMAQ_MAX_QUEUED") as refused:
+    with pytest.raises(QueueFull, match=r"\(Settings.max_queued\)") as refused:
         full.submit()
 
     assert refused.value.retry_after > 0
@@ -228,12 +228,13 @@ def test_an_own_image_that_is_missing_is_told_from_a_foreign_one(fleet: Fleet) -
     image = Image("0" * 64, b"")
     request = requests.parse({"kind": "multimodal", "model": MODEL, "prompt": "x", "images": [image.reference]})
     own = submission.Submission("id", request, (image,))
-    answer = run(fleet.redis, submission.build_call(own, Settings(keys=fleet.keys)))
+    settings = Settings(keys=fleet.keys)
+    answer = run(fleet.redis, submission.build_call(own, settings))
 
     with pytest.raises(UploadExpired):
-        submission.read_answer(own, answer)
+        submission.read_answer(own, answer, settings)
     with pytest.raises(InvalidRequest):
-        submission.read_answer(submission.Submission("id", request), answer)
+        submission.read_answer(submission.Submission("id", request), answer, settings)
 
 
 @pytest.mark.parametrize("limit", [0, -1, 10**30, 1.5, True, "5"])
