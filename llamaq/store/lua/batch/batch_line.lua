@@ -9,7 +9,7 @@
 -- Answers    OK | KNOWN (the line has its outcome) | FULL (the file would be too long) | LOST
 -- include: keys events files batches
 local key, number, text = batches.record(given.id), given.number, given.text
-if not batches.held(given.id, given.owner) then return of_master({'LOST'}) end
+if not batches.is_held_by(given.id, given.owner) then return of_master({'LOST'}) end
 local batch = fields(key, 'output', 'errors', given.file .. '_bytes')
 for _, name in ipairs({'output', 'errors'}) do
   if redis.call('HEXISTS', files.pieces(batch[name]), number) == 1 then return of_master({'KNOWN'}) end

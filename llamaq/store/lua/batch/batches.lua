@@ -13,7 +13,7 @@ function batches.is_open(id)
 end
 
 -- Whether the batch is there and held by this owner.
-function batches.held(id, owner)
+function batches.is_held_by(id, owner)
   return owner ~= '' and redis.call('HGET', batches.record(id), 'owner') == owner
 end
 

@@ -6,7 +6,7 @@ local function about_key(tenant, name) return P .. ':about:' .. tenant .. ':' ..
 local kept_images = {}
 
 -- Both lists of images (joined by blanks), each image once.
-function kept_images.joined(list, more)
+function kept_images.join(list, more)
   for sha in string.gmatch(more, '[^ ]+') do
     if not string.find(list, sha, 1, true) then list = list .. (list == '' and '' or ' ') .. sha end
   end

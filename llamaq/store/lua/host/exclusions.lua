@@ -27,7 +27,7 @@ function exclusions.may_go_elsewhere(model, list)
 end
 
 -- Whether a job that failed on the hosts of the list is kept from the host.
-function exclusions.hold(host, model, list)
+function exclusions.apply(host, model, list)
   if not list or not exclusions.has(list, host) then return false end
   local known, key = exclusions.elsewhere, model .. list
   if known[key] == nil then known[key] = exclusions.may_go_elsewhere(model, list) end
@@ -42,7 +42,7 @@ function exclusions.open_to(host, model, key, most)
     for _, id in ipairs(ids) do
       if #found == most then break end
       lists[id] = lists[id] or redis.call('HGET', record(id), 'failed_on') or ''
-      if not exclusions.hold(host, model, lists[id]) then found[#found + 1] = id end
+      if not exclusions.apply(host, model, lists[id]) then found[#found + 1] = id end
     end
     return found
   end
@@ -58,7 +58,7 @@ function exclusions.next_job(host, state)
   local job = next_job(host, state)
   local known = job and (new_job or fields(record(job.id), 'v', 'kind', 'state', 'score', 'runner', 'start_by', 'attempt',
     'tenant', 'failed_on'))
-  if not job or state.open_to or not exclusions.hold(host, job.model, known.failed_on) then return job, known end
+  if not job or state.open_to or not exclusions.apply(host, job.model, known.failed_on) then return job, known end
   function state.open_to(model, key, most) return exclusions.open_to(host, model, key, most) end
   return exclusions.next_job(host, state)
 end

@@ -6,7 +6,7 @@
 local repeated = {WHOLE_SECONDS = 120}
 
 -- The Redis in Python, on which llamaq.testing runs the scripts, has no `sha1hex`.
-local function said()
+local function report_digest()
   local text = table.concat(ARGV, '\n')
   return redis.sha1hex and redis.sha1hex(text) or text
 end
@@ -27,17 +27,17 @@ function repeated.known(host)
 end
 
 -- Whether this report only repeats the last one, of the host's only worker. Then `known.offers`: whether none is missing.
-function repeated.is_so(host, models, known)
+function repeated.is_repeat(host, models, known)
   local keys, reported_at = tonumber(known.report_keys), tonumber(known.reported_at)
   if not keys or not reported_at then return false end  -- they were deleted or written over
-  if known.report ~= said() or math.abs(NOW - reported_at) >= repeated.WHOLE_SECONDS
+  if known.report ~= report_digest() or math.abs(NOW - reported_at) >= repeated.WHOLE_SECONDS
     or redis.call('HLEN', stated_size.key(host)) ~= 1 then return false end
   known.offers = repeated.keys(host, models, true) == keys + #models
   return known.offers or repeated.keys(host, models) == keys
 end
 
 function repeated.note(host, models)
-  redis.call('HSET', host_key(host), 'report', said(), 'report_keys', repeated.keys(host, models), 'reported_at', NOW)
+  redis.call('HSET', host_key(host), 'report', report_digest(), 'report_keys', repeated.keys(host, models), 'reported_at', NOW)
 end
 
 -- Whether there is nothing at the host that a report could change: no job, no job that waits, and its slots are offered.

@@ -21,7 +21,7 @@ end
 function kept_images.seconds(list, tenant, name, ttl)
   local about = name ~= '' and about_key(tenant, name)
   if not about or list == '' or redis.call('EXISTS', about) == 0 then return ttl end
-  redis.call('HSET', about, 'images', kept_images.joined(redis.call('HGET', about, 'images') or '', list))
+  redis.call('HSET', about, 'images', kept_images.join(redis.call('HGET', about, 'images') or '', list))
   local seconds = math.max(ttl, redis.call('TTL', about))
   for sha in string.gmatch(list, '[^ ]+') do kept_images.note(sha, '=' .. tenant .. ':' .. name, seconds) end
   return seconds

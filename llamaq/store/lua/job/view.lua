@@ -26,7 +26,7 @@ function view.jobs_ahead(id, job)
   return redis.call('ZRANK', turns_key(job.tenant, job.conversation), id)
 end
 
--- Makes the functions of what few calls ask for. See `further` in submit.lua.
+-- Makes the functions of what few calls ask for. See `slow_path` in submit.lua.
 function view.complete()
   -- include: forecast why
 end

@@ -29,11 +29,11 @@ end
 
 -- Why the jobs of a model wait in its queue.
 function view.why_of_model(model)
-  local function found()
+  local function find_reason()
     if unknown_model(model) then return 'no_model' end
     if pauses.of_model(model) then return 'model_paused' end
     return is_host_job(model) and view.why_host_job(model) or view.why_no_host(model)
   end
-  view.reasons[model] = view.reasons[model] or found()
+  view.reasons[model] = view.reasons[model] or find_reason()
   return view.reasons[model]
 end

@@ -27,11 +27,11 @@ local function first_place()
 end
 
 local function code_of(error)
-  local well, told = pcall(cjson.decode, error or '')
-  return well and type(told) == 'table' and told.code
+  local ok, decoded = pcall(cjson.decode, error or '')
+  return ok and type(decoded) == 'table' and decoded.code
 end
 
-local function passes(id, job)
+local function matches(id, job)
   if given.states ~= '' and not string.find(states, ' ' .. job.state .. ' ', 1, true) then return false end
   for name, value in pairs(wanted) do
     if value ~= '' and job[name] ~= value then return false end
@@ -51,7 +51,7 @@ for index = 1, #page, 2 do
   end
   at, last = time, id
   local job = view.job(id)
-  if job and not job.damaged and passes(id, job) then
+  if job and not job.damaged and matches(id, job) then
     found[#found + 1] = {'id', id, unpack(view.of(id, job, given.fields, true))}
   end
   if #found == tonumber(given.most) then

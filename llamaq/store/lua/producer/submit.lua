@@ -38,31 +38,31 @@
 -- Invariant: with every answer but OK nothing changes, but that turns without a record are removed (turn_queue.lua).
 -- include: keys events queue fairness estimate model_support
 local given, id, model, lane, tenant, conversation  -- of the job that is being accepted
-local made, assigns  -- `assigns`: whether what was done for the job may have freed a slot
+local slow, assigns  -- `assigns`: whether what was done for the job may have freed a slot
 -- What holds for other jobs like this one: `depths` are the numbers of jobs that wait for the model, by lane, `waiting` is their
 -- sum, and `room` how many more the limits let in. submit_many.lua adds functions.
 local many = {}
 
 -- What most submits do not need, where all slots are busy. A script makes all its functions anew in each call; these are
 -- most of them, and take Redis half as long as all the rest of a submit, so they are made at their first use.
-local function further()
+local function slow_path()
   assigns = true
-  if made then return made end
+  if slow then return slow end
   -- include: ending cancelling forecast conversations when_busy unknown_model senders
-  made = {assign_model = assign_model, assign_new = assign_new, unknown_model = unknown_model, current_turn = current_turn, turn_runner = turn_runner,
+  slow = {assign_model = assign_model, assign_new = assign_new, unknown_model = unknown_model, current_turn = current_turn, turn_runner = turn_runner,
     lacking_senders = senders.lacking}
 
   -- Adds the job to the turns of its conversation. Returns how many are ahead.
-  function made.add_turn(turn)
+  function slow.add_turn(turn)
     end_previous_turn(turn, given.when_busy, tenant, conversation, given.conversation_ttl)
     if turn then enqueue_next_turn(id, tenant, conversation) end  -- the record of the earlier turn may have been deleted
     return add_turn(turns_key(tenant, conversation), id)
   end
-  return made
+  return slow
 end
 
 function estimates.new_forecast(model)
-  further()
+  slow_path()
   return estimates.new_forecast(model)  -- that of forecast.lua
 end
 
@@ -94,7 +94,7 @@ end
 -- Whether a model is unknown that no host has.
 local function is_unknown()
   -- Before the first host comes, any model may come with it. The host of a host job (which has a `target`) is known or not.
-  return (given.target ~= '' or redis.call('EXISTS', HOSTS) == 1) and further().unknown_model(model)
+  return (given.target ~= '' or redis.call('EXISTS', HOSTS) == 1) and slow_path().unknown_model(model)
 end
 
 -- The answer for a job that is not accepted; nil where it is.
@@ -113,7 +113,7 @@ local function refusal(turn)
   if #some == 0 and given.wait_for_model ~= '1' and is_unknown() then return {'UNKNOWN_MODEL'} end
   local lacks, has = lacking_capability(model, given.capabilities, some)
   if lacks then return {'UNSUPPORTED', 'capability', lacks, 'capabilities', has} end
-  local lacking = given.notify ~= '' and further().lacking_senders(given.notify_private == '1')
+  local lacking = given.notify ~= '' and slow_path().lacking_senders(given.notify_private == '1')
   if lacking then return {'NO_WEBHOOKS', 'lacks', lacking} end
   local image = missing_image()
   if image then return {'BLOB_MISSING', 'image', image} end
@@ -157,10 +157,10 @@ end
 -- Queues the job, or adds it to the turns of its conversation where others are ahead. Returns the number of jobs ahead; nil
 -- before its time has come.
 local function enqueue_turn(turn, score, runner, later, now)
-  local ahead = conversation ~= '' and further().add_turn(turn) or 0
+  local ahead = conversation ~= '' and slow_path().add_turn(turn) or 0
   if ahead > 0 then return not later and ahead or nil end
   if later then
-    further()
+    slow_path()
     return schedule.add(id, {model = model, tenant = tenant, not_before = later})
   end
   enqueue(id, {model = model, lane = lane, score = score, runner = runner, tenant = tenant, submitted_at = now})
@@ -179,7 +179,7 @@ local function accept_alone(turn, weight, slots)
   local now = string.format('%.6f', NOW)  -- redis.call makes the text of a number anew each time
   local virtual = note_jobs(model, lane, 1)
   local score = later and '' or fair_scores(model, lane, tenant, weight, math.max(slots.count, 1), virtual, 1)[1]
-  local runner = conversation ~= '' and further().turn_runner(given.runner, tenant, conversation) or given.runner
+  local runner = conversation ~= '' and slow_path().turn_runner(given.runner, tenant, conversation) or given.runner
   write_job(score, weight, runner, later, NOW)
   redis.call('ZADD', JOBS, now, id)
   -- Where nothing waits, a job is not queued and taken out again: that would be a third of what Redis does for it.
@@ -188,13 +188,13 @@ local function accept_alone(turn, weight, slots)
   local ahead = 0
   if not goes_first then ahead = enqueue_turn(turn, score, runner, later, now) end
   append_queued(ahead, slots)
-  local placed = goes_first and further().assign_new({id = id, v = WIRE, kind = given.kind, state = 'queued', model = model,
+  local placed = goes_first and slow_path().assign_new({id = id, v = WIRE, kind = given.kind, state = 'queued', model = model,
     lane = lane, score = score, runner = runner, tenant = tenant, start_by = '', attempt = '0'})
   if goes_first and not placed then
     enqueue_turn(turn, score, runner, later, now)
   -- A host can take the job where one has a free slot for it (`idle`). Any host can take a host job, which has a `target`.
   elseif not goes_first and (assigns or slots.idle > 0 or given.target ~= '') then
-    further().assign_model(model)
+    slow_path().assign_model(model)
   end
   if not placed and (not assigns or redis.call('HGET', record(id), 'lease') == '') then shrink_log(id) end  -- it waits
 end
@@ -203,7 +203,7 @@ end
 local function accept(job)
   given, assigns = job, false
   id, model, lane, tenant, conversation = given.id, given.model, given.lane, given.tenant, given.conversation
-  local turn = conversation ~= '' and further().current_turn(tenant, conversation)
+  local turn = conversation ~= '' and slow_path().current_turn(tenant, conversation)
   local refused = refusal(turn)
   if refused then return of_master(refused) end
 

@@ -104,9 +104,9 @@ function many.accept_all(first, more)
   for nth = 0, more do many.jobs[nth + 1] = nth == 0 and first or given_of(nth) end
   while many.at <= #many.jobs do
     NOW, many.together = began + (many.at - 1) * 0.000001, 1  -- jobs of one time would be listed by their ids
-    local well, answer = true, nil
-    if many.at == 1 then answer = accept(first) else well, answer = pcall(accept, many.jobs[many.at]) end
-    if not well and type(answer) ~= 'table' then answer = {err = tostring(answer)} end
+    local ok, answer = true, nil
+    if many.at == 1 then answer = accept(first) else ok, answer = pcall(accept, many.jobs[many.at]) end
+    if not ok and type(answer) ~= 'table' then answer = {err = tostring(answer)} end
     for index = many.at, many.at + many.together - 1 do answers[index] = answer end
     many.at = many.at + many.together
   end

@@ -68,8 +68,8 @@ local function uncount(id, model, lane)
   if model then redis.call('ZREM', tenants_key(model, lane), '=' .. tenant) end
 end
 
--- A job got its score, and does not wait.
-local function not_counted(model, lane, tenant)
+-- A job that got its score does not wait: a tenant without waiting jobs has no place among the turns.
+local function forget_idle_tenant(model, lane, tenant)
   if counted.waiting(tenant) > 0 then return end
   redis.call('ZREM', tenants_key(model, lane), '=' .. tenant)
 end

@@ -61,7 +61,7 @@ end
 damage.WANTED = {H = 'hash', Z = 'zset', L = 'list', R = 'list', S = 'set', X = 'stream', G = 'string', I = 'string'}
 
 -- Does a command once more that failed for what is in its key, which is set aside. Another error is raised.
-function damage.again(problem, command, key, ...)
+function damage.retry(problem, command, key, ...)
   if string.find(problem, 'WRONGTYPE', 1, true) then
     for _, each in ipairs(command == 'SINTER' and {key, ...} or {key}) do
       damage.set_aside(each, damage.WANTED[string.sub(command, 1, 1)])
@@ -76,7 +76,7 @@ do
   local try = plain.pcall  -- a local is found faster, and each command pays for it
   function redis.call(...)
     local answer = try(...)
-    if type(answer) == 'table' and answer.err then return damage.again(answer.err, ...) end
+    if type(answer) == 'table' and answer.err then return damage.retry(answer.err, ...) end
     return answer
   end
 end

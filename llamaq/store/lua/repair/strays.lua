@@ -86,8 +86,8 @@ end
 function strays.assign_noted(most)
   local failed = ''
   for _ = 1, most do
-    local well, problem = pcall(assign_pending)
-    if well then break end
+    local ok, problem = pcall(assign_pending)
+    if ok then break end
     failed = type(problem) == 'table' and problem.err or problem
   end
   return failed

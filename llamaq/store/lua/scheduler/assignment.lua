@@ -142,11 +142,11 @@ end
 -- were asked that `assign_model` would ask. `job` has what the queue and the record say of it.
 local function assign_new(job)
   new_job, schedule.nothing_waits = job, true
-  local well, fault = pcall(fill_hosts_of, job.model)
+  local ok, fault = pcall(fill_hosts_of, job.model)
   local taken = not new_job
   new_job, schedule.nothing_waits = nil, false
-  if not well then error(fault, 0) end  -- of this job alone: the call may have others
-  if taken then not_counted(job.model, job.lane, job.tenant) end
+  if not ok then error(fault, 0) end  -- of this job alone: the call may have others
+  if taken then forget_idle_tenant(job.model, job.lane, job.tenant) end
   return taken
 end
 

@@ -9,7 +9,7 @@ function claims.fields(id)
 end
 
 -- What the worker is told of its attempt, as names and values.
-function claims.told(id, host, job)
+function claims.answer(id, host, job)
   return {'attempt', job.attempt, 'tries', job.tries, 'max_attempts', job.max_attempts,
     'waited_seconds', tostring(math.max(NOW - tonumber(job.submitted_at), 0)), 'ran_seconds', job.running,
     'kind', job.kind, 'model', job.model, 'tenant', job.tenant, 'conversation', job.conversation, 'request', job.request,
@@ -26,5 +26,5 @@ function claims.begin(id, host, job, by)
   redis.call('HSET', record(id), 'state', 'running', 'lease', 'claimed', 'claimed_at', NOW, 'worker', by.worker,
     'flush', 0, 'cursor', cursor, 'pieces', 0, 'piece_at', '', 'fence', by.fence, 'attempt', job.attempt, 'tries', job.tries,
     'started_at', job.started_at or STAMP)
-  return claims.told(id, host, job)
+  return claims.answer(id, host, job)
 end

@@ -13,8 +13,8 @@ end
 -- Why no worker would call the URL: 'none' sends webhooks, or 'private' addresses are not called; nil where one would, and
 -- where no worker runs that has none: the first one may have.
 function senders.lacking(private)
-  local function stated(word) return redis.call('EXISTS', senders.key(word)) == 1 end
-  if stated('private') then return nil end
-  if stated('public') then return private and 'private' or nil end
-  return stated('none') and 'none' or nil
+  local function exists(word) return redis.call('EXISTS', senders.key(word)) == 1 end
+  if exists('private') then return nil end
+  if exists('public') then return private and 'private' or nil end
+  return exists('none') and 'none' or nil
 end

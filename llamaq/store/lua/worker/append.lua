@@ -55,15 +55,15 @@ end
 for index = 2, #KEYS, 2 do
   local lease, fence, attempt, renews, pieces, events = take(6)
   events = tonumber(events)
-  local well, word, cursor = pcall(append, KEYS[index], KEYS[index + 1], lease, fence, attempt, renews, pieces, events,
+  local ok, word, cursor = pcall(append, KEYS[index], KEYS[index + 1], lease, fence, attempt, renews, pieces, events,
     position + 1)
   position = position + 3 * events
-  if not well then
+  if not ok then
     word = tostring(type(word) == 'table' and word.err or word)
     local code = string.match(word, '%f[%w](%u%u%u+)%f[%W]')
     -- From the code on: Redis 6.2 puts the line of the script before it, where clients do not know the error.
     if code and code ~= 'ERR' and code ~= 'WRONGTYPE' then return redis.error_reply(string.match(word, code .. '.*')) end
   end
-  words[#words + 1], cursors[#cursors + 1] = word, well and cursor or ''
+  words[#words + 1], cursors[#cursors + 1] = word, ok and cursor or ''
 end
 return {'OK', 'jobs', redis.call('ZCARD', KEYS[1]), 'words', words, 'cursors', cursors}

@@ -32,4 +32,4 @@ local has_it = job.lease == 'claimed' and job.fence == given.fence
 if not has_it and (job.lease ~= 'assigned' or job.host ~= host) then return {'LEASED_ELSEWHERE'} end
 if not has_it and job.attempt == '0' and job.start_by ~= '' and tonumber(job.start_by) < NOW then return expire() end
 local by = {fence = given.fence, worker = given.worker, lease_seconds = given.lease_seconds, members = given.members}
-return {'CLAIMED', unpack(has_it and claims.told(id, host, job) or claims.begin(id, host, job, by))}
+return {'CLAIMED', unpack(has_it and claims.answer(id, host, job) or claims.begin(id, host, job, by))}

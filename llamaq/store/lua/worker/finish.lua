@@ -72,25 +72,25 @@ assign_pending()
 -- Claims the job that was assigned above. Where a damaged key prevents that, the job gets a message: the end is written all
 -- the same, and the claim by the message fails alone.
 local function claim_next()
-  local well, told = pcall(claims.begin, direct.id, job.host, claims.fields(direct.id), by)
-  if not well then
+  local ok, answer_of_claim = pcall(claims.begin, direct.id, job.host, claims.fields(direct.id), by)
+  if not ok then
     send_message(job.host, direct.id, direct.kind)
     return {}
   end
   if redis.call('EXISTS', record(id)) == 1 then redis.call('HSET', record(id), 'next', direct.id) end
-  return {{'id', direct.id, unpack(told)}}
+  return {{'id', direct.id, unpack(answer_of_claim)}}
 end
 
 -- What the first answer said, where this call is sent again.
-local function claimed_next()
+local function repeat_claim()
   local next_id = redis.call('HGET', record(id), 'next')
   local claimed = next_id and claims.fields(next_id)
   if not claimed or claimed.fence ~= by.fence or claimed.lease ~= 'claimed' then return {} end
-  return {{'id', next_id, unpack(claims.told(next_id, job.host, claimed))}}
+  return {{'id', next_id, unpack(claims.answer(next_id, job.host, claimed))}}
 end
 
 local answer = {(not ended or job.state == state) and 'OK' or 'CANCELLED'}
 if by.fence ~= '' then
-  answer[2], answer[3] = 'next', direct.id and claim_next() or claimed_next()
+  answer[2], answer[3] = 'next', direct.id and claim_next() or repeat_claim()
 end
 return answer

@@ -27,7 +27,7 @@ end
 
 local function number(text) return tonumber(text or 0) or 0 end
 
-local function running_on(host)
+local function running_jobs(host)
   local running, flat = {}, {}
   for _, model in ipairs(list('HVALS', slots_key(host))) do running[model] = (running[model] or 0) + 1 end
   for model, jobs in pairs(running) do
@@ -37,7 +37,7 @@ local function running_on(host)
   return flat
 end
 
-local function refused_by(host)
+local function refused_models(host)
   local found = {}
   for model, entry in pairs(refusals.on(host)) do
     if entry.retry_at then found[#found + 1] = (refusals.is_open(entry) and 'open ' or 'half_open ') .. model end
@@ -54,13 +54,13 @@ local function host_row(host, seen_at)
     'workers', count('ZCOUNT', workers_key(host), NOW - HOST_SECONDS, '+inf'),
     'slots', number(slots) * number(max_models), 'slots_used', count('HLEN', slots_key(host)),
     'messages', count('LLEN', celery_queue(host)), 'swaps', number(swaps),
-    'circuit', circuit or 'closed', 'running', running_on(host), 'models', offered,
-    'refused', refused_by(host)}
+    'circuit', circuit or 'closed', 'running', running_jobs(host), 'models', offered,
+    'refused', refused_models(host)}
 end
 
 local function age_of_oldest(model, lane)
-  local well, age = pcall(oldest_age, model, lane)
-  return well and age or 0
+  local ok, age = pcall(oldest_age, model, lane)
+  return ok and age or 0
 end
 
 local hosts, known = {}, list('ZRANGE', HOSTS, 0, -1, 'WITHSCORES')

@@ -22,7 +22,7 @@
 -- Invariant: an expired lease has one effect. The work of a round is bounded, however long the backlog.
 -- include: keys events queue assignment ending requeue hosts unknown_model strays
 local LEADER = P .. ':reaper'
-local clock = {        -- with `longest_lease` (seconds, of any worker of the fleet) and `in_grace`, as `followed` finds them
+local clock = {        -- with `longest_lease` (seconds, of any worker of the fleet) and `in_grace`, as `try_to_lead` finds them
   SILENT_SECONDS = 2,  -- without a round of any worker; Redis was down, or no worker was there
   MOST_GRACES = 3,     -- in a row; with more, no lease would ever expire where every round is late
   MOST_WEBHOOKS = 10000,
@@ -33,7 +33,7 @@ local most = tonumber(given.most)
 -- one lease time to renew before any lease counts as expired. The loss of the leader alone is no silence: another worker
 -- then leads `leader_seconds` later, while the others go on renewing. Shorter leases than that need the time of grace
 -- even so.
-local function followed()
+local function try_to_lead()
   local state = fields(LEADER, 'worker', 'until', 'last', 'slow', 'grace', 'longest_lease')
   local left, leader_seconds = tonumber(state['until'] or 0) - NOW, tonumber(given.leader_seconds)
   local own, lease = state.worker == given.worker, tonumber(given.lease_seconds)
@@ -92,17 +92,17 @@ end
 -- Handles one job. Where its record is damaged, the job ends, so that it holds up no other, in its conversation neither. A
 -- job that has ended stays as it is.
 local function guarded(id, handle, ...)
-  local well, problem = pcall(handle, ...)
-  if well or redis.call('TYPE', record(id)).ok ~= 'hash' then return end
+  local ok, problem = pcall(handle, ...)
+  if ok or redis.call('TYPE', record(id)).ok ~= 'hash' then return end
   if TERMINAL[redis.call('HGET', record(id), 'state')] then return end
   local message = cjson.encode('the record is damaged: ' .. (type(problem) == 'table' and problem.err or problem))
   local error = '{"code":"internal","message":' .. message .. ',"retryable":false}'
-  well = pcall(end_job, id, 'failed', '"error":' .. error, 'error', error)
-  if not well then redis.call('HSET', record(id), 'state', 'failed', 'error', error) end
+  ok = pcall(end_job, id, 'failed', '"error":' .. error, 'error', error)
+  if not ok then redis.call('HSET', record(id), 'state', 'failed', 'error', error) end
 end
 
 -- A running job whose lease expired is requeued, or ends when its tries are used up. Late writes of its worker are refused.
-local function lose(id, tries, max_attempts)
+local function end_lost_attempt(id, tries, max_attempts)
   redis.call('HSET', record(id), 'fence', '')
   if tonumber(tries) >= tonumber(max_attempts) then
     end_job(id, 'failed', given.exhausted, 'error', given.exhausted_error)
@@ -136,7 +136,7 @@ local function reap_leases()
       take_fence(host, id)
       free_slot(host, id)
       if job.state and not TERMINAL[job.state] then
-        guarded(id, lose, id, job.tries, job.max_attempts)
+        guarded(id, end_lost_attempt, id, job.tries, job.max_attempts)
         lost = lost + 1
       end
     end
@@ -258,7 +258,7 @@ local function forget_expired()
   return #expired
 end
 
-local left = followed()
+local left = try_to_lead()
 if left > 0 then return {'FOLLOWED', 'left', tostring(left)} end
 if given.light == '1' and idle() then return {'LED', 'idle', 1} end
 clock.limit_times(LEASES, NOW + clock.longest_lease)

@@ -60,7 +60,7 @@ redis.call('ZADD', HOSTS, NOW, host)
 redis.call('ZADD', workers_key(host), NOW, given.worker)
 senders.state(given.webhooks)
 local known = repeated.known(host)
-local repeats = repeated.is_so(host, models, known)
+local repeats = repeated.is_repeat(host, models, known)
 if repeats then repeat_report() end
 if not repeats or not repeated.is_idle(host, models, known) then return look_at_host(host, models, repeats) end
 return {'OK', 'pause', '', 'loading', 0, 'circuit', 'closed', 'refused', 0, 'trials', '', 'sizes', sizes,
