@@ -5,11 +5,12 @@ from typing import Generic, TypeVar
 
 from pydantic_core import from_json
 
-from api_client.diagnosis.error_body import reported
+from api_client.diagnosis.error_body import parse_error
 from api_client.diagnosis.rules import diagnose
 from api_client.errors import StreamError
-from api_client.exchange import Exchange, Limits, Route, pieces
+from api_client.exchange import Exchange, Limits, Route, read_pieces
 from api_client.shapes.reading import BOM, Shape
+from api_client.translation import translate_errors
 from api_client.transport import Prepared
 
 # A batch of 2,000 embeddings of 4,096 numbers is about 100 MB of text.
@@ -35,21 +36,21 @@ class Answer(Exchange, Generic[T]):
             OllamaError: As of `Stream`; `StreamCut` where the answer is not complete.
         """
         try:
-            with self._translated():
-                return self._read(self._joined(pieces(self._open())))
+            with translate_errors(self):
+                return self._read(self._join(read_pieces(self._open())))
         finally:
             self.close()
 
     def _read(self, body: bytes) -> T:
-        error = _error_of(body)
+        error = _find_error(body)
         if error is not None:
             self.sound = True
-            raise diagnose(reported(None, error))
+            raise diagnose(parse_error(None, error))
         answer = self._shape.read(body, self.source)
         self.sound = True
         return answer
 
-    def _joined(self, body: Iterator[bytes]) -> bytes:
+    def _join(self, body: Iterator[bytes]) -> bytes:
         whole = bytearray()
         for piece in body:
             whole += piece
@@ -58,8 +59,8 @@ class Answer(Exchange, Generic[T]):
         return bytes(whole).removeprefix(BOM)
 
 
-def _error_of(body: bytes) -> object:
-    """The `error` of an answer that has one; None without one, and where the answer is not JSON."""
+def _find_error(body: bytes) -> object:
+    """Finds the `error` of an answer that has one; None without one, and where the answer is not JSON."""
     if b'"error"' not in body:
         return None
     try:

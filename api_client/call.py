@@ -67,8 +67,8 @@ class Call:
         if self._socket is not None:
             self._socket.settimeout(seconds)
 
-    def in_use(self) -> socket.socket | None:
-        """The socket in use."""
+    def get_socket(self) -> socket.socket | None:
+        """Gets the socket in use."""
         return self._socket
 
     def pause(self, seconds: float) -> None:
@@ -78,9 +78,9 @@ class Call:
             Aborted: The call was aborted before or meanwhile.
         """
         self.release()  # the duplicate would keep the failed connection open for the length of the wait
-        self.rest(seconds)
+        self.wait(seconds)
 
-    def rest(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
         """Waits with the connection held; raises as `pause`."""
         if self._wake.wait(seconds):
             raise Aborted("the call was aborted")

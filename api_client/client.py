@@ -64,9 +64,9 @@ class OllamaClient:
         Raises:
             ValueError: The URL or the token is malformed.
         """
-        parts = _checked(url)
-        token = _sendable(token)
-        basic = _basic_credentials(parts)
+        parts = _parse_url(url)
+        token = _check_token(token)
+        basic = _encode_credentials(parts)
         if basic and token:
             raise ValueError("give either a token or a user name in the URL, not both")
         clock = clock or SystemClock()
@@ -77,7 +77,7 @@ class OllamaClient:
         word = parts.password or parts.username  # without a password the name may be a token
         secrets = {token, basic, word, unquote(word or "")}
         longest_first = tuple(sorted(filter(None, secrets), key=len, reverse=True))
-        self._route = Route(self._session, _without_user(parts), longest_first, clock)
+        self._route = Route(self._session, _strip_user(parts), longest_first, clock)
         self._prepared_paths: dict[tuple[str, str], Prepared] = {}
         self._lock = threading.Lock()
         self._open: weakref.WeakSet[Exchange] = weakref.WeakSet()
@@ -135,7 +135,7 @@ class OllamaClient:
     ) -> Stream:
         """Any path that answers in lines; `described` tells what they hold."""
         limits = Limits(self._connect_timeout, first_byte_timeout_seconds, stall_timeout_seconds)
-        return self._registered(Stream(self._route, self._prepared("POST", path, payload), limits, described))
+        return self._register(Stream(self._route, self._prepare("POST", path, payload), limits, described))
 
     def embed(
         self,
@@ -150,9 +150,7 @@ class OllamaClient:
             BadRequest: The payload cannot be written as JSON.
         """
         limits = Limits(self._connect_timeout, first_byte_timeout_seconds, stall_timeout_seconds)
-        return self._registered(
-            Answer(self._route, self._prepared("POST", "/api/embed", payload), limits, lines.VECTORS)
-        )
+        return self._register(Answer(self._route, self._prepare("POST", "/api/embed", payload), limits, lines.VECTORS))
 
     def tags(self, *, timeout_seconds: float = METADATA_TIMEOUT_SECONDS) -> Listing[InstalledModel]:
         """/api/tags: the models on disk, newest first.
@@ -160,19 +158,19 @@ class OllamaClient:
         Raises:
             OllamaError: There is no answer, or it has an unknown shape.
         """
-        return Listing.of(InstalledModel, self._asked(LISTED, "GET", "/api/tags", None, timeout_seconds).models)
+        return Listing.of(InstalledModel, self._request(LISTED, "GET", "/api/tags", None, timeout_seconds).models)
 
     def ps(self, *, timeout_seconds: float = METADATA_TIMEOUT_SECONDS) -> Listing[RunningModel]:
         """/api/ps: the models in memory; raises as `tags`."""
-        return Listing.of(RunningModel, self._asked(LISTED, "GET", "/api/ps", None, timeout_seconds).models)
+        return Listing.of(RunningModel, self._request(LISTED, "GET", "/api/ps", None, timeout_seconds).models)
 
     def show(self, model: str, *, timeout_seconds: float = METADATA_TIMEOUT_SECONDS) -> ModelCard:
         """/api/show: one model in detail; raises as `tags`, and ModelNotFound."""
-        return self._asked(MODEL_CARD, "POST", "/api/show", {"model": model}, timeout_seconds)
+        return self._request(MODEL_CARD, "POST", "/api/show", {"model": model}, timeout_seconds)
 
     def version(self, *, timeout_seconds: float = METADATA_TIMEOUT_SECONDS) -> str:
         """/api/version: such as "0.32.15"; raises as `tags`."""
-        return self._asked(VERSION, "GET", "/api/version", None, timeout_seconds).version
+        return self._request(VERSION, "GET", "/api/version", None, timeout_seconds).version
 
     def close(self) -> None:
         """Aborts the running requests and closes all connections. Later requests raise `Aborted`."""
@@ -192,11 +190,11 @@ class OllamaClient:
     def __repr__(self) -> str:
         return f"OllamaClient({self.address!r})"
 
-    def _asked(
+    def _request(
         self, shape: Shape[T], method: str, path: str, payload: Mapping[str, Any] | None, timeout_seconds: float
     ) -> T:
         limits = Limits(self._connect_timeout, timeout_seconds, timeout_seconds)
-        with self._registered(Answer(self._route, self._prepared(method, path, payload), limits, shape)) as answer:
+        with self._register(Answer(self._route, self._prepare(method, path, payload), limits, shape)) as answer:
             # Over all: a host that sends each byte in time could keep its probe waiting without end.
             limit = threading.Timer(timeout_seconds, answer.abort)
             limit.daemon = True
@@ -212,14 +210,14 @@ class OllamaClient:
             finally:
                 limit.cancel()
 
-    def _prepared(self, method: str, path: str, payload: Mapping[str, Any] | None) -> Prepared:
+    def _prepare(self, method: str, path: str, payload: Mapping[str, Any] | None) -> Prepared:
         known = self._prepared_paths.get((method, path))
         if known is None:
-            known = self._prepared_paths[method, path] = self._session.prepared(method, self.address + path)
+            known = self._prepared_paths[method, path] = self._session.prepare(method, self.address + path)
         # Not prepared anew: requests takes longer for that than to send it, and only the body differs.
-        return known if payload is None else known._replace(body=_encoded(payload))
+        return known if payload is None else known._replace(body=_encode(payload))
 
-    def _registered(self, exchange: AnyExchange) -> AnyExchange:
+    def _register(self, exchange: AnyExchange) -> AnyExchange:
         with self._lock:
             self._open.add(exchange)
             closed = self._closed
@@ -231,14 +229,14 @@ class OllamaClient:
 _JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
-def _encoded(payload: Mapping[str, Any]) -> bytes:
+def _encode(payload: Mapping[str, Any]) -> bytes:
     try:
         return _JSON.encode(payload).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise BadRequest(f"the request cannot be written as JSON: {error}") from error
 
 
-def _checked(url: str) -> SplitResult:
+def _parse_url(url: str) -> SplitResult:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("the URL of Ollama must look like http://host:port")
@@ -247,18 +245,18 @@ def _checked(url: str) -> SplitResult:
     return parts
 
 
-def _without_user(parts: SplitResult) -> str:
+def _strip_user(parts: SplitResult) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
 
 
-def _basic_credentials(parts: SplitResult) -> str:
-    """The user name and password of the URL as HTTP sends them; empty where it has none."""
+def _encode_credentials(parts: SplitResult) -> str:
+    """Encodes the user name and password of the URL as HTTP sends them; empty where it has none."""
     if not (parts.username or parts.password):
         return ""
     return base64.b64encode(f"{unquote(parts.username or '')}:{unquote(parts.password or '')}".encode()).decode()
 
 
-def _sendable(token: str | None) -> str | None:
+def _check_token(token: str | None) -> str | None:
     token = (token or "").strip()  # a token read from a file ends in a newline
     if not token.isascii() or not token.isprintable():
         raise ValueError("the token holds characters that a header cannot carry")  # the message must not quote it

@@ -64,7 +64,7 @@ class AbortableConnection(HTTPConnection):
         if not isinstance(body, bytes):
             super().request(method, url, body, headers, **kw)
         elif len(body) > PIECE_BYTES:
-            super().request(method, url, _pieces(body), {**headers, "Content-Length": str(len(body))}, **kw)
+            super().request(method, url, _split_body(body), {**headers, "Content-Length": str(len(body))}, **kw)
         else:
             self._send_at_once(method, url, body, headers, kw)
 
@@ -126,7 +126,7 @@ class AbortableTLSPool(AbortablePool, HTTPSConnectionPool):
     ConnectionCls = AbortableTLSConnection
 
 
-def _pieces(body: bytes) -> Iterator[bytes]:
+def _split_body(body: bytes) -> Iterator[bytes]:
     view = memoryview(body)
     for start in range(0, len(body), PIECE_BYTES):
         yield bytes(view[start : start + PIECE_BYTES])

@@ -12,8 +12,7 @@ from api_client.clock import Clock
 from api_client.diagnosis.error_body import read_body
 from api_client.diagnosis.rules import diagnose
 from api_client.errors import Aborted, OllamaError, OllamaStatusError
-from api_client.retry import seconds_from
-from api_client.translation import translated
+from api_client.retry import parse_retry_after
 from api_client.transport import DirectSession, Prepared
 
 ERROR_BODY_BYTES = 64 * 1024
@@ -106,24 +105,24 @@ class Exchange:
         """
         if self.call.aborted:
             raise Aborted("the call was aborted")
-        response = self._response = self._sent()
+        response = self._response = self._send()
         self.call.answered = True
         self.call.set_silence(self._limits.stall)
         if response.status >= 300:
             self.sound = True
-            raise self._refusal(response)
+            raise self._read_refusal(response)
         return response
 
-    def _sent(self) -> BaseHTTPResponse:
+    def _send(self) -> BaseHTTPResponse:
         mark = current_call.set(self.call)
         try:
             return self._route.session.open(self._request, self._limits.connect, self._limits.first_byte)
         finally:
             current_call.reset(mark)
 
-    def _refusal(self, response: BaseHTTPResponse) -> OllamaStatusError:
-        wait = seconds_from(response.headers, self._route.clock)
-        return diagnose(read_body(response.status, _beginning(response), wait))
+    def _read_refusal(self, response: BaseHTTPResponse) -> OllamaStatusError:
+        wait = parse_retry_after(response.headers, self._route.clock)
+        return diagnose(read_body(response.status, _read_beginning(response), wait))
 
     def scrub(self, error: OllamaError) -> None:
         """Takes the secrets out of an error. Some proxies quote the request, and the text reaches producers."""
@@ -133,12 +132,9 @@ class Exchange:
                 error.said = error.said.replace(secret, "[token]")
         error.args = (error.message,)
 
-    def _translated(self) -> Any:
-        return translated(self)
 
-
-def pieces(raw: Any) -> Iterator[bytes]:
-    """The body's bytes as they arrive, from urllib3's response.
+def read_pieces(raw: Any) -> Iterator[bytes]:
+    """Reads the body's bytes as they arrive, from urllib3's response.
 
     `stream` gives one HTTP chunk at a time, which was the fastest of the measured ways. On a body that is not chunked,
     as of a proxy with HTTP/1.0, it would wait for 64 KiB. There `read1` gives the bytes that have come.
@@ -150,11 +146,11 @@ def pieces(raw: Any) -> Iterator[bytes]:
         yield piece
 
 
-def _beginning(raw: Any) -> bytes:
-    """The part of an error's body that arrives. Where the body is cut, the status alone decides."""
+def _read_beginning(raw: Any) -> bytes:
+    """Reads the part of an error's body that arrives. Where the body is cut, the status alone decides."""
     body = bytearray()
     try:
-        for piece in pieces(raw):
+        for piece in read_pieces(raw):
             body += piece
             if len(body) >= ERROR_BODY_BYTES:
                 break

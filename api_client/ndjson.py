@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from api_client.errors import StreamCut, StreamError
-from api_client.shapes.reading import BOM, Shape, no_object
+from api_client.shapes.reading import BOM, Shape, no_object_error
 
 # The longest expected line is a whole answer that was not streamed, with its `context`.
 MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -46,7 +46,7 @@ class LineSplitter:
             self._keep(rest)
         return lines
 
-    def rest(self) -> bytes:
+    def remainder(self) -> bytes:
         """The bytes after the last newline."""
         return b"".join(self._parts)
 
@@ -95,8 +95,8 @@ class LineParser:
                     chunk = _reread(bare, self._shape, self._source)
                 yield chunk
 
-    def rest(self) -> Iterator[dict[str, Any]]:
-        """The end of the body.
+    def finish(self) -> Iterator[dict[str, Any]]:
+        """Ends the body.
 
         Yields:
             The last line, where it has no newline; raises as `feed`.
@@ -105,9 +105,9 @@ class LineParser:
             StreamCut: The body ends inside a line.
             StreamError: That line does not begin as one of Ollama's.
         """
-        if last := self._splitter.rest().removeprefix(BOM).strip():
+        if last := self._splitter.remainder().removeprefix(BOM).strip():
             if not last.startswith(b"{"):  # a page in place of an answer, say
-                raise no_object(last, self._source)
+                raise no_object_error(last, self._source)
             try:
                 from_json(last)
             except ValueError as error:

@@ -96,8 +96,8 @@ class RetryPolicy(Retry):
         Raises:
             Aborted: The call was aborted meanwhile.
         """
-        asked = self.get_retry_after(response) if response is not None else None
-        seconds = self.get_backoff_time() if asked is None else asked
+        wanted = self.get_retry_after(response) if response is not None else None
+        seconds = self.get_backoff_time() if wanted is None else wanted
         current_call.get().pause(seconds)
 
     def get_backoff_time(self) -> float:
@@ -107,7 +107,7 @@ class RetryPolicy(Retry):
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
         """The seconds of the Retry-After header; None where there is none, or it cannot be read."""
-        return seconds_from(response.headers, self.clock)
+        return parse_retry_after(response.headers, self.clock)
 
 
 def _discard(response: BaseHTTPResponse) -> None:
@@ -133,20 +133,20 @@ def can_help(error: Exception) -> bool:
     return isinstance(cause, ConnectionError)
 
 
-def seconds_from(headers: Mapping[str, str], clock: Clock) -> float | None:
+def parse_retry_after(headers: Mapping[str, str], clock: Clock) -> float | None:
     """Reads Retry-After: seconds, or a date by the clock of the server, which `Date` tells. None for anything else."""
     header = headers.get("Retry-After")
     if header is None:
         return None
     if header.strip().isdecimal():
         return min(float(header), LONGEST_WISH_SECONDS)
-    until, now = _unix_time(header), _unix_time(headers.get("Date"))
+    until, now = _parse_date(header), _parse_date(headers.get("Date"))
     if until is None:
         return None
     return min(max(0.0, until - (clock.time() if now is None else now)), LONGEST_WISH_SECONDS)
 
 
-def _unix_time(header: str | None) -> float | None:
+def _parse_date(header: str | None) -> float | None:
     try:
         return email.utils.parsedate_to_datetime(header or "").timestamp()
     except Exception:  # noqa: BLE001 - a header that cannot be read is none; urllib3 would fail the job with it

@@ -9,12 +9,13 @@ from urllib3.exceptions import HTTPError
 
 from api_client.body.body_reader import FULL_SECONDS
 from api_client.body.streamed_body import StreamedBody
-from api_client.diagnosis.error_body import reported
+from api_client.diagnosis.error_body import parse_error
 from api_client.diagnosis.rules import diagnose
 from api_client.errors import Aborted, StreamCut
-from api_client.exchange import Exchange, Limits, Route, pieces
+from api_client.exchange import Exchange, Limits, Route, read_pieces
 from api_client.ndjson import LineParser
 from api_client.shapes.lines import Lines
+from api_client.translation import translate_errors
 from api_client.transport import Prepared
 
 # One line of a stream: `response` or `message`, `done`, and on the last one `done_reason`, counts and durations (ns).
@@ -74,10 +75,10 @@ class Stream(Exchange):
             OllamaError: As of the iteration.
         """
         try:
-            with self._translated(), suppress(_Enough):
+            with translate_errors(self), suppress(_Enough):
                 raw = self._open()
                 reader = self._route.reader
-                sock = self.call.in_use()
+                sock = self.call.get_socket()
                 if reader is None or sock is None or not _is_plain(raw):
                     self._read_here(raw, sink)
                     return
@@ -92,7 +93,7 @@ class Stream(Exchange):
         self._chunks.close()
         super().close()
 
-    def checked(self, chunk: Chunk) -> bool:
+    def check(self, chunk: Chunk) -> bool:
         """Checks a line; returns whether it is the last one.
 
         Raises:
@@ -102,20 +103,20 @@ class Stream(Exchange):
         if self.call.aborted:  # bytes that had arrived before the abort are still in the buffer
             raise Aborted("the call was aborted")
         if chunk.get("error") is not None:
-            raise diagnose(reported(None, chunk["error"]))
+            raise diagnose(parse_error(None, chunk["error"]))
         self.sound = chunk.get(self._key) == self._value
         return self.sound
 
     def _run(self) -> Generator[Chunk, None, None]:
         try:
-            with self._translated():
-                yield from self._until_last(pieces(self._open()))
+            with translate_errors(self):
+                yield from self._read_to_last(read_pieces(self._open()))
         finally:
             super().close()
 
-    def _until_last(self, body: Iterator[bytes]) -> Generator[Chunk, None, None]:
-        for chunk in self._all(body):
-            if self.checked(chunk):
+    def _read_to_last(self, body: Iterator[bytes]) -> Generator[Chunk, None, None]:
+        for chunk in self._parse(body):
+            if self.check(chunk):
                 try:
                     yield chunk
                 finally:
@@ -124,15 +125,15 @@ class Stream(Exchange):
             yield chunk
         raise StreamCut("the stream ended without its last line")
 
-    def _all(self, body: Iterator[bytes]) -> Iterator[Chunk]:
+    def _parse(self, body: Iterator[bytes]) -> Iterator[Chunk]:
         for piece in body:
             yield from self._parser.feed(piece)
-        yield from self._parser.rest()
+        yield from self._parser.finish()
 
     def _read_here(self, raw: Any, sink: Sink) -> None:
-        for chunk in self._until_last(pieces(raw)):
+        for chunk in self._read_to_last(read_pieces(raw)):
             while sink.is_full():
-                self.call.rest(FULL_SECONDS)
+                self.call.wait(FULL_SECONDS)
             if not sink.take(chunk):
                 return
 
@@ -152,7 +153,7 @@ class _Taker:
     """Takes the bytes of a stream, and gives its lines to a sink."""
 
     def __init__(self, stream: Stream, parser: LineParser, sink: Sink) -> None:
-        self._checked = stream.checked
+        self._check = stream.check
         self._parser = parser
         self._sink = sink
         self._complete = False
@@ -160,8 +161,8 @@ class _Taker:
 
     def take(self, piece: bytes | None) -> bool:
         """Takes the next bytes, or with None the end of the body; returns whether the last line was among them."""
-        for chunk in self._parser.rest() if piece is None else self._parser.feed(piece):
-            self._complete = self._checked(chunk)
+        for chunk in self._parser.finish() if piece is None else self._parser.feed(piece):
+            self._complete = self._check(chunk)
             more = self._sink.take(chunk)
             if self._complete:
                 return True

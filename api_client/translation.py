@@ -40,7 +40,7 @@ OF_THE_NETWORK = (HTTPError, HTTPException, OSError)
 _log = logging.getLogger(__name__)
 
 
-class Exchanging(Protocol):
+class TranslatedExchange(Protocol):
     """The part of a request that the translation needs."""
 
     call: Call
@@ -59,8 +59,8 @@ class Exchanging(Protocol):
 
 
 @contextmanager
-def translated(exchange: Exchanging) -> Iterator[None]:
-    """A block whose failures are raised as typed errors. A body has to be iterated inside it too.
+def translate_errors(exchange: TranslatedExchange) -> Iterator[None]:
+    """Translates the failures of its block into typed errors. A body has to be iterated inside it too.
 
     Raises:
         Aborted: The call was aborted; the error of the connection is its cause.
@@ -78,18 +78,18 @@ def translated(exchange: Exchanging) -> Iterator[None]:
             raise
         if not isinstance(error, OF_THE_NETWORK):
             _log.warning("an answer of %s could not be read", exchange.address, exc_info=error)
-        found = error_for(error, exchange)
+        found = translate_error(error, exchange)
         found.address = exchange.address
         exchange.scrub(found)
         raise found from error
 
 
-def error_for(error: Exception, exchange: Exchanging) -> OllamaError:
-    """The typed error for a failure, most specific first."""
-    inner, where = _unwrapped(error), exchange.address
+def translate_error(error: Exception, exchange: TranslatedExchange) -> OllamaError:
+    """Translates a failure into a typed error, most specific first."""
+    inner, where = _unwrap(error), exchange.address
     if isinstance(inner, ReadTimeoutError) and not _is_given_up(inner):
-        return _silence(exchange)
-    return _broken_body(inner, where) if exchange.answered else _unanswered(inner, where)
+        return _silence_error(exchange)
+    return _body_error(inner, where) if exchange.answered else _connection_error(inner, where)
 
 
 def _is_given_up(error: ReadTimeoutError) -> bool:
@@ -97,39 +97,39 @@ def _is_given_up(error: ReadTimeoutError) -> bool:
     return isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ETIMEDOUT
 
 
-def _silence(exchange: Exchanging) -> OllamaTimeout:
+def _silence_error(exchange: TranslatedExchange) -> OllamaTimeout:
     kind, which = (StallTimeout, "stall") if exchange.answered else (FirstByteTimeout, "first byte")
     error = kind(f"Ollama at {exchange.address} fell silent ({which} timeout)")
     error.seconds = exchange.silence_seconds
     return error
 
 
-def _unanswered(inner: Exception, where: str) -> OllamaError:
+def _connection_error(inner: Exception, where: str) -> OllamaError:
     if _is_certificate(inner):
-        return UntrustedCertificate(f"the certificate of {where} is not trusted: {_reason(inner)}; set the CA file")
+        return UntrustedCertificate(f"the certificate of {where} is not trusted: {_describe(inner)}; set the CA file")
     if isinstance(inner, ReadTimeoutError):
         return ConnectionLost(f"Ollama at {where} is gone: the connection was given up")
     if _is_connect_timeout(inner):
         return ConnectTimeout(f"no connection to Ollama at {where} within the connect timeout")
-    message = f"cannot reach Ollama at {where}: {_reason(inner)}"
+    message = f"cannot reach Ollama at {where}: {_describe(inner)}"
     if isinstance(inner, NewConnectionError):
         return HostUnreachable(message)
     return ConnectionLost(message) if can_help(inner) else WrongProtocol(message)
 
 
-def _unwrapped(error: Exception) -> Exception:
-    """The error of the last try, out of MaxRetryError."""
+def _unwrap(error: Exception) -> Exception:
+    """Unwraps the error of the last try from a MaxRetryError."""
     if isinstance(error, MaxRetryError) and error.reason is not None:
         error = error.reason
     return error
 
 
-def _broken_body(error: Exception, where: str) -> OllamaError:
+def _body_error(error: Exception, where: str) -> OllamaError:
     if isinstance(error, DecodeError):
         return StreamError(f"the body from {where} cannot be decompressed")
     if not isinstance(error, OF_THE_NETWORK):
-        return StreamError(f"the answer from {where} cannot be read: {type(error).__name__}: {_reason(error)}")
-    return StreamCut(f"the connection to Ollama at {where} broke in the middle of the answer: {_reason(error)}")
+        return StreamError(f"the answer from {where} cannot be read: {type(error).__name__}: {_describe(error)}")
+    return StreamCut(f"the connection to Ollama at {where} broke in the middle of the answer: {_describe(error)}")
 
 
 def _is_certificate(error: Exception) -> bool:
@@ -147,8 +147,8 @@ def _cause(error: Exception) -> object:
     return error.args[-1] if error.args else None
 
 
-def _reason(error: Exception) -> str:
-    """The text of the innermost error, without the names and addresses of urllib3's objects."""
+def _describe(error: Exception) -> str:
+    """Describes the innermost error, without the names and addresses of urllib3's objects."""
     if isinstance(error, NameResolutionError):
         return "the host name does not resolve"
     if isinstance(_cause(error), BadStatusLine) and not isinstance(_cause(error), RemoteDisconnected):

@@ -40,8 +40,8 @@ class DirectSession(Session):
         self._known: PreparedRequest
         self._pool: Any = None
 
-    def prepared(self, method: str, url: str) -> Prepared:
-        """A request that has no body yet. That of a POST will be JSON."""
+    def prepare(self, method: str, url: str) -> Prepared:
+        """Prepare a request that has no body yet. That of a POST will be JSON."""
         kind = {"Content-Type": "application/json"} if method == "POST" else {}
         self._known = request = self.prepare_request(Request(method, url, kind))
         headers = {name: value for name, value in request.headers.items() if name != "Content-Length"}
@@ -49,7 +49,7 @@ class DirectSession(Session):
 
     def open(self, request: Prepared, connect: float | None, read: float | None) -> BaseHTTPResponse:
         """Send it, and wait for the headers of the answer. The errors are urllib3's; the seconds limit its steps."""
-        return self._opened_pool().urlopen(
+        return self._open_pool().urlopen(
             request.method,
             request.target,
             request.body,
@@ -62,7 +62,7 @@ class DirectSession(Session):
             decode_content=False,
         )
 
-    def _opened_pool(self) -> HTTPConnectionPool:
+    def _open_pool(self) -> HTTPConnectionPool:
         if self._pool is None:
             verify = self.verify or True
             adapter: Any = self._adapter  # a part of it has no types

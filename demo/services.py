@@ -19,7 +19,7 @@ from embedded.redis import EmbeddedRedis
 from embedded.weights import weights
 from llamaq import JobQueue
 from llamaq.store.connections.clients import connect
-from llamaq.store.redis_errors import translated
+from llamaq.store.redis_errors import translate_errors
 from llamaq.vocabulary.models import ModelStatus
 from worker.settings.environment import Settings
 
@@ -52,7 +52,10 @@ def redis(config: Settings) -> Iterator[Part]:
         BrokerUnavailable: the Redis of `LLAMAQ_REDIS_URL` does not answer.
     """
     if config.states("redis_url"):
-        with translated(config.redis_url), connect(config.redis_url, retry=False, limit_seconds=LOOK_SECONDS) as client:
+        with (
+            translate_errors(config.redis_url),
+            connect(config.redis_url, retry=False, limit_seconds=LOOK_SECONDS) as client,
+        ):
             client.ping()
         yield Part(config.redis_url, "yours, of LLAMAQ_REDIS_URL", ours=False)
         return

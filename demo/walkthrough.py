@@ -14,7 +14,7 @@ from llamaq import InvalidRequest, JobFailed, JobQueue, OptionsDict
 from llamaq.cli.commands.listing import models_sheet
 from llamaq.cli.terminal.tables import table
 from llamaq.client.blocking.job import Job
-from llamaq.client.job_events import outcome
+from llamaq.client.job_events import read_outcome
 from llamaq.vocabulary.events import Completed, Delta, Event, Failed, Progress, Retrying
 from llamaq.vocabulary.kinds.result import Timings
 from llamaq.vocabulary.models import ModelStatus
@@ -106,7 +106,7 @@ class Walkthrough:
             if event.terminal:
                 self._console.print()
                 self._note(name, job, event)
-                outcome(job.id, event)
+                read_outcome(job.id, event)
 
     def _note(self, name: str, job: Job[Any], end: Event) -> None:
         if isinstance(end, Completed):

@@ -97,7 +97,7 @@ async def stored(job: AsyncJob[Any], *names: str) -> dict[str, str]:
     Raises:
         JobNotFound: there is no such job.
     """
-    return await job._stored(*names)  # noqa: SLF001 - a producer has `status`; a damaged job must be got rid of
+    return await job._read_fields(*names)  # noqa: SLF001 - a producer has `status`; a damaged job must be got rid of
 
 
 async def own_status(request: Request, caller: Caller, job_id: str) -> tuple[AsyncJob[Any], JobStatus]:

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from api_client.body.body_reader import BodyReader
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.redis_errors import translated
+from llamaq.store.redis_errors import translate_errors
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.failing_duties import FailingDuties
 from llamaq.store.worker.job_store import JobStore
@@ -154,7 +154,7 @@ class Worker:
             BrokerUnavailable: Redis does not answer.
         """
         _log.warning("a request sent by name was refused", job_id=message.job_id, kind=message.kind, code=error.code)
-        with translated(self.queue.url):
+        with translate_errors(self.queue.url):
             self._store.refuse(message.job_id, message.kind, message.source, message.content, error)
 
     def set_aside(self, message: Incoming, error: Error) -> None:

@@ -48,7 +48,7 @@ class BodyReader:
             Exception: What ended the body before.
         """
         try:
-            over = self._begun(body)
+            over = self._begin(body)
         except Exception as error:  # noqa: BLE001 - `wait` raises it, unless the answer was complete
             body.end(error)
         else:
@@ -72,13 +72,13 @@ class BodyReader:
             now = monotonic()
             for key, _ in ready:
                 if key.data is None:
-                    self._hear(now)
+                    self._add_new(now)
                 else:
                     self._advance(key.data, now)
             if self._paused:
-                self._go_on(now)
+                self._resume(now)
             if now >= self._check_at:
-                self._check(now)
+                self._check_silence(now)
 
     def wake(self) -> None:
         """End the wait of the round, from any thread."""
@@ -93,13 +93,13 @@ class BodyReader:
         self._hears.close()
         self._wakes.close()
 
-    def _begun(self, body: StreamedBody) -> bool:
+    def _begin(self, body: StreamedBody) -> bool:
         """Take what comes with the headers, and soon after them; returns whether the body is at its end."""
         with self.batch:
             if body.begin(monotonic()):
                 return True
         until = monotonic() + SOON_SECONDS
-        while (left := until - monotonic()) > 0 and body.arrives(left):
+        while (left := until - monotonic()) > 0 and body.wait_for_bytes(left):
             with self.batch:
                 if body.step(monotonic()):
                     return True
@@ -117,13 +117,13 @@ class BodyReader:
             most = min(most, FULL_SECONDS)
         return max(0.0, min(most, self._check_at - monotonic()))
 
-    def _hear(self, now: float) -> None:
+    def _add_new(self, now: float) -> None:
         with suppress(BlockingIOError):
             self._hears.recv(4096)
         while self._new:
             body = self._new.popleft()
             self._bodies.add(body)
-            body.heard(now)  # its bytes may have waited for this thread: that is no silence of the host
+            body.reset_silence(now)  # its bytes may have waited for this thread: that is no silence of the host
             if self._register(body):
                 if body.is_full():
                     self._pause(body)
@@ -157,15 +157,15 @@ class BodyReader:
         self._selector.unregister(body.sock)
         self._paused.add(body)
 
-    def _go_on(self, now: float) -> None:
+    def _resume(self, now: float) -> None:
         for body in [body for body in self._paused if not body.is_full()]:
             self._paused.discard(body)
-            body.heard(now)
+            body.reset_silence(now)
             self._register(body)
 
-    def _check(self, now: float) -> None:
+    def _check_silence(self, now: float) -> None:
         for body in [body for body in self._bodies - self._paused if body.silent_at <= now]:
-            self._end(body, body.fell_silent())
+            self._end(body, body.silence_error())
         self._check_at = min((body.silent_at for body in self._bodies - self._paused), default=float("inf"))
 
     def _end(self, body: StreamedBody, error: BaseException | None = None) -> None:

@@ -25,7 +25,7 @@ class ChunkedDecoder:
         self._trailers = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The next bytes from the connection.
+        """Decode the next bytes from the connection.
 
         Yields:
             The parts of the body in them.
@@ -52,10 +52,10 @@ class ChunkedDecoder:
                 raise ProtocolError("a line of the chunked coding is too long")
             if newline >= 0:
                 line, self._line = self._line, b""
-                self._read(line.rstrip(b"\r\n"))
+                self._read_line(line.rstrip(b"\r\n"))
         self.surplus = at < size
 
-    def _read(self, line: bytes) -> None:
+    def _read_line(self, line: bytes) -> None:
         if self._trailers:
             self.ended = not line
         elif self._after:
@@ -63,11 +63,11 @@ class ChunkedDecoder:
                 raise ProtocolError(f"a chunk is longer than it says: {line[:20]!r} follows")
             self._after = False
         else:
-            self._left = _size(line.split(b";", 1)[0].strip())
+            self._left = _parse_size(line.split(b";", 1)[0].strip())
             self._trailers = not self._left
 
 
-def _size(digits: bytes) -> int:
+def _parse_size(digits: bytes) -> int:
     # `int` takes signs and underscores too.
     if not digits or digits.strip(b"0123456789abcdefABCDEF"):
         raise ProtocolError(f"{digits[:20]!r} is not the size of a chunk")

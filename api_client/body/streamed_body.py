@@ -60,7 +60,7 @@ class StreamedBody:
 
     def begin(self, now: float) -> bool:
         """Take what has come with the headers; returns whether the body is at its end."""
-        self.heard(now)
+        self.reset_silence(now)
         # http.client reads headers through a buffer, which has the bytes after them.
         buffered = self._raw._original_response.fp  # noqa: SLF001
         data = b""
@@ -68,10 +68,10 @@ class StreamedBody:
             data = buffered.peek(1)
             data = buffered.read(len(data)) if data else b""
         # The rest of a TLS record longer than the buffer is decrypted already: no socket becomes readable for it.
-        return (bool(data) and self._fed(data, now)) or (self._is_decrypted() and self.step(now))
+        return (bool(data) and self._feed(data, now)) or (self._is_decrypted() and self.step(now))
 
-    def arrives(self, seconds: float) -> bool:
-        """Whether more bytes come within so many seconds, and can be taken."""
+    def wait_for_bytes(self, seconds: float) -> bool:
+        """Wait for more bytes, at most so many seconds; returns whether some can be taken."""
         return wait_for_read(self.sock, seconds) and not self.is_full()
 
     def step(self, now: float) -> bool:
@@ -80,18 +80,18 @@ class StreamedBody:
             data = self.sock.recv(PIECE_BYTES)
         except NOTHING_YET:
             return False
-        self.heard(now)
+        self.reset_silence(now)
         if not data:
             raise ProtocolError("the connection was closed before the end of the body")
-        return self._fed(data, now)
+        return self._feed(data, now)
 
-    def heard(self, now: float) -> None:
-        """Bytes have come: the silence begins anew."""
+    def reset_silence(self, now: float) -> None:
+        """Let the silence begin anew, because bytes have come."""
         if not self._complete and self._limit is not None:
             self.silent_at = now + self._limit
 
-    def fell_silent(self) -> BaseException:
-        """The error of a body whose host was silent for too long."""
+    def silence_error(self) -> BaseException:
+        """Make the error of a body whose host was silent for too long."""
         return ReadTimeoutError(self._raw._pool, "", "Read timed out.")  # noqa: SLF001
 
     def end(self, error: BaseException | None = None) -> None:
@@ -118,7 +118,7 @@ class StreamedBody:
         """Whether TLS has decrypted bytes that were not taken."""
         return isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
 
-    def _fed(self, data: bytes, now: float) -> bool:
+    def _feed(self, data: bytes, now: float) -> bool:
         for piece in self._decoder.feed(data):
             if not self._complete and self._taker.take(piece):
                 self._complete = True

@@ -47,64 +47,64 @@ class ErrorBody:
 
     def says(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         """The match of a pattern at the beginning of the server's own words."""
-        return pattern.match(own_words(self.message))
+        return pattern.match(strip_quoted(self.message))
 
 
-def own_words(message: str) -> str:
-    """A message without what it quotes: an error about a model's answer may quote any words."""
-    return _QUOTED.sub(_emptied, message).strip()
+def strip_quoted(message: str) -> str:
+    """Strips what a message quotes: an error about a model's answer may quote any words."""
+    return _QUOTED.sub(_empty_quoted, message).strip()
 
 
-def _emptied(quoted: re.Match[str]) -> str:
+def _empty_quoted(quoted: re.Match[str]) -> str:
     return '""' if quoted[0].startswith('"') and quoted[0].endswith('"') else ""
 
 
 def read_body(status: int, body: bytes, retry_after_seconds: float | None = None) -> ErrorBody:
     """Unwraps the body of an answer whose status is not 200. The body may be any bytes."""
     body = body.removeprefix(BOM)
-    answer = _parsed(body)
+    answer = _parse_json(body)
     if isinstance(answer, dict) and "error" in answer:
-        return reported(status, answer["error"], retry_after_seconds, signed_out="signin_url" in answer)
+        return parse_error(status, answer["error"], retry_after_seconds, signed_out="signin_url" in answer)
     text = body.decode("utf-8", "replace").strip()
-    text = _text_of(answer) or (_page_text(text[:SAID_LIMIT]) if text.startswith("<") else text)
+    text = _find_text(answer) or (_read_page(text[:SAID_LIMIT]) if text.startswith("<") else text)
     return ErrorBody(status, text[:MESSAGE_LIMIT], False, None, retry_after_seconds)
 
 
-def reported(
+def parse_error(
     status: int | None, error: object, retry_after_seconds: float | None = None, *, signed_out: bool = False
 ) -> ErrorBody:
-    """The `error` value of a body, or of a line of a stream."""
-    message, details = unwrapped(error)
+    """Parses the `error` value of a body, or of a line of a stream."""
+    message, details = unwrap_error(error)
     said = error[:SAID_LIMIT] if isinstance(error, str) else None
     return ErrorBody(status, message, True, details, retry_after_seconds, said, signed_out)
 
 
-def unwrapped(error: object) -> tuple[str, Mapping[str, Any]]:
-    """Text and details of an `error` value: a string, the engine's JSON inside a string, or the object of /v1."""
+def unwrap_error(error: object) -> tuple[str, Mapping[str, Any]]:
+    """Unwraps the text and details of an `error` value: a string, JSON inside a string, or the object of /v1."""
     details: Mapping[str, Any] = {}
     for _ in range(4):  # /v1 wraps the engine's error twice; a hostile body could nest without end
         if isinstance(error, str) and error.startswith("{"):
-            error = _parsed(error.encode()) or error
+            error = _parse_json(error.encode()) or error
         if not isinstance(error, dict):
             break
         details = error if "message" in error else details
-        error = error.get("message", error.get("error", _text_of(error) or str(error)))
+        error = error.get("message", error.get("error", _find_text(error) or str(error)))
     return str(error)[:MESSAGE_LIMIT], details
 
 
-def _text_of(answer: object) -> str:
-    """The text of another server's error: its `message`, or FastAPI's `detail`. Empty where it has none."""
+def _find_text(answer: object) -> str:
+    """Finds the text of another server's error: its `message`, or FastAPI's `detail`. Empty where it has none."""
     texts = [answer.get("message"), answer.get("detail")] if isinstance(answer, dict) else []
     return next((text for text in texts if isinstance(text, str)), "")
 
 
-def _page_text(page: str) -> str:
-    """The title of a proxy's page, or the text between its tags."""
+def _read_page(page: str) -> str:
+    """Reads the title of a proxy's page, or the text between its tags."""
     title = _TITLE.search(page)
     return " ".join(html.unescape(title[1] if title else _TAG.sub(" ", page)).split())
 
 
-def _parsed(body: bytes) -> Any:
+def _parse_json(body: bytes) -> Any:
     try:
         return from_json(body)
     except ValueError:

@@ -113,76 +113,78 @@ _NOT_FOUND = re.compile(r'model\s+(?:"" )?not found', re.IGNORECASE)
 
 
 def diagnose(body: ErrorBody) -> OllamaStatusError:
-    """The exception for a reported error, by the table at the top of this module."""
-    error = _diagnosed(body)
+    """Makes the exception for a reported error, by the table at the top of this module."""
+    error = _apply_rules(body)
     error.said = body.said
     return error
 
 
-def _diagnosed(body: ErrorBody) -> OllamaStatusError:
+def _apply_rules(body: ErrorBody) -> OllamaStatusError:
     status = body.status or 500
     if 300 <= status < 400:
-        return _plain(body, "redirects are not followed: set the URL to where Ollama itself answers")
+        return _make_plain_error(body, "redirects are not followed: set the URL to where Ollama itself answers")
     if rule := _BY_STATUS.get(status):
         return rule(body)
-    return _plain(body) if status < 500 else _made(ServerFault, body)
+    return _make_plain_error(body) if status < 500 else _make_error(ServerFault, body)
 
 
-def _made(kind: type[OllamaStatusError], body: ErrorBody) -> OllamaStatusError:
+def _make_error(kind: type[OllamaStatusError], body: ErrorBody) -> OllamaStatusError:
     without = "an error without a text" if body.status is None else f"HTTP status {body.status}"
     return kind(body.message or without, status=body.status)
 
 
-def _plain(body: ErrorBody, remedy: str = "", kind: type[OllamaStatusError] = OllamaStatusError) -> OllamaStatusError:
+def _make_plain_error(
+    body: ErrorBody, remedy: str = "", kind: type[OllamaStatusError] = OllamaStatusError
+) -> OllamaStatusError:
     text = " ".join(part for part in (f"HTTP status {body.status}:", body.message) if part)
     return kind(f"{text} ({remedy})" if remedy else text, status=body.status)
 
 
-def _refused(body: ErrorBody) -> OllamaStatusError:
-    return _overflow(body) or _lacking(body) or _made(_refused_as(body), body)
+def _diagnose_refusal(body: ErrorBody) -> OllamaStatusError:
+    return _find_overflow(body) or _find_unsupported(body) or _make_error(_refusal_kind(body), body)
 
 
-def _refused_as(body: ErrorBody) -> type[OllamaStatusError]:
+def _refusal_kind(body: ErrorBody) -> type[OllamaStatusError]:
     """/api/embed answers 400 also to what is no fault of the request."""
     if body.says(_RUNNER_DIED):
         return RunnerDied
     return ServerFault if body.says(_FAULT_AS_REFUSAL) else BadRequest
 
 
-def _overflow(body: ErrorBody) -> ContextOverflow | None:
+def _find_overflow(body: ErrorBody) -> ContextOverflow | None:
     details = body.details or {}
     if details.get("type") != "exceed_context_size_error" and not body.says(_OVERFLOW):
         return None
     return ContextOverflow(
         body.message,
         status=body.status,
-        n_prompt_tokens=_count(details.get("n_prompt_tokens")),
-        n_ctx=_count(details.get("n_ctx")),
+        n_prompt_tokens=_parse_count(details.get("n_prompt_tokens")),
+        n_ctx=_parse_count(details.get("n_ctx")),
     )
 
 
-def _count(value: object) -> int | None:
+def _parse_count(value: object) -> int | None:
     return value if type(value) is int and 0 <= value < MOST_TOKENS else None
 
 
-def _lacking(body: ErrorBody) -> Unsupported | None:
-    return _unsupported(body) if body.says(_LACKS) else None
+def _find_unsupported(body: ErrorBody) -> Unsupported | None:
+    return _diagnose_unsupported(body) if body.says(_LACKS) else None
 
 
-def _unsupported(body: ErrorBody) -> Unsupported:
+def _diagnose_unsupported(body: ErrorBody) -> Unsupported:
     found = body.says(_LACKS)
     word = next(filter(None, found.groups())).lower() if found else ""
     message = body.message or "the server does not implement this request"
     return Unsupported(message, status=body.status, capability=_CAPABILITIES.get(word))
 
 
-def _forbidden(body: ErrorBody) -> OllamaStatusError:
+def _diagnose_forbidden(body: ErrorBody) -> OllamaStatusError:
     said = f"{body.message} " if body.message else ""
-    remedy = f"; {text}" if (text := _remedy(body)) else ""
+    remedy = f"; {text}" if (text := _find_remedy(body)) else ""
     return Forbidden(f"{said}(HTTP status {body.status}{remedy})", status=body.status)
 
 
-def _remedy(body: ErrorBody) -> str:
+def _find_remedy(body: ErrorBody) -> str:
     if body.signed_out:
         return "the host is not signed in to ollama.com: run `ollama signin` on it"
     if body.status == 401:
@@ -195,31 +197,33 @@ def _remedy(body: ErrorBody) -> str:
     )
 
 
-def _missing(body: ErrorBody) -> OllamaStatusError:
+def _diagnose_missing(body: ErrorBody) -> OllamaStatusError:
     if body.structured:
-        return _made(ModelNotFound, body)
-    return _plain(body, "no such path: is this the address of Ollama, and is its version recent enough?", NoSuchPath)
+        return _make_error(ModelNotFound, body)
+    return _make_plain_error(
+        body, "no such path: is this the address of Ollama, and is its version recent enough?", NoSuchPath
+    )
 
 
-def _busy(body: ErrorBody) -> OllamaStatusError:
+def _diagnose_busy(body: ErrorBody) -> OllamaStatusError:
     message = body.message or f"HTTP status {body.status}"
     return ServerBusy(message, status=body.status, retry_after_seconds=body.retry_after_seconds)
 
 
-def _failed(body: ErrorBody) -> OllamaStatusError:
+def _diagnose_failure(body: ErrorBody) -> OllamaStatusError:
     for pattern, kind in _FAILURES:
         if body.says(pattern):
-            return _made(kind, body)
-    return _overflow(body) or _lacking(body) or _made(ServerFault, body)
+            return _make_error(kind, body)
+    return _find_overflow(body) or _find_unsupported(body) or _make_error(ServerFault, body)
 
 
-def _gateway(body: ErrorBody) -> OllamaStatusError:
+def _diagnose_gateway(body: ErrorBody) -> OllamaStatusError:
     said = f": {body.message}" if body.structured and body.message else ""
     return GatewayError(f"the proxy before Ollama answered HTTP status {body.status}{said}", status=body.status)
 
 
-def _slow(body: ErrorBody) -> OllamaStatusError:
-    return _plain(body, kind=RequestTimeout)
+def _diagnose_timeout(body: ErrorBody) -> OllamaStatusError:
+    return _make_plain_error(body, kind=RequestTimeout)
 
 
 _FAILURES: tuple[tuple[re.Pattern[str], type[OllamaStatusError]], ...] = (
@@ -230,16 +234,16 @@ _FAILURES: tuple[tuple[re.Pattern[str], type[OllamaStatusError]], ...] = (
     (_CLIENT_MISTAKE, BadRequest),
 )
 _BY_STATUS: dict[int, Callable[[ErrorBody], OllamaStatusError]] = {
-    400: _refused,
-    401: _forbidden,
-    403: _forbidden,
-    404: _missing,
-    408: _slow,
-    413: _refused,
-    422: _refused,
-    429: _busy,
-    500: _failed,
-    501: _unsupported,
-    503: _busy,
-    **dict.fromkeys(GATEWAY_STATUSES, _gateway),
+    400: _diagnose_refusal,
+    401: _diagnose_forbidden,
+    403: _diagnose_forbidden,
+    404: _diagnose_missing,
+    408: _diagnose_timeout,
+    413: _diagnose_refusal,
+    422: _diagnose_refusal,
+    429: _diagnose_busy,
+    500: _diagnose_failure,
+    501: _diagnose_unsupported,
+    503: _diagnose_busy,
+    **dict.fromkeys(GATEWAY_STATUSES, _diagnose_gateway),
 }

@@ -15,7 +15,7 @@ from pydantic_core import from_json, to_json
 from api_client.shapes.reading import SHAPE, Count, Shape, TypedDict
 
 
-def _finite(value: dict[str, Any]) -> dict[str, Any]:
+def _check_finite(value: dict[str, Any]) -> dict[str, Any]:
     """Refuses NaN and 1e999, which is read as infinite: no reader of strict JSON can read them."""
     try:
         from_json(to_json(value, inf_nan_mode="constants"), allow_inf_nan=False)
@@ -24,12 +24,12 @@ def _finite(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def _whole(value: Any) -> Any:
+def _truncate_float(value: Any) -> Any:
     return int(value) if isinstance(value, float) and isfinite(value) else value
 
 
 # Servers in Python count in fractions of a nanosecond.
-Duration = Annotated[Count, BeforeValidator(_whole)]
+Duration = Annotated[Count, BeforeValidator(_truncate_float)]
 
 
 class Function(TypedDict, total=False):
@@ -55,7 +55,7 @@ class Message(TypedDict, total=False):
     __pydantic_config__ = SHAPE  # type: ignore[misc]  # as above
     content: str | None
     thinking: str | None
-    tool_calls: Annotated[list[Annotated[ToolCall, AfterValidator(_finite)]], Field(fail_fast=True)] | None
+    tool_calls: Annotated[list[Annotated[ToolCall, AfterValidator(_check_finite)]], Field(fail_fast=True)] | None
 
 
 class Logprob(TypedDict, total=False):
@@ -78,7 +78,7 @@ class Stats(TypedDict, total=False):
     prompt_eval_duration: Duration | None
     eval_count: Count | None
     eval_duration: Duration | None
-    logprobs: Annotated[list[Annotated[Logprob, AfterValidator(_finite)]], Field(fail_fast=True)] | None
+    logprobs: Annotated[list[Annotated[Logprob, AfterValidator(_check_finite)]], Field(fail_fast=True)] | None
 
 
 class GenerateLine(Stats, total=False):

@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from api_client.shapes.reading import Count, Shape, problem_of
+from api_client.shapes.reading import Count, Shape, find_problem
 
 LONGEST_VERSION = 100
 # keep_alive -1 is told as a date 292 years ahead, which is the most that Go's durations hold.
@@ -30,8 +30,8 @@ LONGEST_NAME = 100
 _FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _moment(value: object) -> datetime | None:
-    """A date of Go's. Its year 1 means that none is set. A date without a zone, of other servers, is read as UTC."""
+def _parse_moment(value: object) -> datetime | None:
+    """Parses a date of Go's. Its year 1 means that none is set. Without a zone, it is read as UTC."""
     if not isinstance(value, str):
         raise ValueError("a date as text")  # noqa: TRY004 - pydantic reports only a ValueError as the field's problem
     try:
@@ -45,7 +45,7 @@ def _moment(value: object) -> datetime | None:
 # Leaves are strict. Collections are not: JSON has only lists, which a strict tuple refuses here.
 Text = Annotated[str, Strict()]
 Number = Annotated[Count, Strict()]
-Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+Moment = Annotated[datetime | None, BeforeValidator(_parse_moment)]
 
 
 class Metadata(BaseModel):
@@ -67,7 +67,7 @@ class Metadata(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _null_is_absent(cls, value: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+    def _drop_nulls(cls, value: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(value, dict):
             return read(value)
         metadata = read({name: field for name, field in value.items() if field is not None})
@@ -154,14 +154,14 @@ class ModelCard(Metadata):
     @property
     def context_length(self) -> int | None:
         """Tokens the model was trained for, or None."""
-        return self._of_architecture("context_length")
+        return self._read_count("context_length")
 
     @property
     def embedding_length(self) -> int | None:
         """Numbers in an embedding, or None."""
-        return self._of_architecture("embedding_length")
+        return self._read_count("embedding_length")
 
-    def _of_architecture(self, name: str) -> int | None:
+    def _read_count(self, name: str) -> int | None:
         value = self.info.get(f"{self.info.get('general.architecture')}.{name}")
         return value if type(value) is int and 0 < value < MOST_TOKENS else None
 
@@ -186,7 +186,7 @@ class Listing(tuple[AnyModel, ...]):
             try:
                 models.append(kind.model_validate(entry))
             except ValidationError as error:
-                field, problem = problem_of(error)
+                field, problem = find_problem(error)
                 name = entry.get("name") if isinstance(entry, dict) else None
                 of = f" of {name[:LONGEST_NAME]!r}" if isinstance(name, str) and field != "name" else ""
                 problems.append(f"models.{number}{'.' * bool(field)}{field}{of} {problem}")

@@ -34,7 +34,7 @@ class Shape(Generic[T]):
     """The shape of an answer.
 
     Attributes:
-        parse: Reads bytes of JSON; raises pydantic's ValidationError, which `refusal` translates.
+        parse: Reads bytes of JSON; raises pydantic's ValidationError, which `shape_error` translates.
     """
 
     def __init__(self, kind: type[T]) -> None:
@@ -51,20 +51,20 @@ class Shape(Generic[T]):
         try:
             value: T = self.parse(body)
         except ValidationError as error:
-            raise refusal(error, body, source) from error
+            raise shape_error(error, body, source) from error
         return value
 
 
-def refusal(error: ValidationError, body: bytes, source: str) -> StreamError:
+def shape_error(error: ValidationError, body: bytes, source: str) -> StreamError:
     """The error for an answer of `source` that does not have the expected shape."""
     first = error.errors(include_url=False, include_context=False)[0]
     if first["type"] == "json_invalid" or not first["loc"]:
-        return no_object(body, source)
-    field, problem = problem_of(error)
+        return no_object_error(body, source)
+    field, problem = find_problem(error)
     return UnknownShape(f"{source} sent an answer of unknown shape: {field} {problem}", field=field)
 
 
-def no_object(body: bytes, source: str) -> StreamError:
+def no_object_error(body: bytes, source: str) -> StreamError:
     """The error for an answer of `source` that is something else than a JSON object."""
     said = repr(body[:80].decode("utf-8", "replace"))
     if _SSE.match(body):
@@ -73,16 +73,16 @@ def no_object(body: bytes, source: str) -> StreamError:
     return StreamError(f"{source} sent what is not a JSON object: {said}")
 
 
-def problem_of(error: ValidationError) -> tuple[str, str]:
-    """The first field of an answer that is wrong, and what is wrong with it."""
+def find_problem(error: ValidationError) -> tuple[str, str]:
+    """Finds the first field of an answer that is wrong, and what is wrong with it."""
     first = error.errors(include_url=False, include_context=False)[0]
     wanted = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    problem = "is missing" if first["type"] == "missing" else f"is {_named(first['input'])} and should be {wanted}"
+    problem = "is missing" if first["type"] == "missing" else f"is {_describe(first['input'])} and should be {wanted}"
     return ".".join(map(str, first["loc"]))[:LONGEST_PATH], problem
 
 
-def _named(value: object) -> str:
-    """A JSON value in a few words."""
+def _describe(value: object) -> str:
+    """Describes a JSON value in a few words."""
     match value:
         case None | bool():
             return json.dumps(value)

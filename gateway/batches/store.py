@@ -11,7 +11,7 @@ from llamaq.client.aio.connection import AsyncConnection
 from llamaq.store.answers import Answer, readable_rows
 from llamaq.store.arguments import Arguments
 from llamaq.store.batches.batch_scripts import FileDelete
-from llamaq.store.redis_errors import readable
+from llamaq.store.redis_errors import translate_parse_errors
 from llamaq.store.script_drivers import raised
 from llamaq.store.script_runs import Call
 
@@ -38,7 +38,7 @@ class BatchStore:
 
     async def ask(self, commands: Sequence[Sequence[str | int]]) -> list[Any]:
         """The answers to commands that read, in one round trip."""
-        async with self._connection.reading() as redis:
+        async with self._connection.query() as redis:
             return [raised(reply) for reply in await redis.execute_all(commands)]
 
     async def file(self, by: Caller, file_id: str, param: str | None = None) -> File:
@@ -50,7 +50,7 @@ class BatchStore:
         (record,) = await self.ask([["HGETALL", self.keys.file(file_id)]])
         if not record or not by.sees(record.get("tenant")):
             raise missing("file", file_id, param)
-        with readable(self._connection.url):
+        with translate_parse_errors(self._connection.url):
             return File.of(file_id, record)
 
     async def batch(self, by: Caller, batch_id: str) -> Batch:
@@ -62,7 +62,7 @@ class BatchStore:
         (record,) = await self.ask([["HGETALL", self.keys.batch(batch_id)]])
         if not record or not by.sees(record.get("tenant")):
             raise missing("batch", batch_id)
-        with readable(self._connection.url):
+        with translate_parse_errors(self._connection.url):
             return Batch.of(batch_id, record)
 
     async def held(self, batch_id: str) -> Batch | None:

@@ -15,7 +15,7 @@ from gateway.jobs.openapi import ANSWERS, answer, request_body
 from gateway.jobs.query import ONLY_KNOWN
 from gateway.queue_access import JOB_HEADER, own_job, own_status, queue_of, stored, submit
 from llamaq.client.aio.job import AsyncJob
-from llamaq.client.request_changes import changed
+from llamaq.client.request_changes import apply_changes
 from llamaq.store.redis_errors import is_unreadable
 from llamaq.vocabulary.errors import BrokerUnavailable, InvalidRequest, JobError
 from llamaq.vocabulary.wire import wire_object
@@ -103,7 +103,7 @@ async def replay(
     """
     kept = await (await own_job(request, caller, job_id)).request()
     fields = {**kept.request, "kind": kept.kind, "idempotency_key": None}
-    job = _keyed(request, changed(fields, await _optional(request)), idempotency_key)
+    job = _keyed(request, apply_changes(fields, await _optional(request)), idempotency_key)
     return await _created(request, await submit(request, caller, job), prefer)
 
 

@@ -16,7 +16,7 @@ from gateway.ollama.serving import NDJSON, UNBUFFERED
 from gateway.queue_access import JOB_HEADER, submit
 from llamaq import Event
 from llamaq.client.aio.job import AsyncJob
-from llamaq.client.job_events import outcome
+from llamaq.client.job_events import read_outcome
 from llamaq.vocabulary.errors import JobFailed, LlamaqError
 from llamaq.vocabulary.events import Completed, Progress
 from ollama_api import bodies
@@ -72,7 +72,7 @@ async def _lines(job: AsyncJob[Any]) -> AsyncGenerator[list[bytes], None]:
             async for event in events:
                 line = _line(event)
                 if event.terminal:
-                    outcome(job.id, event)
+                    read_outcome(job.id, event)
                 if line and line != last:
                     last = line
                     yield [line.encode() + b"\n"]

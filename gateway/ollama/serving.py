@@ -18,7 +18,7 @@ from gateway.ollama.parsed_request import ParsedRequest
 from gateway.queue_access import JOB_HEADER, pieces, submit
 from llamaq import EmbeddingResult, Event
 from llamaq.client.aio.job import AsyncJob
-from llamaq.client.job_events import outcome
+from llamaq.client.job_events import read_outcome
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.errors import JobFailed, LlamaqError
 from llamaq.vocabulary.events import Completed, Piece, Retrying, Started
@@ -137,7 +137,7 @@ class _Lines:
             case Started(attempt=attempt) if self._sent and attempt > 1:
                 raise _Void(_VOID)
         if event.terminal:
-            outcome(self._job.id, event)
+            read_outcome(self._job.id, event)
         return ()
 
 

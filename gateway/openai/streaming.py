@@ -16,7 +16,7 @@ from gateway.openai.answer_form import Chunks
 from gateway.queue_access import pieces
 from llamaq import Event
 from llamaq.client.aio.job import AsyncJob
-from llamaq.client.job_events import outcome
+from llamaq.client.job_events import read_outcome
 from llamaq.vocabulary.errors import LlamaqError, StreamRestarted
 from llamaq.vocabulary.events import Completed, Piece, Queued, Started
 from llamaq.vocabulary.wire import dumps
@@ -88,7 +88,7 @@ class _First:
         self._cursor = event.cursor
         self.waiting.see(event)
         if event.terminal:
-            outcome(self._job.id, event)
+            read_outcome(self._job.id, event)
         if event.terminal or isinstance(event, Piece) or (isinstance(event, Queued) and event.position):
             self.event = event
         return self.event is not None
@@ -147,7 +147,7 @@ class _Frames:
         elif isinstance(event, Started) and event.attempt > 1 and self._opened:
             raise StreamRestarted(event.attempt, event.cursor)
         elif event.terminal:
-            outcome(self._job.id, event)
+            read_outcome(self._job.id, event)
         elif said := self._waiting.see(event):
             yield said
 

@@ -12,7 +12,7 @@ from gateway.openai.answer_form import finish_reason, usage_of
 from gateway.responses.note import Note
 from gateway.responses.output import Output, Unnumbered
 from llamaq import Event
-from llamaq.client.job_events import outcome
+from llamaq.client.job_events import read_outcome
 from llamaq.vocabulary.errors import JobCancelled, LlamaqError
 from llamaq.vocabulary.events import Completed, Piece, Queued, Started
 from llamaq.vocabulary.kinds.chat import ChatResult
@@ -102,7 +102,7 @@ class ResponseBuilder:
 
     def _end(self, event: Event) -> Iterator[Unnumbered]:
         try:
-            result = outcome(self._job_id, event)
+            result = read_outcome(self._job_id, event)
             assert isinstance(event, Completed)  # noqa: S101 - all others raise
             assert isinstance(result, ChatResult)  # noqa: S101 - a response is a chat
             reason = finish_reason(result)

@@ -15,7 +15,7 @@ from gateway.ui.pages import framed, view
 from gateway.ui.session import Action, Operator
 from llamaq import JobStatus
 from llamaq.client.aio.job import AsyncJob
-from llamaq.client.request_changes import as_arguments
+from llamaq.client.request_changes import check_changes
 from llamaq.store.clock import SYSTEM
 from llamaq.store.keys import usable_id
 from llamaq.vocabulary.errors import InvalidRequest, JobNotFound
@@ -67,7 +67,7 @@ async def replay(request: Request, form: Action, job_id: JobId) -> Response:
     if not isinstance(changes, dict):
         raise InvalidRequest.of("changes", 'must be a JSON object such as {"options.num_ctx": 8192}')
     note(request, "replay", job_id=job_id, fields=sorted(changes))
-    made = await queue_of(request).replay(job_id, **as_arguments(changes))
+    made = await queue_of(request).replay(job_id, **check_changes(changes))
     return back(f"/ui/jobs/{made.id}", "replay")
 
 

@@ -147,7 +147,7 @@ async def _session(request: Request) -> Session:
             raise hidden()
     if not token:
         raise SignInNeeded
-    async with redis_of(request).reading() as redis:
+    async with redis_of(request).query() as redis:
         found = raised((await redis.execute_all([["GET", _record(request, token)]]))[0])
     holder = keys.holder_of(str(found)) if found else None
     if holder is None:

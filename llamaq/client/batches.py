@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from typing_extensions import TypeVar
 
 from llamaq.admission.limits import check_iterable
-from llamaq.client.list_pages import listed_limit
+from llamaq.client.list_pages import check_limit
 from llamaq.vocabulary.errors import (
     InvalidRequest,
     JobCancelled,
@@ -87,14 +87,14 @@ class Window:
             InvalidRequest: `in_flight` is no whole number from 1.
         """
         self._items = iter(items)
-        self._in_flight = listed_limit(in_flight, "in_flight")
+        self._in_flight = check_limit(in_flight, "in_flight")
         self._ordered = ordered
         self._started: deque[Item] = deque()
         self._ended: dict[int, BatchResult] = {}
         self._exhausted = False
 
     @property
-    def open(self) -> bool:
+    def is_open(self) -> bool:
         """Whether any item is in flight."""
         return bool(self._started)
 
@@ -119,8 +119,8 @@ class Window:
             yield self._ended.pop(id(self._started.popleft()))
 
 
-def items_of(requests: Iterable[Any], run: str | None = None) -> Iterator[Item]:
-    """Items out of what `batch` takes: `{"custom_id", "kind", "request"}`, a request with its `kind`, or a model.
+def parse_items(requests: Iterable[Any], run: str | None = None) -> Iterator[Item]:
+    """Parse what `batch` takes: `{"custom_id", "kind", "request"}`, a request with its `kind`, or a model.
 
     A request without a lane waits in the lane `batch`.
 
@@ -133,47 +133,47 @@ def items_of(requests: Iterable[Any], run: str | None = None) -> Iterator[Item]:
     """
     keys = _Keys(run)
 
-    def item_of(number: int, given: Any) -> Item:
-        item = _item(given, number)
-        return _with(item, {"priority": "batch"} | keys.of(item.custom_id, number))
+    def parse_item(number: int, given: Any) -> Item:
+        item = _parse_item(given, number)
+        return _set_defaults(item, {"priority": "batch"} | keys.assign(item.custom_id, number))
 
-    return starmap(item_of, enumerate(check_iterable(requests, "items"), 1))
+    return starmap(parse_item, enumerate(check_iterable(requests, "items"), 1))
 
 
-def extractions(
+def parse_extractions(
     model: str, schema: Any, items: Iterable[Any], run: str | None, fields: Mapping[str, Any], target: Any = None
 ) -> Iterator[Item]:
-    """Items out of what `extract_many` takes: texts, or dicts of the fields that differ; `target` is the type."""
+    """Parse what `extract_many` takes: texts, or dicts of the fields that differ; `target` is the type."""
     adapter = None if target is None or isinstance(target, dict) else adapter_of(target)
     if "idempotency_key" in fields:
         raise InvalidRequest.of("idempotency_key", "one key would make one job of all: give `run`")
     keys = _Keys(run)
 
-    def item_of(number: int, given: Any) -> Item:
-        own = {"prompt": given} if isinstance(given, str) else dict(_mapping(given, number))
-        custom_id = _name(own.pop("custom_id", None), number)
+    def parse_item(number: int, given: Any) -> Item:
+        own = {"prompt": given} if isinstance(given, str) else dict(_check_mapping(given, number))
+        custom_id = _resolve_custom_id(own.pop("custom_id", None), number)
         request = {**fields, "kind": "extraction", "model": model, "schema": schema, **own}
-        return _with(Item(custom_id, request, adapter), keys.of(custom_id, number))
+        return _set_defaults(Item(custom_id, request, adapter), keys.assign(custom_id, number))
 
-    return starmap(item_of, enumerate(check_iterable(items, "items"), 1))
+    return starmap(parse_item, enumerate(check_iterable(items, "items"), 1))
 
 
-def _item(given: Any, number: int) -> Item:
+def _parse_item(given: Any, number: int) -> Item:
     if isinstance(given, Request):
         return Item(str(number), given)  # type: ignore[arg-type]  # the base of all the request models
-    fields = dict(_mapping(given, number))
-    custom_id = _name(fields.pop("custom_id", None), number)
+    fields = dict(_check_mapping(given, number))
+    custom_id = _resolve_custom_id(fields.pop("custom_id", None), number)
     if fields.get("request") is None:
         fields.pop("request", None)
         return Item(custom_id, fields)
-    return Item(custom_id, {"kind": fields.get("kind"), **_mapping(fields["request"], number)})
+    return Item(custom_id, {"kind": fields.get("kind"), **_check_mapping(fields["request"], number)})
 
 
-def _name(custom_id: Any, number: int) -> str:
+def _resolve_custom_id(custom_id: Any, number: int) -> str:
     return str(number if custom_id is None else custom_id)
 
 
-def _mapping(given: Any, number: int) -> Mapping[str, Any]:
+def _check_mapping(given: Any, number: int) -> Mapping[str, Any]:
     if not isinstance(given, Mapping):
         raise InvalidRequest.of(f"items.{number}", f"give an object, not {type(given).__name__}")
     return given
@@ -188,8 +188,8 @@ class _Keys:
         self._run = run
         self._given: set[str] = set()
 
-    def of(self, custom_id: str, number: int) -> dict[str, str]:
-        """The field for an item. Raises InvalidRequest where an earlier one has its name."""
+    def assign(self, custom_id: str, number: int) -> dict[str, str]:
+        """Assign a key to an item, as a field. Raises InvalidRequest where an earlier one has its name."""
         if self._run is None:
             return {}
         if custom_id in self._given:  # the same key would give it the other's result
@@ -200,8 +200,8 @@ class _Keys:
         return {"idempotency_key": f"{self._run}:{custom_id}"}
 
 
-def _with(item: Item, defaults: dict[str, str]) -> Item:
-    """The item, with defaults for the fields that its request does not set."""
+def _set_defaults(item: Item, defaults: dict[str, str]) -> Item:
+    """Set defaults in a copy of the item, for the fields that its request does not set."""
     request = item.request
     if isinstance(request, Mapping):
         given = {name: value for name, value in request.items() if name not in defaults or value is not None}
@@ -210,14 +210,14 @@ def _with(item: Item, defaults: dict[str, str]) -> Item:
     return replace(item, request=request.model_copy(update=unset))
 
 
-def refused(item: Item, error: InvalidRequest | UnknownModel, job_id: str | None = None) -> BatchResult:
-    """The result of an item that never became a job, or whose further job was not queued."""
+def make_refused_result(item: Item, error: InvalidRequest | UnknownModel, job_id: str | None = None) -> BatchResult:
+    """Make the result of an item that never became a job, or whose further job was not queued."""
     code = "model_not_found" if isinstance(error, UnknownModel) else error.code
     return BatchResult(custom_id=item.custom_id, job_id=job_id, error=ErrorInfo(code=code, message=str(error)))
 
 
-def ended(item: Item, job_id: str, outcome: AnyResult | JobError) -> BatchResult:
-    """The result of an item whose job has ended."""
+def make_result(item: Item, job_id: str, outcome: AnyResult | JobError) -> BatchResult:
+    """Make the result of an item whose job has ended."""
     match outcome:
         case JobFailed(error=error):
             pass

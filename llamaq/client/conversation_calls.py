@@ -48,18 +48,18 @@ class _Kept(TypedDict):
     conversation_ttl: int
 
 
-class Conversing:
-    """The calls about one conversation, and its keys."""
+class ConversationCalls:
+    """Builds the calls about one conversation, and has its keys."""
 
     def __init__(self, settings: Settings, name: str, tenant: str) -> None:
-        self.name, self.tenant = name, tenant = _named(name, tenant)
+        self.name, self.tenant = name, tenant = _validate_name(name, tenant)
         self._settings = settings
         self._kept = _Kept(tenant=tenant, name=name, conversation_ttl=settings.conversation_ttl)
         self.messages_key = settings.keys.conversation(tenant, name)
         self.about_key = settings.keys.about(tenant, name)
 
-    def asked(self, message: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields of a turn.
+    def build_turn(self, message: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Build the fields of a turn.
 
         Raises:
             InvalidRequest: they name another tenant.
@@ -71,13 +71,13 @@ class Conversing:
 
     def set(self, changes: Mapping[str, Any]) -> Call:
         """The call of `conversation_set.lua`."""
-        settings = checked(ConversationSettings, dict(changes))
+        settings = validate_fields(ConversationSettings, dict(changes))
         if settings.tools is not None:
             check_text(ChatRequest(model="any", messages=[_ANY_MESSAGE], tools=settings.tools), self._settings.limits)
         whole = settings.model_dump(exclude_none=True)
         if settings.system is not None:
-            whole["system"] = self._cleaned("system", settings.system)
-        texts = {name: _plain(whole.get(name)) for name in changes}
+            whole["system"] = self._clean_text("system", settings.system)
+        texts = {name: _encode_setting(whole.get(name)) for name in changes}
         if "options" in changes:
             texts["runner"] = load_options_key(settings.options or Options())
         return self._call(ConversationSet(**self._kept, changes=dumps(texts)))
@@ -86,11 +86,13 @@ class Conversing:
         """The call of `conversation_edit.lua`. `texts` are the messages that were read."""
         if not content:
             raise InvalidRequest.of("content", "give the text that shall stand there")
-        content = self._cleaned("content", content)
+        content = self._clean_text("content", content)
         messages = list(with_turns(map(from_json, texts)))
         found = [index for index, (number, said) in enumerate(messages) if (number, said.get("role")) == (turn, side)]
         if not found:
-            raise InvalidRequest.of("turn", f"turn {turn} has no message of the role {side!r}; {_extent(messages)}")
+            raise InvalidRequest.of(
+                "turn", f"turn {turn} has no message of the role {side!r}; {_describe_extent(messages)}"
+            )
         index = found[-1]
         new = {name: value for name, value in messages[index][1].items() if name not in ("thinking", "interrupted")}
         after = dumps({**new, "content": content, "edited": True})
@@ -98,13 +100,13 @@ class Conversing:
 
     def cut(self, texts: Sequence[str], after: int) -> Call:
         """The call of `conversation_cut.lua`. `texts` are the messages that were read."""
-        number = _upto(texts, after, "after")
+        number = _count_messages(texts, after, "after")
         return self._call(ConversationCut(**self._kept, number=number, last=texts[number - 1] if number else ""))
 
     def fork(self, texts: Sequence[str], new_name: str, at: int | None, token: str) -> Call:
         """The call of `conversation_fork.lua`. `texts` are the messages that were read."""
-        checked(ConversationName, {"name": new_name})
-        number = len(texts) if at is None else _upto(texts, at, "at")
+        validate_fields(ConversationName, {"name": new_name})
+        number = len(texts) if at is None else _count_messages(texts, at, "at")
         last = texts[number - 1] if number else ""
         return self._call(ConversationFork(**self._kept, new_name=new_name, number=number, last=last, token=token))
 
@@ -112,8 +114,8 @@ class Conversing:
         """The call of `conversation_delete.lua`."""
         return self._call(ConversationDelete(tenant=self.tenant, name=self.name, token=token))
 
-    def done(self, answer: Answer, new_name: str = "") -> bool:
-        """Whether the change was made; if not, the messages have changed and must be read again.
+    def read_change(self, answer: Answer, new_name: str = "") -> bool:
+        """Read whether the change was made; if not, the messages have changed and must be read again.
 
         Raises:
             ConversationBusy, ConversationNotFound, ConversationExists: by the answer of the script.
@@ -127,10 +129,10 @@ class Conversing:
                 raise ConversationExists(new_name)
         return answer.word == "OK"
 
-    def _cleaned(self, field: str, text: str) -> str:
-        """The text, checked and cleaned like the message of a turn."""
+    def _clean_text(self, field: str, text: str) -> str:
+        """Check a text, and clean it, like the message of a turn."""
         try:
-            alone = checked(ChatRequest, {"model": "any", "messages": [{"role": "user", "content": text}]})
+            alone = validate_fields(ChatRequest, {"model": "any", "messages": [{"role": "user", "content": text}]})
             check_text(alone, self._settings.limits)
             clean = apply_control_policy(alone, self._settings.limits)
         except InvalidRequest as error:
@@ -141,8 +143,8 @@ class Conversing:
         return Call(self._settings.keys.prefix, arguments)
 
 
-def checked(shape: type[S], fields: Mapping[str, Any]) -> S:
-    """The fields as a model.
+def validate_fields(shape: type[S], fields: Mapping[str, Any]) -> S:
+    """Validate fields as a model.
 
     Raises:
         InvalidRequest: with one problem for each field that is wrong.
@@ -153,33 +155,33 @@ def checked(shape: type[S], fields: Mapping[str, Any]) -> S:
         raise InvalidRequest(problems(error, fields, shape)) from error
 
 
-def _named(name: str, tenant: str) -> tuple[str, str]:
-    """The name and the tenant; None as the tenant is the default one."""
-    found = checked(ConversationName, {"name": name, "tenant": tenant})
+def _validate_name(name: str, tenant: str) -> tuple[str, str]:
+    """Validate the name and the tenant; None as the tenant is the default one."""
+    found = validate_fields(ConversationName, {"name": name, "tenant": tenant})
     return found.name, found.tenant
 
 
-def owner(tenant: str) -> str:
-    """The tenant whose conversations are listed.
+def validate_tenant(tenant: str) -> str:
+    """Validate the tenant whose conversations are listed.
 
     Raises:
         InvalidRequest: it cannot be one.
     """
-    return _named("any", tenant)[1]
+    return _validate_name("any", tenant)[1]
 
 
-def listing(settings: Settings, tenant: str, skipped: int, limit: int) -> Call:
+def conversations_call(settings: Settings, tenant: str, skipped: int, limit: int) -> Call:
     """The call of `conversation_list.lua` for one page."""
     return Call(settings.keys.prefix, ConversationList(tenant=tenant, skipped=skipped, limit=limit))
 
 
-def listed(tenant: str, answer: Answer, now: float) -> list[ConversationInfo]:
-    """The conversations in the answer of `conversation_list.lua`."""
+def read_conversations(tenant: str, answer: Answer, now: float) -> list[ConversationInfo]:
+    """Read the conversations in the answer of `conversation_list.lua`."""
     rows = ((f"the conversation {row.text('name')}", row) for row in answer.rows("conversations"))
-    return readable_rows(rows, lambda _, row: _info(tenant, row, now))
+    return readable_rows(rows, lambda _, row: _read_info(tenant, row, now))
 
 
-def _info(tenant: str, row: Fields, now: float) -> ConversationInfo:
+def _read_info(tenant: str, row: Fields, now: float) -> ConversationInfo:
     return ConversationInfo(
         name=row.text("name"),
         tenant=tenant,
@@ -192,8 +194,8 @@ def _info(tenant: str, row: Fields, now: float) -> ConversationInfo:
     )
 
 
-def model_of(model: str | None, fields: Mapping[str, Any]) -> str:
-    """The model, where there is one: given, or of the conversation's settings.
+def require_model(model: str | None, fields: Mapping[str, Any]) -> str:
+    """Resolve the model: the one given, which may come from the conversation's settings.
 
     Raises:
         InvalidRequest: there is none.
@@ -205,21 +207,21 @@ def model_of(model: str | None, fields: Mapping[str, Any]) -> str:
     raise InvalidRequest.of("model", f"name a model: {where}")
 
 
-def _plain(value: Any) -> str:
+def _encode_setting(value: Any) -> str:
     return "" if value is None else dumps(value) if isinstance(value, dict | list) else str(value)
 
 
-def _upto(texts: Sequence[str], turn: int, field: str) -> int:
-    """The number of messages up to the end of a turn."""
+def _count_messages(texts: Sequence[str], turn: int, field: str) -> int:
+    """Count the messages up to the end of a turn."""
     messages = list(with_turns(map(from_json, texts)))
-    if not isinstance(turn, int) or turn < 0 or (turn and turn > _last(messages)):
-        raise InvalidRequest.of(field, f"there is no turn {turn}; {_extent(messages)}")
+    if not isinstance(turn, int) or turn < 0 or (turn and turn > _last_turn(messages)):
+        raise InvalidRequest.of(field, f"there is no turn {turn}; {_describe_extent(messages)}")
     return sum(number <= turn for number, _ in messages)
 
 
-def _last(messages: Sequence[tuple[int, MessageObject]]) -> int:
+def _last_turn(messages: Sequence[tuple[int, MessageObject]]) -> int:
     return messages[-1][0] if messages else 0
 
 
-def _extent(messages: Sequence[tuple[int, MessageObject]]) -> str:
-    return f"the conversation has {_last(messages)} turns"
+def _describe_extent(messages: Sequence[tuple[int, MessageObject]]) -> str:
+    return f"the conversation has {_last_turn(messages)} turns"

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from llamaq.client.request_changes import changed
+from llamaq.client.request_changes import apply_changes
 from llamaq.store.keys import Keys
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.requests import AnyRequest, parse
@@ -36,7 +36,7 @@ class DeadLetter(Frozen):
     at: datetime
 
 
-def letters(entries: Sequence[tuple[str, Mapping[str, str]]]) -> list[DeadLetter]:
+def read_letters(entries: Sequence[tuple[str, Mapping[str, str]]]) -> list[DeadLetter]:
     """The entries of the stream, typed."""
     return [
         DeadLetter(
@@ -52,12 +52,12 @@ def letters(entries: Sequence[tuple[str, Mapping[str, str]]]) -> list[DeadLetter
     ]
 
 
-def job_id_of(keys: Keys, letter: DeadLetter) -> str:
+def derive_job_id(keys: Keys, letter: DeadLetter) -> str:
     """The id of the job that the letter becomes, always the same: a lost answer may have put it back already."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{keys.dead()} {letter.id}"))
 
 
-def checked_letter(letter: object) -> DeadLetter:
+def check_letter(letter: object) -> DeadLetter:
     """The dead letter.
 
     Raises:
@@ -69,7 +69,7 @@ def checked_letter(letter: object) -> DeadLetter:
     return letter
 
 
-def once_more(kind: str, request: str, changes: Mapping[str, Any]) -> AnyRequest:
+def change_request(kind: str, request: str, changes: Mapping[str, Any]) -> AnyRequest:
     """A stored request with changed fields. Its idempotency key is removed, because it belongs to the first job.
 
     Raises:
@@ -81,5 +81,5 @@ def once_more(kind: str, request: str, changes: Mapping[str, Any]) -> AnyRequest
         raise InvalidRequest.of("request", f"the message is not JSON, so nothing can be changed: {error}") from error
     if not isinstance(fields, dict):
         raise InvalidRequest.of("request", "the message is no object, so nothing can be changed")
-    merged = changed({**fields, "idempotency_key": None, "kind": kind}, changes)
+    merged = apply_changes({**fields, "idempotency_key": None, "kind": kind}, changes)
     return parse({name: value for name, value in merged.items() if value is not None})

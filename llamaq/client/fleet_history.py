@@ -39,7 +39,7 @@ class Minute(Frozen):
     first_token_p95: float | None = None
 
 
-def checked(number: int) -> int:
+def check_minutes(number: int) -> int:
     """The number of minutes, checked.
 
     Raises:
@@ -50,7 +50,7 @@ def checked(number: int) -> int:
     return number
 
 
-def commands(keys: Keys, now: int, minutes: int) -> list[list[str]]:
+def build_commands(keys: Keys, now: int, minutes: int) -> list[list[str]]:
     """The commands that read the last whole minutes, and the one before them."""
     this = now // 60
     return [["HGETALL", keys.minute(number)] for number in range(this - minutes - 1, this)]
@@ -61,29 +61,31 @@ def read(now: int, replies: Sequence[object]) -> list[Minute]:
     answers: list[Any] = [{} if is_of_another_type(reply) else raised(reply) for reply in replies]
     first = now // 60 - len(answers)
     return [
-        _minute(datetime.fromtimestamp(60 * (first + index), UTC), answers[index], answers[index - 1])
+        _read_minute(datetime.fromtimestamp(60 * (first + index), UTC), answers[index], answers[index - 1])
         for index in range(1, len(answers))
     ]
 
 
-def _minute(at: datetime, fields: Mapping[str, str], before: Mapping[str, str]) -> Minute:
-    totals, totals_before = _numbers(fields, ENDED), _numbers(before, ENDED)
+def _read_minute(at: datetime, fields: Mapping[str, str], before: Mapping[str, str]) -> Minute:
+    totals, totals_before = _read_numbers(fields, ENDED), _read_numbers(before, ENDED)
     ended = {state: max(number - totals_before.get(state, 0), 0) for state, number in totals.items()}
-    first = {_number(index): number for index, number in _numbers(fields, FIRST).items()}
+    first = {_parse_number(index): number for index, number in _read_numbers(fields, FIRST).items()}
     return Minute(
         at=at,
         ended=ended if totals_before else {},
-        waiting=_numbers(fields, WAITING),
-        **{name: _number(fields.get(name, "")) for name in ("slots", "slots_used", "tokens")},
+        waiting=_read_numbers(fields, WAITING),
+        **{name: _parse_number(fields.get(name, "")) for name in ("slots", "slots_used", "tokens")},
         first_token_p50=quantile(first, 0.5),
         first_token_p95=quantile(first, 0.95),
     )
 
 
-def _numbers(fields: Mapping[str, str], beginning: str) -> dict[str, int]:
-    return {name.removeprefix(beginning): _number(text) for name, text in fields.items() if name.startswith(beginning)}
+def _read_numbers(fields: Mapping[str, str], beginning: str) -> dict[str, int]:
+    return {
+        name.removeprefix(beginning): _parse_number(text) for name, text in fields.items() if name.startswith(beginning)
+    }
 
 
-def _number(text: str) -> int:
+def _parse_number(text: str) -> int:
     """The number; 0 for what something else has written."""
     return int(text) if text.isdecimal() else 0

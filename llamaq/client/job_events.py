@@ -31,7 +31,7 @@ MOST_JOINED = 16_384
 """Characters of events that are given in one list; the last of them may be longer."""
 
 
-def log_entries(answer: Entries) -> list[LogEntry]:
+def read_entries(answer: Entries) -> list[LogEntry]:
     """The entries in the answer of XRANGE."""
     return [(cursor, fields.get("event", "")) for cursor, fields in answer]
 
@@ -48,7 +48,7 @@ def read_snapshot(answer: Answer, now: float) -> Snapshot | None:
     return Snapshot(answer.row("record").text("state"), *read_position(answer), now)
 
 
-def joined(steps: Steps, more: Callable[[], bool]) -> Generator[Step | list[Given], Any, None]:
+def join_events(steps: Steps, more: Callable[[], bool]) -> Generator[Step | list[Given], Any, None]:
     """The same steps, with the events that are there at the same time in one list. Raises as `steps`.
 
     Args:
@@ -109,11 +109,11 @@ class Pieces:
             self._given = False
             return Restarted(event.attempt, event.cursor)
         if event.terminal:
-            outcome(job_id, event)
+            read_outcome(job_id, event)
         return None
 
 
-def outcome(job_id: str, event: Event) -> AnyResult:
+def read_outcome(job_id: str, event: Event) -> AnyResult:
     """The result in a terminal event; for every other end its error is raised."""
     match event:
         case Completed(result=result):

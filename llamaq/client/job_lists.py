@@ -24,7 +24,7 @@ from llamaq.vocabulary.wire import Strict
 _TIME = re.compile(r"\d{1,12}(\.\d{1,20})?", re.ASCII)
 
 
-def _one_or_more(given: Any) -> Any:
+def _as_tuple(given: Any) -> Any:
     return (given,) if isinstance(given, str) else tuple(given) if isinstance(given, Iterable) else given
 
 
@@ -39,7 +39,7 @@ class JobFilter(Strict):
         until: submitted before.
     """
 
-    state: Annotated[tuple[State, ...], BeforeValidator(_one_or_more)] = ()
+    state: Annotated[tuple[State, ...], BeforeValidator(_as_tuple)] = ()
     kind: Kind | None = None
     model: Name | None = None
     tenant: Tenant | None = None
@@ -50,11 +50,11 @@ class JobFilter(Strict):
 
     @field_validator("model")
     @classmethod
-    def _as_ollama_does(cls, model: str) -> str:
+    def _normalise_model(cls, model: str) -> str:
         return model_name(model)
 
 
-def filter_of(**given: Any) -> JobFilter:
+def parse_filter(**given: Any) -> JobFilter:
     """The filter that is given.
 
     Raises:
@@ -109,16 +109,16 @@ def jobs_call(keys: Keys, which: JobFilter, after: str | None, look_at: int, mos
 def read_jobs(answer: Answer) -> JobPage:
     """The jobs out of the answer of `jobs.lua`; one whose record something else has damaged is left out."""
     cursor = f"{answer.text('at')}:{answer.text('id')}" if answer.flag("more") else None
-    return JobPage(_statuses((row.text("id"), row) for row in answer.rows("jobs")), cursor)
+    return JobPage(_read_statuses((row.text("id"), row) for row in answer.rows("jobs")), cursor)
 
 
-def _statuses(rows: Iterable[tuple[str, Fields]]) -> list[JobStatus]:
+def _read_statuses(rows: Iterable[tuple[str, Fields]]) -> list[JobStatus]:
     return readable_rows(
         ((f"the job {job_id}", (job_id, row)) for job_id, row in rows), lambda _, job: read_status(*job)
     )
 
 
-def job_ids(answers: Sequence[object]) -> list[str]:
+def read_job_ids(answers: Sequence[object]) -> list[str]:
     """The ids in replies to HKEYS."""
     return [str(job_id) for reply in answers if isinstance(reply, list) for job_id in reply]
 
@@ -126,6 +126,6 @@ def job_ids(answers: Sequence[object]) -> list[str]:
 def read_running(ids: Sequence[str], answers: Sequence[Answer | Exception]) -> list[JobStatus]:
     """The running jobs out of the answers of `status.lua`, in the order in which they began."""
     known = zip(ids, map(raised, answers), strict=True)
-    found = _statuses((job_id, answer) for job_id, answer in known if answer.word == "OK")
+    found = _read_statuses((job_id, answer) for job_id, answer in known if answer.word == "OK")
     running = (job for job in found if job.state == "running")
     return sorted(running, key=lambda job: (job.started_at or job.submitted_at, job.id))

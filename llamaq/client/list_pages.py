@@ -10,7 +10,7 @@ PAGE = 500
 """Entries that one command or script lists, or looks at: other calls wait for it."""
 
 
-def listed_limit(limit: object, name: str = "limit") -> int:
+def check_limit(limit: object, name: str = "limit") -> int:
     """The number of entries that a caller asks for.
 
     Raises:
@@ -21,11 +21,11 @@ def listed_limit(limit: object, name: str = "limit") -> int:
     return int(limit)
 
 
-def pages(limit: int) -> Iterator[tuple[int, int]]:
+def split_pages(limit: int) -> Iterator[tuple[int, int]]:
     """How many entries come before each page of a list, and how many the page has.
 
     Raises:
-        InvalidRequest: as `listed_limit`.
+        InvalidRequest: as `check_limit`.
     """
-    for skipped in range(0, listed_limit(limit), PAGE):
+    for skipped in range(0, check_limit(limit), PAGE):
         yield skipped, min(PAGE, limit - skipped)

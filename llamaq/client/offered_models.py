@@ -7,7 +7,7 @@ from llamaq.vocabulary.errors import UnknownModel
 from llamaq.vocabulary.models import ModelStatus, near_matches, normalise
 
 
-def hosts_with(model: str, offered: Sequence[ModelStatus]) -> list[str]:
+def find_hosts(model: str, offered: Sequence[ModelStatus]) -> list[str]:
     """The hosts that have a model.
 
     Raises:
@@ -21,12 +21,12 @@ def hosts_with(model: str, offered: Sequence[ModelStatus]) -> list[str]:
     return hosts
 
 
-def digests_of(model: str, offered: Sequence[ModelStatus]) -> list[str]:
+def find_digests(model: str, offered: Sequence[ModelStatus]) -> list[str]:
     """The digests that a model has on its hosts, each once; those that no host tells are left out.
 
     Raises:
         UnknownModel: no host has it.
     """
-    hosts_with(model, offered)
+    find_hosts(model, offered)
     entries = [status.listed or {} for status in offered if status.model == normalise(model)]
     return list(dict.fromkeys(str(entry["digest"]) for entry in entries if entry.get("digest")))

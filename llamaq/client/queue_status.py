@@ -12,23 +12,23 @@ from llamaq.vocabulary.wait_reason import Why
 def read(answer: Answer) -> list[QueueStatus]:
     """The queues, sorted by model and lane; behind them the jobs that wait for their time."""
     queues = sorted(
-        _readable(answer, "queues", _queue), key=lambda each: (each.model, LANES.index(each.lane or "batch"))
+        _read_rows(answer, "queues", _read_queue), key=lambda each: (each.model, LANES.index(each.lane or "batch"))
     )
-    return queues + sorted(_readable(answer, "scheduled", _scheduled), key=lambda each: each.model)
+    return queues + sorted(_read_rows(answer, "scheduled", _read_scheduled), key=lambda each: each.model)
 
 
-def by_tenant(counts: Mapping[str, str]) -> dict[str, int]:
+def count_by_tenant(counts: Mapping[str, str]) -> dict[str, int]:
     """The number of each tenant's waiting jobs."""
     rows = ((f"the number of waiting jobs of {tenant}", (tenant, text)) for tenant, text in sorted(counts.items()))
     return dict(readable_rows(rows, lambda _, row: (row[0], int(row[1]))))
 
 
-def _readable(answer: Answer, name: str, made: Callable[[Fields], QueueStatus]) -> list[QueueStatus]:
+def _read_rows(answer: Answer, name: str, read_row: Callable[[Fields], QueueStatus]) -> list[QueueStatus]:
     rows = ((f"the queue of {row.text('model')}", row) for row in answer.rows(name))
-    return readable_rows(rows, lambda _, row: made(row))
+    return readable_rows(rows, lambda _, row: read_row(row))
 
 
-def _queue(row: Fields) -> QueueStatus:
+def _read_queue(row: Fields) -> QueueStatus:
     eta = row.optional("eta_seconds")
     return QueueStatus(
         model=row.text("model"),
@@ -40,7 +40,7 @@ def _queue(row: Fields) -> QueueStatus:
     )
 
 
-def _scheduled(row: Fields) -> QueueStatus:
+def _read_scheduled(row: Fields) -> QueueStatus:
     start = datetime.fromtimestamp(row.number("starts_at"), UTC)
     return QueueStatus(
         model=row.text("model"),

@@ -34,16 +34,16 @@ class ReaderLimits:
         self._clock = clock
         self._call_seconds = call_seconds
         self._answered_at = clock.monotonic()
-        self._ends_at = math.inf if timeout is None else self._answered_at + _seconds(timeout)
+        self._ends_at = math.inf if timeout is None else self._answered_at + _parse_timeout(timeout)
 
-    def answered(self) -> None:
+    def note_answer(self) -> None:
         """Note that Redis has answered: an outage that was is over."""
         self._answered_at = self._clock.monotonic()
 
     def call_seconds(self) -> float:
         """For the next call of Redis."""
         now = self._clock.monotonic()
-        return max(min(self._call_seconds, self._ends_at + GRACE_SECONDS - now, self._gives_up_at() - now), 0.001)
+        return max(min(self._call_seconds, self._ends_at + GRACE_SECONDS - now, self._outage_ends_at() - now), 0.001)
 
     def wait_seconds(self, wanted: float) -> float:
         """For the next published entry.
@@ -56,7 +56,7 @@ class ReaderLimits:
             raise TimeoutError(UNENDED)
         return min(wanted, left)
 
-    def failed(self, error: Exception) -> None:
+    def check_retry(self, error: Exception) -> None:
         """Return where another connection is to be tried.
 
         Raises:
@@ -68,24 +68,24 @@ class ReaderLimits:
             raise TimeoutError(f"{UNENDED}, and Redis does not answer") from None
         if final(error):
             raise error
-        if now >= self._gives_up_at():
+        if now >= self._outage_ends_at():
             raise redis.TimeoutError(f"none for {OUTAGE_SECONDS:.0f} s: {error}") from error
 
-    def _gives_up_at(self) -> float:
+    def _outage_ends_at(self) -> float:
         return self._answered_at + OUTAGE_SECONDS
 
 
-def left_of(timeout: float | None, clock: Clock) -> Callable[[], float | None]:
+def start_countdown(timeout: float | None, clock: Clock) -> Callable[[], float | None]:
     """Gives the seconds that are left of a timeout that begins now; None where there is none.
 
     Raises:
         InvalidRequest: the timeout is no number.
     """
-    ends_at = None if timeout is None else clock.monotonic() + _seconds(timeout)
+    ends_at = None if timeout is None else clock.monotonic() + _parse_timeout(timeout)
     return lambda: None if ends_at is None else max(ends_at - clock.monotonic(), 0.0)
 
 
-def _seconds(timeout: object) -> float:
+def _parse_timeout(timeout: object) -> float:
     # Each comparison with NaN is false, so it would be no limit at all.
     try:
         seconds = float(timeout) if isinstance(timeout, SupportsFloat) else math.nan

@@ -7,7 +7,7 @@ from typing import Any
 from llamaq.vocabulary.errors import InvalidRequest
 
 
-def changed(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def apply_changes(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """The fields with the changes; None removes a field.
 
     Raises:
@@ -15,7 +15,7 @@ def changed(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     """
     whole = deepcopy(dict(fields))
     for name, value in changes.items():
-        *way, last = _parts(name)
+        *way, last = _split_name(name)
         inner: Any = whole
         for part in way:
             inner = _enter(inner, part, name)
@@ -23,7 +23,7 @@ def changed(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     return whole
 
 
-def as_arguments(changes: Mapping[str, Any]) -> Mapping[str, Any]:
+def check_changes(changes: Mapping[str, Any]) -> Mapping[str, Any]:
     """Changes that a user wrote, as keyword arguments of `replay` or `put_back`.
 
     Raises:
@@ -35,14 +35,14 @@ def as_arguments(changes: Mapping[str, Any]) -> Mapping[str, Any]:
     return changes
 
 
-def _parts(name: str) -> list[str]:
+def _split_name(name: str) -> list[str]:
     # Names in `metadata` are the producer's own, and may have a dot in them.
     return name.split(".", 1) if name.startswith("metadata.") else name.split(".")
 
 
 def _enter(inner: Any, part: str, name: str) -> Any:
     if isinstance(inner, list):
-        return inner[_index(inner, part, name)]
+        return inner[_parse_index(inner, part, name)]
     if not isinstance(inner, dict):
         raise InvalidRequest.of(name, f"leads into a value that has no field {part!r}")
     if inner.get(part) is None:
@@ -52,7 +52,7 @@ def _enter(inner: Any, part: str, name: str) -> Any:
 
 def _put(inner: Any, part: str, value: Any, name: str) -> None:
     if isinstance(inner, list):
-        inner[_index(inner, part, name)] = value
+        inner[_parse_index(inner, part, name)] = value
     elif not isinstance(inner, dict):
         raise InvalidRequest.of(name, f"leads into a value that has no field {part!r}")
     elif value is None:
@@ -61,7 +61,7 @@ def _put(inner: Any, part: str, value: Any, name: str) -> None:
         inner[part] = value
 
 
-def _index(inner: list[Any], part: str, name: str) -> int:
+def _parse_index(inner: list[Any], part: str, name: str) -> int:
     if part.isascii() and part.isdecimal() and len(part) < 10 and int(part) < len(inner):
         return int(part)
     raise InvalidRequest.of(name, f"{part!r} is no place in a list of {len(inner)}")

@@ -72,7 +72,7 @@ class Inbox(ABC):
         """Whether `receive` is known to return at once, and with an entry."""
         return False
 
-    def _taken(self, item: Item) -> LogEntry:
+    def _unwrap(self, item: Item) -> LogEntry:
         """The entry, for the reader; an error is raised."""
         if isinstance(item, Exception):
             raise item
@@ -83,7 +83,7 @@ class Inbox(ABC):
         return item
 
     def _clear(self) -> None:
-        for item in self._dropped():
+        for item in self._drain():
             if not isinstance(item, Exception):
                 self._put_characters -= len(item[1])
 
@@ -94,7 +94,7 @@ class Inbox(ABC):
     def _count(self) -> int: ...
 
     @abstractmethod
-    def _dropped(self) -> list[Item]:
+    def _drain(self) -> list[Item]:
         """Take all that is in it."""
 
 
@@ -113,7 +113,7 @@ class Channels:
         return bool(self._readers)
 
     @property
-    def unconfirmed(self) -> bool:
+    def has_unconfirmed(self) -> bool:
         """Whether Redis has not confirmed each subscription yet."""
         return len(self._confirmed) < len(self._asked)
 
@@ -138,7 +138,7 @@ class Channels:
         elif self._readers.pop(inbox.channel, None):
             self._changed[inbox.channel] = None
 
-    def changes(self) -> list[tuple[str, ...]]:
+    def take_changes(self) -> list[tuple[str, ...]]:
         """The commands that make the subscriptions those of the readers."""
         changed, self._changed = self._changed, {}
         new = [channel for channel in changed if channel in self._readers and channel not in self._asked]
@@ -149,7 +149,7 @@ class Channels:
         commands = [("SUBSCRIBE", *new), ("UNSUBSCRIBE", *left)]
         return [command for command in commands if len(command) > 1]
 
-    def connected(self) -> None:
+    def reset(self) -> None:
         """Begin anew, with a connection that has no subscription."""
         self._asked.clear()
         self._confirmed.clear()
@@ -192,7 +192,7 @@ class Suspicion:
         """Something must come within so many seconds."""
         self.ends_at = now + seconds if self.ends_at is None else min(self.ends_at, now + seconds)
 
-    def came(self, now: float, seconds: float | None) -> None:
+    def note_message(self, now: float, seconds: float | None) -> None:
         """Something has come. The next thing must come within so many seconds; None where nothing need."""
         self.ends_at = None if seconds is None else now + seconds
 
@@ -202,24 +202,24 @@ class Suspicion:
             raise redis.ConnectionError("nothing came over the subscription")
 
 
-def reads_at_a_time(settings: Settings) -> int:
+def max_reads(settings: Settings) -> int:
     """How many readers may ask Redis at a time. The hub itself has one connection."""
     return max(1, min(MOST_READS, settings.max_connections - 1))
 
 
-def as_it_came(reply: Reply) -> Reply:
+def return_reply(reply: Reply) -> Reply:
     """The handler that redis-py is given for published messages. Its own handler logs each of them."""
     return reply
 
 
-def unlogged(connection: Any, handler: Callable[[Any], object]) -> None:
+def set_message_handler(connection: Any, handler: Callable[[Any], object]) -> None:
     """Let the parser of a connection hand a published message to `handler`. Those of older redis-py write no log."""
     handled_by = getattr(connection._parser, "set_pubsub_push_handler", None)  # noqa: SLF001 - redis-py has no other way
     if handled_by is not None:
         handled_by(handler)
 
 
-def arrived(connection: Any) -> Iterator[list[Any]]:
+def read_buffered(connection: Any) -> Iterator[list[Any]]:
     """The replies whose bytes the parser of a connection has. `read_response` takes several times as long for each."""
     gets = getattr(getattr(connection._parser, "_reader", None), "gets", lambda: None)  # noqa: SLF001 - hiredis alone has it
     while isinstance(reply := gets(), list):
@@ -228,6 +228,6 @@ def arrived(connection: Any) -> Iterator[list[Any]]:
         raise reply
 
 
-def closed() -> StreamError:
+def closed_error() -> StreamError:
     """The error of a reader whose queue is closed."""
     return StreamError("the queue is closed, so its readers end: read to the end before you close it")

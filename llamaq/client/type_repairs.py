@@ -35,7 +35,7 @@ class TypeRepairs:
         """The repairs of a request; None where it has a JSON Schema, against which workers validate."""
         return None if isinstance(target, dict) else cls(adapter_of(target), request)
 
-    def next(self, job_id: str, result: ExtractionResult[Any]) -> AnyRequest | Mapping[str, Any] | None:
+    def next_request(self, job_id: str, result: ExtractionResult[Any]) -> AnyRequest | Mapping[str, Any] | None:
         """The request that asks again after a result of the job; None where its value is right, or no repair is left.
 
         The same job and result give a request with the same idempotency key. So several readers of the job, and later
@@ -51,16 +51,16 @@ class TypeRepairs:
             left = self._repairs - result.repairs - 1
             if left < 0:
                 return None
-            return self._changed(
+            return self._change_request(
                 repairs=left,
-                refused_answer={"text": dumps(result.value), "errors": _lines(refusal)},
+                refused_answer={"text": dumps(result.value), "errors": _format_errors(refusal)},
                 idempotency_key=f"repair:{job_id}:{result.repairs + 1}",
             )
         except Exception:  # noqa: BLE001 - the application's own code; `typed` raises it
             return None
         return None
 
-    def typed(self, job_id: str, result: ExtractionResult[Any]) -> ExtractionResult[Any]:
+    def check_type(self, job_id: str, result: ExtractionResult[Any]) -> ExtractionResult[Any]:
         """The result with the value as the type.
 
         Raises:
@@ -74,7 +74,7 @@ class TypeRepairs:
                 message="the type that was asked for refuses the value",
                 retryable=False,
                 text=dumps(result.value),
-                errors=_lines(refusal),
+                errors=_format_errors(refusal),
             )
             raise JobFailed(job_id, error) from refusal
 
@@ -85,22 +85,22 @@ class TypeRepairs:
         given = self.request.get("repairs")
         return int(ExtractionRequest.model_fields["repairs"].default if given is None else given)
 
-    def _changed(self, **fields: Any) -> AnyRequest | Mapping[str, Any]:
+    def _change_request(self, **fields: Any) -> AnyRequest | Mapping[str, Any]:
         if isinstance(self.request, Mapping):
             return {**self.request, **fields}
         unchanged = self.request.model_dump(by_alias=True, exclude_none=True, exclude_unset=True)
         return {**unchanged, "kind": self.request.kind, **fields}
 
 
-def counted(before: ExtractionResult[Any], result: ExtractionResult[Any]) -> ExtractionResult[Any]:
+def add_repairs(before: ExtractionResult[Any], result: ExtractionResult[Any]) -> ExtractionResult[Any]:
     """The result of a repair, with the number of all repairs."""
     return result.model_copy(update={"repairs": before.repairs + 1 + result.repairs})
 
 
-def _lines(refusal: ValidationError) -> list[str]:
+def _format_errors(refusal: ValidationError) -> list[str]:
     found = refusal.errors(include_url=False, include_context=False, include_input=False)[:MOST_ERRORS]
-    return [f"{_path(error['loc'])}: {error['msg']}" for error in found]
+    return [f"{_format_path(error['loc'])}: {error['msg']}" for error in found]
 
 
-def _path(where: tuple[int | str, ...]) -> str:
+def _format_path(where: tuple[int | str, ...]) -> str:
     return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)

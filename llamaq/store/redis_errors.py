@@ -86,7 +86,7 @@ class _Translating:
         pass
 
 
-class translated(_Translating):  # noqa: N801 - it is used as a function, like `contextlib.suppress`
+class translate_errors(_Translating):  # noqa: N801 - it is used as a function, like `contextlib.suppress`
     """Turns the errors of redis-py in its block into one that names the remedy.
 
     Raises:
@@ -112,7 +112,7 @@ def is_unreadable(error: BrokerUnavailable) -> bool:
     return isinstance(error.__cause__, UNREADABLE)
 
 
-class readable(_Translating):  # noqa: N801 - as above
+class translate_parse_errors(_Translating):  # noqa: N801 - as above
     """A block that reads a text or a number that Redis keeps.
 
     Raises:

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from api_client import OllamaClient, OllamaError
 from llamaq.store.clock import Clock
-from llamaq.store.connections.deadline import limited
+from llamaq.store.connections.deadline import time_limit
 from llamaq.store.worker.host_state import HostState
 from llamaq.store.worker.job_store import JobStore
 from llamaq.vocabulary.models import normalise
@@ -86,7 +86,7 @@ class Probe(Duty):
 
     def _leave(self, seconds: float) -> bool:
         try:
-            with limited(FAREWELL_SECONDS):
+            with time_limit(FAREWELL_SECONDS):
                 self._store.leave(seconds)
         except (RedisError, OSError) as error:
             _log.warning("the worker could not be withdrawn; its report lapses by itself", error=str(error))

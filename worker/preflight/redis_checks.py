@@ -10,7 +10,7 @@ from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.connections.address import address, parsed
 from llamaq.store.connections.clients import connect
 from llamaq.store.redis_client import Client
-from llamaq.store.redis_errors import is_denied, lacks_command, translated
+from llamaq.store.redis_errors import is_denied, lacks_command, translate_errors
 from llamaq.store.script_drivers import run
 from llamaq.store.script_runs import Call
 from llamaq.store.worker import damaged_keys
@@ -34,7 +34,7 @@ def look(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
     """All checks of Redis, up to one that it does not answer, or refuses."""
     try:
         with (
-            translated(config.redis_url),
+            translate_errors(config.redis_url),
             connect(config.redis_url, retry=False, limit_seconds=LOOK_SECONDS) as client,
         ):
             yield from _findings(client, config, clock)

@@ -8,7 +8,7 @@ from llamaq.cli.terminal.interrupts import Interrupts, ignore_interrupts
 from llamaq.cli.terminal.show import Lines, Prose, View
 from llamaq.cli.terminal.waiting_line import WaitingLine
 from llamaq.client.blocking.job import Job
-from llamaq.client.job_events import outcome
+from llamaq.client.job_events import read_outcome
 from llamaq.vocabulary.errors import BrokerUnavailable
 from llamaq.vocabulary.events import Event
 from llamaq.vocabulary.results import AnyResult
@@ -59,7 +59,7 @@ class Reading:
         try:
             last = self._last(interrupts)
             # There is no event behind the cursor of the terminal event, but the outcome decides the exit code.
-            return self._job.result() if last is None else outcome(self._job.id, last)
+            return self._job.result() if last is None else read_outcome(self._job.id, last)
         except BrokerUnavailable:
             again = self._session.follow_command(self._job.id, self.cursor)
             self._session.screen.note(f"lost sight of the job; it may go on. Follow it again: {again}")

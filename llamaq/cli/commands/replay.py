@@ -14,7 +14,7 @@ from llamaq.cli.terminal import tables
 from llamaq.cli.terminal.tables import Column, Sheet
 from llamaq.cli.verb import Verb
 from llamaq.client.dead_letters import DeadLetter
-from llamaq.client.request_changes import as_arguments
+from llamaq.client.request_changes import check_changes
 from llamaq.vocabulary.wire import wire_object
 
 _LETTERS = (Column("Id"), Column("Source"), Column("Kind"), Column("Job", spare=True), Column("Reason", folds=True))
@@ -57,7 +57,7 @@ Examples:
 @click.pass_obj
 def replay(session: Session, job: str, changes: dict[str, Any], *, detach: bool, as_json: bool) -> None:
     """Enqueue the request of JOB again, as a new job, and follow it. JOB stays as it is."""
-    again = session.queue.replay(job, **as_arguments(changes))
+    again = session.queue.replay(job, **check_changes(changes))
     if detach:
         session.screen.line(again.id)
     else:
@@ -90,7 +90,7 @@ def dead(
 ) -> None:
     """List what was set aside, the newest first: messages that could not become jobs, webhooks that nobody took."""
     if put_back is not None:
-        session.screen.line(session.queue.put_back(_letter(session, put_back), **as_arguments(changes)).id)
+        session.screen.line(session.queue.put_back(_letter(session, put_back), **check_changes(changes)).id)
     for letter in discard:
         session.queue.discard(_letter(session, letter))
         session.screen.line(f"{letter} discarded")

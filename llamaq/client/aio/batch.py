@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TypeVar
 
-from llamaq.client.aio.extraction_job import AsyncExtractionJob, typed
+from llamaq.client.aio.extraction_job import AsyncExtractionJob, bind_type
 from llamaq.client.aio.producer import AsyncProducer
-from llamaq.client.batches import BatchResult, Item, Window, ended, refused
+from llamaq.client.batches import BatchResult, Item, Window, make_refused_result, make_result
 from llamaq.vocabulary.errors import InvalidRequest, JobError, QueueFull, UnknownModel
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ async def run(producer: AsyncProducer, window: Window) -> AsyncGenerator[BatchRe
     try:
         while True:
             for item in window.start():  # each is known in `running` before the source may raise
-                running[asyncio.create_task(_end(producer, item))] = item
+                running[asyncio.create_task(_run_item(producer, item))] = item
             if not running:
                 return
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -35,23 +35,23 @@ async def run(producer: AsyncProducer, window: Window) -> AsyncGenerator[BatchRe
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _end(producer: AsyncProducer, item: Item) -> BatchResult:
+async def _run_item(producer: AsyncProducer, item: Item) -> BatchResult:
     try:
-        job = await _patiently(lambda: producer.submit(item.request))
+        job = await _retry_when_full(lambda: producer.submit(item.request))
     except (InvalidRequest, UnknownModel) as error:
-        return refused(item, error)
+        return make_refused_result(item, error)
     try:
-        drawn = job if item.target is None else typed(producer, job, item.target, item.request)
-        if isinstance(drawn, AsyncExtractionJob):
-            return ended(item, job.id, drawn.typed(await _patiently(drawn.untyped)))
-        return ended(item, job.id, await job.result())
+        extraction = job if item.target is None else bind_type(producer, job, item.target, item.request)
+        if isinstance(extraction, AsyncExtractionJob):
+            return make_result(item, job.id, extraction.check_type(await _retry_when_full(extraction.unchecked_result)))
+        return make_result(item, job.id, await job.result())
     except JobError as error:
-        return ended(item, job.id, error)
+        return make_result(item, job.id, error)
     except UnknownModel as error:  # of a further job
-        return refused(item, error, job.id)
+        return make_refused_result(item, error, job.id)
 
 
-async def _patiently(verb: Callable[[], Awaitable[T]]) -> T:
+async def _retry_when_full(verb: Callable[[], Awaitable[T]]) -> T:
     """What the verb returns, as soon as the queue is not full."""
     while True:
         try:

@@ -9,13 +9,13 @@ from redis.exceptions import RedisError
 from llamaq.client.aio import io
 from llamaq.client.aio.hub import AsyncHub
 from llamaq.client.aio.reader import AsyncReader
-from llamaq.client.subscriptions import closed
+from llamaq.client.subscriptions import closed_error
 from llamaq.settings.producer import Settings
 from llamaq.store.answers import Answer
 from llamaq.store.clock import Clock
 from llamaq.store.connections.address import checked_url
 from llamaq.store.redis_client import AsyncClient
-from llamaq.store.redis_errors import readable, translated
+from llamaq.store.redis_errors import translate_errors, translate_parse_errors
 from llamaq.store.script_drivers import run_async
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import BrokerUnavailable
@@ -28,7 +28,7 @@ class Verb:
 
     def __init__(self, connection: "AsyncConnection") -> None:
         self._connection = connection
-        self._limit = io.limited(connection.settings.call_seconds)
+        self._limit = io.time_limit(connection.settings.call_seconds)
 
     async def __aenter__(self) -> AsyncClient:
         client = self._connection.redis
@@ -38,7 +38,7 @@ class Verb:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with translated(self._connection.url, self._connection.settings.redis_names):
+        with translate_errors(self._connection.url, self._connection.settings.redis_names):
             await self._limit.__aexit__(kind, error, trace)
             if isinstance(error, RedisError) and self._connection.closed:
                 raise BrokerUnavailable("the queue was closed during the call") from error
@@ -82,7 +82,7 @@ class AsyncConnection:
 
     def _hub(self) -> AsyncHub:
         if self.closed:
-            raise closed()
+            raise closed_error()
         return self._hubs.current()
 
     async def aclose(self) -> None:
@@ -101,7 +101,7 @@ class AsyncConnection:
         return Verb(self)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncClient]:
+    async def query(self) -> AsyncIterator[AsyncClient]:
         """As `verb`, for commands that read alone: a demoted master would answer them, with what it has left.
 
         Raises:
@@ -109,7 +109,7 @@ class AsyncConnection:
         """
         async with self.verb() as redis:
             await redis.execute_all([self.settings.keys.master_proof()])
-            with readable(self.url):
+            with translate_parse_errors(self.url):
                 yield redis
 
     async def run(self, call: Call) -> Answer:

@@ -8,9 +8,9 @@ from pydantic import TypeAdapter
 
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.aio.producer import AsyncProducer
-from llamaq.client.job_events import outcome
-from llamaq.client.reader_limits import left_of
-from llamaq.client.type_repairs import TypeRepairs, counted
+from llamaq.client.job_events import read_outcome
+from llamaq.client.reader_limits import start_countdown
+from llamaq.client.type_repairs import TypeRepairs, add_repairs
 from llamaq.extraction.partials import Partials
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.events import Completed
@@ -28,7 +28,7 @@ class AsyncExtractionJob(AsyncJob[ExtractionResult[V]], Generic[V]):
         super().__init__(job._connection, job.id)  # noqa: SLF001 - a job of the same class
         self._producer = producer
         self._repairs = repairs
-        self._asked: dict[int, AsyncJob[ExtractionResult[Any]]] = {}
+        self._repair_jobs: dict[int, AsyncJob[ExtractionResult[Any]]] = {}
 
     async def result(self, timeout: float | None = None) -> ExtractionResult[V]:  # noqa: ASYNC109 - as in every job
         """Wait for the end, at most `timeout` seconds.
@@ -42,19 +42,19 @@ class AsyncExtractionJob(AsyncJob[ExtractionResult[V]], Generic[V]):
             TimeoutError: it has not ended yet; the job goes on.
             SubmitError: a further job was not queued; a later call tries it again.
         """
-        return self.typed(await self.untyped(timeout))
+        return self.check_type(await self.unchecked_result(timeout))
 
-    async def untyped(self, timeout: float | None = None) -> ExtractionResult[Any]:  # noqa: ASYNC109 - as above
+    async def unchecked_result(self, timeout: float | None = None) -> ExtractionResult[Any]:  # noqa: ASYNC109 - as above
         """As `result`, but the last value is not checked, so no error of the application's validators is raised."""
-        until = left_of(timeout, self._connection.clock)
+        until = start_countdown(timeout, self._connection.clock)
         found = await super().result(timeout)
-        while (following := await self._following(found)) is not None:
-            found = counted(found, await following.result(until()))
+        while (repair := await self._submit_repair(found)) is not None:
+            found = add_repairs(found, await repair.result(until()))
         return found
 
-    def typed(self, found: ExtractionResult[Any]) -> ExtractionResult[V]:
+    def check_type(self, found: ExtractionResult[Any]) -> ExtractionResult[V]:
         """The result of `untyped`, with the value as the type. Raises as `result`."""
-        return self._repairs.typed(self.id, found)
+        return self._repairs.check_type(self.id, found)
 
     async def partials(self, target: type[T] | TypeAdapter[T]) -> AsyncGenerator[T, None]:
         """As of every job. The object starts anew too when the type has refused a whole one, and it is asked again.
@@ -67,32 +67,32 @@ class AsyncExtractionJob(AsyncJob[ExtractionResult[V]], Generic[V]):
         found: ExtractionResult[Any] | None = None
         job: AsyncJob[ExtractionResult[Any]] | None = self
         while job is not None:
-            following: AsyncJob[ExtractionResult[Any]] | None = None
+            repair: AsyncJob[ExtractionResult[Any]] | None = None
             async with aclosing(job.events(fresh=False)) as stream:
                 async for event in stream:
                     if isinstance(event, Completed) and isinstance(event.result, ExtractionResult):
-                        found = event.result if found is None else counted(found, event.result)
-                        following = await self._following(found)
-                    if following is None:
+                        found = event.result if found is None else add_repairs(found, event.result)
+                        repair = await self._submit_repair(found)
+                    if repair is None:
                         for grown in partials.take(event):
                             yield grown
                         if event.terminal:
-                            outcome(job.id, event)
-            job = following
+                            read_outcome(job.id, event)
+            job = repair
 
-    async def _following(self, found: ExtractionResult[Any]) -> AsyncJob[ExtractionResult[Any]] | None:
-        if found.repairs not in self._asked:
-            request = self._repairs.next(self.id, found)
+    async def _submit_repair(self, found: ExtractionResult[Any]) -> AsyncJob[ExtractionResult[Any]] | None:
+        if found.repairs not in self._repair_jobs:
+            request = self._repairs.next_request(self.id, found)
             if request is None:
                 return None
             try:
-                self._asked[found.repairs] = await self._producer.submit(request)
+                self._repair_jobs[found.repairs] = await self._producer.submit(request)
             except InvalidRequest:  # with the refused answer it is over a limit; `typed` tells why that is refused
                 return None
-        return self._asked[found.repairs]
+        return self._repair_jobs[found.repairs]
 
 
-def typed(
+def bind_type(
     producer: AsyncProducer, job: AsyncJob[Any], target: Any, request: AnyRequest | Mapping[str, Any]
 ) -> AsyncJob[Any]:
     """The handle of an extraction's job, for the type that was asked for; that of a JSON Schema is the job's own."""

@@ -18,11 +18,11 @@ from llamaq.client.subscriptions import (
     Inbox,
     Item,
     Suspicion,
-    arrived,
-    as_it_came,
-    closed,
-    reads_at_a_time,
-    unlogged,
+    closed_error,
+    max_reads,
+    read_buffered,
+    return_reply,
+    set_message_handler,
 )
 from llamaq.settings.producer import Settings
 from llamaq.store.connections import deadline
@@ -56,7 +56,7 @@ class TaskInbox(Inbox):
                 await self._woken.wait(seconds)
             finally:
                 self._take = None
-        return self._taken(self._items.popleft()) if self._items else None
+        return self._unwrap(self._items.popleft()) if self._items else None
 
     @property
     def has_entry(self) -> bool:
@@ -81,7 +81,7 @@ class TaskInbox(Inbox):
     def _count(self) -> int:
         return len(self._items)
 
-    def _dropped(self) -> list[Item]:
+    def _drain(self) -> list[Item]:
         dropped = list(self._items)
         self._items.clear()
         return dropped
@@ -101,9 +101,9 @@ class AsyncHub:
         self._woken = TimedEvent()
         self._task: asyncio.Task[None] | None = None
         self._leaving: asyncio.TimerHandle | None = None
-        self._reads = asyncio.Semaphore(reads_at_a_time(settings))
+        self._reads = asyncio.Semaphore(max_reads(settings))
 
-    def attached(self, channel: str, seconds: float, *, ends_only: bool = False) -> "Attached":
+    def subscribe(self, channel: str, seconds: float, *, ends_only: bool = False) -> "Subscription":
         """Subscribe a reader, for this block. Redis has so many seconds to confirm.
 
         With `ends_only`, nothing but the last event of the job comes.
@@ -111,14 +111,14 @@ class AsyncHub:
         Raises:
             redis.RedisError: it does not confirm, or there is no connection.
         """
-        return Attached(self, TaskInbox(channel, ends_only=ends_only), seconds)
+        return Subscription(self, TaskInbox(channel, ends_only=ends_only), seconds)
 
     async def attach(self, inbox: TaskInbox, seconds: float) -> None:
         """Subscribe a reader. Raises as `attached`."""
         self._add(inbox)
-        if await inbox.receive(min(seconds, deadline.left())) is None:
+        if await inbox.receive(min(seconds, deadline.seconds_left())) is None:
             self.suspect()
-            raise deadline.timed_out(seconds)
+            raise deadline.timeout_error(seconds)
 
     def detach(self, inbox: TaskInbox) -> None:
         """Forget a reader."""
@@ -127,7 +127,7 @@ class AsyncHub:
         if self._leaving is None:
             self._leaving = self._loop.call_later(LEAVE_SECONDS, self._leave)
 
-    def reading(self) -> asyncio.Semaphore:
+    def take_turn(self) -> asyncio.Semaphore:
         """In its block, it is the turn of one reader to ask Redis."""
         return self._reads
 
@@ -158,7 +158,7 @@ class AsyncHub:
 
     async def _run(self) -> None:
         try:
-            while await self._goes_on():
+            while await self._wait_for_reader():
                 try:
                     async with self._client().pubsub() as pubsub:
                         await self._serve(pubsub)
@@ -166,9 +166,9 @@ class AsyncHub:
                     self._channels.fail(error)
         finally:
             self._woken.close()
-            self._channels.fail(closed())  # it was cancelled by `aclose`, or with the loop
+            self._channels.fail(closed_error())  # it was cancelled by `aclose`, or with the loop
 
-    async def _goes_on(self) -> bool:
+    async def _wait_for_reader(self) -> bool:
         """Wait for a reader; False when none has come for a while."""
         ends_at = self._loop.time() + LINGER_SECONDS
         while not self._channels and (left := ends_at - self._loop.time()) > 0:
@@ -181,16 +181,16 @@ class AsyncHub:
         Raises:
             redis.RedisError: it is lost.
         """
-        self._channels.connected()
+        self._channels.reset()
         self._notices.clear()
         self._suspicion = Suspicion()
-        commands = self._changes()
+        commands = self._take_changes()
         if not commands:
             return
-        async with deadline.limited_async(self._call_seconds):
+        async with deadline.time_limit_async(self._call_seconds):
             for command in commands:  # this connects
                 await pubsub.execute_command(*command)
-        unlogged(pubsub.connection, _as_it_came)
+        set_message_handler(pubsub.connection, _return_reply)
         reading = self._loop.create_task(self._read(pubsub.connection))
         reading.add_done_callback(lambda _: self._woken.set())
         try:
@@ -207,8 +207,8 @@ class AsyncHub:
             await self._woken.wait(min(ends) - self._loop.time() if ends else None)
             while self._notices:  # of the server, which redis-py acts on
                 await connection._parser.handle_push_response(self._notices.popleft())  # noqa: SLF001 - as in `arrived`
-            if commands := self._changes():
-                async with deadline.limited_async(self._call_seconds):
+            if commands := self._take_changes():
+                async with deadline.time_limit_async(self._call_seconds):
                     await connection.send_packed_command(packed(connection, commands), check_health=False)
             now = self._loop.time()
             self._suspicion.check(now)
@@ -217,9 +217,9 @@ class AsyncHub:
                 return
         reading.result()
 
-    def _changes(self) -> list[tuple[str, ...]]:
-        commands = self._channels.changes()
-        if commands and self._channels.unconfirmed:
+    def _take_changes(self) -> list[tuple[str, ...]]:
+        commands = self._channels.take_changes()
+        if commands and self._channels.has_unconfirmed:
             self._suspicion.begin(self._loop.time(), self._call_seconds / 3)
         return commands
 
@@ -230,16 +230,16 @@ class AsyncHub:
             self._take(connection)
 
     def _take(self, connection: Any) -> None:
-        for reply in arrived(connection):
+        for reply in read_buffered(connection):
             if not self._channels.take(reply):
                 self._notices.append(reply)
                 self._woken.set()
         if self._suspicion.ends_at is not None:
-            seconds = self._call_seconds / 3 if self._channels.unconfirmed else None
-            self._suspicion.came(self._loop.time(), seconds)
+            seconds = self._call_seconds / 3 if self._channels.has_unconfirmed else None
+            self._suspicion.note_message(self._loop.time(), seconds)
 
 
-class Attached:
+class Subscription:
     """The context manager of `AsyncHub.attached`.
 
     A loop that ends closes every generator, one made for a context manager as well. In Python 3.13.0 the block would
@@ -263,8 +263,8 @@ class Attached:
         self._hub.detach(self._inbox)
 
 
-async def _as_it_came(reply: object) -> object:
-    return as_it_came(reply)
+async def _return_reply(reply: object) -> object:
+    return return_reply(reply)
 
 
 class HubsOfLoops:

@@ -28,14 +28,14 @@ def hub_source(client: Callable[[], AsyncClient], settings: Settings) -> HubsOfL
     return HubsOfLoops(client, settings)
 
 
-async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run in a thread what would block the event loop."""
     return await asyncio.to_thread(work, *args, **kwargs)
 
 
-async def prepared(prepare: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def run_preparation(prepare: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Check a request: in a thread, unless it is light."""
-    return prepare(*args, **kwargs) if is_light(args) else await in_thread(prepare, *args, **kwargs)
+    return prepare(*args, **kwargs) if is_light(args) else await run_in_thread(prepare, *args, **kwargs)
 
 
 async def pause(clock: Clock, seconds: float) -> None:  # noqa: ARG001 - the blocking client needs it
@@ -43,11 +43,11 @@ async def pause(clock: Clock, seconds: float) -> None:  # noqa: ARG001 - the blo
     await asyncio.sleep(seconds)
 
 
-async def received(inbox: TaskInbox, seconds: float, take: Callable[[LogEntry], bool] | None) -> LogEntry | None:
+async def receive(inbox: TaskInbox, seconds: float, take: Callable[[LogEntry], bool] | None) -> LogEntry | None:
     """The next entry of an inbox, or what else is the reply to `Receive`."""
     return await inbox.receive(seconds, take)
 
 
-def limited(seconds: float) -> AbstractAsyncContextManager[None]:
+def time_limit(seconds: float) -> AbstractAsyncContextManager[None]:
     """A context manager in whose block Redis has so many seconds; then it raises `redis.TimeoutError`."""
-    return deadline.limited_async(seconds)
+    return deadline.time_limit_async(seconds)

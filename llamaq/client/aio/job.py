@@ -9,14 +9,14 @@ from pydantic_core import from_json
 
 from llamaq.client.aio import io
 from llamaq.client.aio.connection import AsyncConnection
-from llamaq.client.job_events import OnRestart, Pieces, outcome
+from llamaq.client.job_events import OnRestart, Pieces, read_outcome
 from llamaq.client.job_status import fields_call, read_status, status_call
 from llamaq.client.reader_limits import UNENDED
 from llamaq.extraction.partials import Partials
 from llamaq.store import cancel, log_follower
 from llamaq.store.answers import Answer
 from llamaq.store.keys import text_id
-from llamaq.store.redis_errors import readable
+from llamaq.store.redis_errors import translate_parse_errors
 from llamaq.store.script_drivers import run_async
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound, LlamaqError
@@ -120,7 +120,7 @@ class AsyncJob(Generic[R]):
                 for grown in partials.take(event):
                     yield grown
                 if event.terminal:
-                    outcome(self.id, event)
+                    read_outcome(self.id, event)
 
     async def result(self, timeout: float | None = None) -> R:  # noqa: ASYNC109 - the blocking verb has it
         """Wait for the end, at most `timeout` seconds.
@@ -134,16 +134,16 @@ class AsyncJob(Generic[R]):
             end = await self._connection.reader.end(self.id, timeout)
         except TimeoutError as error:
             message = str(error)
-            raise TimeoutError(message + await self._standing() if message == UNENDED else message) from None
-        return cast("R", outcome(self.id, end))
+            raise TimeoutError(message + await self._describe_standing() if message == UNENDED else message) from None
+        return cast("R", read_outcome(self.id, end))
 
-    async def _standing(self) -> str:
-        """Where the job stands, behind a colon; nothing where Redis does not say it at once. Raises as `status`."""
+    async def _describe_standing(self) -> str:
+        """Describe where the job stands, behind a colon; empty if Redis does not say it at once. Raises as `status`."""
         try:
-            async with self._connection.verb() as redis, io.limited(STANDING_SECONDS):
+            async with self._connection.verb() as redis, io.time_limit(STANDING_SECONDS):
                 answer = await run_async(redis, status_call(self._connection.settings.keys, self.id, why=True))
             if answer.word != "MISSING":
-                with readable(self._connection.url):
+                with translate_parse_errors(self._connection.url):
                     return f": {read_status(self.id, answer).standing}"
         except LlamaqError:
             return ""
@@ -155,13 +155,13 @@ class AsyncJob(Generic[R]):
         Raises:
             JobNotFound: there is no such job.
         """
-        answer = await self._found(status_call(self._connection.settings.keys, self.id, why=True))
-        with readable(self._connection.url):
+        answer = await self._ask_existing(status_call(self._connection.settings.keys, self.id, why=True))
+        with translate_parse_errors(self._connection.url):
             return read_status(self.id, answer)
 
-    async def _stored(self, *names: str) -> dict[str, str]:
+    async def _read_fields(self, *names: str) -> dict[str, str]:
         """Fields of the record as they are stored, also where the rest of it cannot be read; raises as `status`."""
-        answer = await self._found(fields_call(self._connection.settings.keys, self.id, names))
+        answer = await self._ask_existing(fields_call(self._connection.settings.keys, self.id, names))
         return answer.row("record").given()
 
     async def request(self) -> SubmittedRequest:
@@ -171,7 +171,7 @@ class AsyncJob(Generic[R]):
             JobNotFound: there is no such job.
         """
         record = self._connection.settings.keys.record(self.id)
-        async with self._connection.reading() as redis:
+        async with self._connection.query() as redis:
             kind, request, note = await redis.hmget(record, "kind", "request", "note")
             if kind is None or request is None:
                 raise JobNotFound(self.id)
@@ -189,7 +189,7 @@ class AsyncJob(Generic[R]):
         call = cancel.call(self._connection.settings.keys, self.id, reason)
         return cancel.read(self.id, await self._ask(call))
 
-    async def _found(self, call: Call) -> Answer:
+    async def _ask_existing(self, call: Call) -> Answer:
         answer = await self._ask(call)
         if answer.word == "MISSING":
             raise JobNotFound(self.id)

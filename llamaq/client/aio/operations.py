@@ -7,16 +7,16 @@ from typing import Any, Unpack
 from llamaq.client import fleet_history, queue_status
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.aio.producer import AsyncProducer
-from llamaq.client.dead_letters import DeadLetter, checked_letter, job_id_of, letters, once_more
+from llamaq.client.dead_letters import DeadLetter, change_request, check_letter, derive_job_id, read_letters
 from llamaq.client.fleet_history import Minute
-from llamaq.client.job_lists import JobPage, filter_of, job_ids, jobs_call, read_jobs, read_running
+from llamaq.client.job_lists import JobPage, jobs_call, parse_filter, read_job_ids, read_jobs, read_running
 from llamaq.client.job_status import status_call
-from llamaq.client.list_pages import MOST_LISTED, PAGE, listed_limit, pages
-from llamaq.client.offered_models import hosts_with
+from llamaq.client.list_pages import MOST_LISTED, PAGE, check_limit, split_pages
+from llamaq.client.offered_models import find_hosts
 from llamaq.store import cancel, pauses
 from llamaq.store.keys import is_cursor, text_id
 from llamaq.store.producer_scripts import Waiting
-from llamaq.store.redis_errors import readable
+from llamaq.store.redis_errors import translate_parse_errors
 from llamaq.store.script_drivers import raised, run_async, run_many_async
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound
@@ -59,7 +59,7 @@ class AsyncOperations(AsyncProducer):
         self, model: str, *, host: str | None = None, **fields: Unpack[HostJobFields]
     ) -> list[AsyncJob[UnloadResult]]:
         """Take a model out of the memory of `host`, or of each host that has it: a job each. Running jobs end first."""
-        return await self._on_hosts("unload", model, host, fields)
+        return await self._submit_for_hosts("unload", model, host, fields)
 
     async def load(
         self, model: str, *, host: str | None = None, **fields: Unpack[LoadFields]
@@ -69,35 +69,35 @@ class AsyncOperations(AsyncProducer):
         Ollama makes room as for any request: it unloads an idle model, and waits while none is idle. `keep_alive` says
         how long the model stays without a job.
         """
-        return await self._on_hosts("load", model, host, fields)
+        return await self._submit_for_hosts("load", model, host, fields)
 
-    async def _on_hosts(
+    async def _submit_for_hosts(
         self, kind: str, model: str, host: str | None, fields: Mapping[str, Any]
     ) -> list[AsyncJob[Any]]:
         async with self._connection.verb():
-            hosts = [host] if host is not None else hosts_with(model, await self.models())
+            hosts = [host] if host is not None else find_hosts(model, await self.models())
             return await self.submit_many([{"kind": kind, "model": model, "host": name, **fields} for name in hosts])
 
     async def running(self) -> list[JobStatus]:
         """The running jobs, in the order in which they began. `tokens` and `last_token_at` say how far each is."""
-        async with self._connection.reading() as redis:
+        async with self._connection.query() as redis:
             seen = await redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             held = [["HKEYS", key] for host, _ in seen for key in self._keys.held(host)]
             answers = [raised(reply) for reply in await redis.execute_all(held)]
-            ids = job_ids(answers)
+            ids = read_job_ids(answers)
             found = await run_many_async(redis, [status_call(self._keys, job_id) for job_id in ids])
             return read_running(ids, found)
 
     async def waiting(self) -> list[QueueStatus]:
         """What waits, by model and lane: how many jobs, the age of the oldest, and why. See `llamaq.QueueStatus`."""
         answer = await self._connection.run(Call(self._keys.prefix, Waiting()))
-        with readable(self.url):
+        with translate_parse_errors(self.url):
             return queue_status.read(answer)
 
     async def waiting_by_tenant(self) -> dict[str, int]:
         """How many jobs of each tenant wait in queues or for their time."""
-        async with self._connection.reading() as redis:
-            return queue_status.by_tenant(await redis.hgetall(self._keys.queued()))
+        async with self._connection.query() as redis:
+            return queue_status.count_by_tenant(await redis.hgetall(self._keys.queued()))
 
     async def history(self, number: int = 60) -> list[Minute]:
         """The last whole minutes of the fleet, oldest first: see `llamaq.Minute`. Workers keep a day.
@@ -105,10 +105,10 @@ class AsyncOperations(AsyncProducer):
         Raises:
             InvalidRequest: `number` is not from 1 to 1440.
         """
-        asked = fleet_history.checked(number)
-        async with self._connection.reading() as redis:
+        minutes = fleet_history.check_minutes(number)
+        async with self._connection.query() as redis:
             now, _ = await redis.time()
-            answers = await redis.execute_all(fleet_history.commands(self._keys, now, asked))
+            answers = await redis.execute_all(fleet_history.build_commands(self._keys, now, minutes))
             return fleet_history.read(now, answers)
 
     async def pause(self, *, host: str | None = None, model: str | None = None) -> None:
@@ -120,17 +120,17 @@ class AsyncOperations(AsyncProducer):
             InvalidRequest: neither or both are given, or no worker reports the host.
             UnknownModel: no host has the model, and no job waits for it.
         """
-        await self._pause("paused", host, model)
+        await self._set_pause("paused", host, model)
 
     async def drain(self, *, host: str | None = None, model: str | None = None) -> None:
         """As `pause`, and host jobs wait too: for a host that is to be shut down. `workers()` says what still runs."""
-        await self._pause("draining", host, model)
+        await self._set_pause("draining", host, model)
 
     async def resume(self, *, host: str | None = None, model: str | None = None) -> None:
         """End a pause or a drain; jobs that wait are assigned at once. Raises as `pause`."""
-        await self._pause("", host, model)
+        await self._set_pause("", host, model)
 
-    async def _pause(self, word: str, host: str | None, model: str | None) -> None:
+    async def _set_pause(self, word: str, host: str | None, model: str | None) -> None:
         call = pauses.call(self._keys, word, host, model)
         pauses.read(await self._connection.run(call), host, model)
 
@@ -169,8 +169,8 @@ class AsyncOperations(AsyncProducer):
             InvalidRequest: names the argument that is wrong.
         """
         given = {"kind": kind, "model": model, "tenant": tenant, "lane": lane, "code": code}
-        which = filter_of(state=state, since=since, until=until, **given)
-        most, left = listed_limit(limit), MOST_LISTED if look_at is None else listed_limit(look_at, "look_at")
+        which = parse_filter(state=state, since=since, until=until, **given)
+        most, left = check_limit(limit), MOST_LISTED if look_at is None else check_limit(look_at, "look_at")
         found = JobPage(cursor=after)
         while len(found) < most and left > 0:
             number = min(PAGE, left)
@@ -192,19 +192,19 @@ class AsyncOperations(AsyncProducer):
             InvalidRequest: the id is no text, or a change does not fit.
         """
         record = self._keys.record(text_id(job_id))
-        async with self._connection.reading() as redis:
+        async with self._connection.query() as redis:
             kind, request = await redis.hmget(record, "kind", "request")
             if kind is None or request is None:
                 raise JobNotFound(job_id)
-            return await self.submit(once_more(kind, request, changes))
+            return await self.submit(change_request(kind, request, changes))
 
     async def dead(self, limit: int = 50) -> list[DeadLetter]:
         """What was set aside, the newest first: messages that could not become jobs, and undelivered webhooks."""
         found: list[DeadLetter] = []
-        for _, number in pages(limit):
+        for _, number in split_pages(limit):
             before = f"({found[-1].id}" if found else "+"
-            async with self._connection.reading() as redis:
-                page = letters(await redis.xrevrange(self._keys.dead(), before, count=number))
+            async with self._connection.query() as redis:
+                page = read_letters(await redis.xrevrange(self._keys.dead(), before, count=number))
             found += page
             if len(page) < number:
                 break
@@ -214,15 +214,16 @@ class AsyncOperations(AsyncProducer):
         """The dead letter with this id, or None."""
         if not is_cursor(text_id(letter_id)):
             return None
-        async with self._connection.reading() as redis:
-            found = letters(await redis.xrange(self._keys.dead(), letter_id, letter_id))
+        async with self._connection.query() as redis:
+            found = read_letters(await redis.xrange(self._keys.dead(), letter_id, letter_id))
         return found[0] if found else None
 
     async def put_back(self, letter: DeadLetter, **changes: Any) -> AsyncJob[Any]:
         """Enqueue a dead letter, with `changes`, as a new job, and delete it. Two calls for a letter make one job."""
         async with self._connection.verb():
             job = await self.submit(
-                once_more(checked_letter(letter).kind, letter.message, changes), job_id=job_id_of(self._keys, letter)
+                change_request(check_letter(letter).kind, letter.message, changes),
+                job_id=derive_job_id(self._keys, letter),
             )
             await self.discard(letter)
             return job
@@ -230,4 +231,4 @@ class AsyncOperations(AsyncProducer):
     async def discard(self, letter: DeadLetter) -> bool:
         """Delete a dead letter; False when it did not exist."""
         async with self._connection.verb() as redis:
-            return bool(await redis.xdel(self._keys.dead(), checked_letter(letter).id))
+            return bool(await redis.xdel(self._keys.dead(), check_letter(letter).id))

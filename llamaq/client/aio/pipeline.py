@@ -26,7 +26,7 @@ class AsyncPipeline:
         self._call_seconds = call_seconds
         self._ahead = client.sends_ahead
         self._connection: Any = None  # redis-py's, which has no types
-        self._begun: deque[tuple[Steps[list[Answer | Exception]], Sequence[Command]]] = deque()
+        self._pending: deque[tuple[Steps[list[Answer | Exception]], Sequence[Command]]] = deque()
         self._sent = 0
         """How many batches of `_begun` were sent over the connection, and are to be received."""
         self._early: deque[list[Reply]] = deque()
@@ -34,12 +34,12 @@ class AsyncPipeline:
 
     async def begin(self, calls: Sequence[Call]) -> None:
         """Send a batch. One that cannot be sent now is sent when its answers are asked for."""
-        self._begun.append(begun(calls))
+        self._pending.append(begun(calls))
         if not self._ahead:
             return
         try:
-            async with io.limited(self._client.try_seconds):
-                self._connection = await self._client.send(self._begun[-1][1], self._connection)
+            async with io.time_limit(self._client.try_seconds):
+                self._connection = await self._client.send(self._pending[-1][1], self._connection)
             self._sent += 1
         except RedisError:
             self._forget()  # `send` has closed the connection
@@ -50,9 +50,9 @@ class AsyncPipeline:
         Raises:
             RedisError: Redis does not answer.
         """
-        steps, commands = self._begun.popleft()
-        async with io.limited(self._call_seconds):
-            replies = self._early.popleft() if self._early else await self._received(commands)
+        steps, commands = self._pending.popleft()
+        async with io.time_limit(self._call_seconds):
+            replies = self._early.popleft() if self._early else await self._receive(commands)
             replies = replies or await self._client.execute_all(commands)
             if not all(map(is_final, replies)):
                 self._ahead = False
@@ -62,19 +62,19 @@ class AsyncPipeline:
     async def release(self) -> None:
         """Give the connection back, so that other calls can have it: what was sent is received first."""
         while self._sent:
-            _, commands = self._begun[len(self._early)]
-            self._early.append(await self._received(commands))
+            _, commands = self._pending[len(self._early)]
+            self._early.append(await self._receive(commands))
         if self._connection is not None:
             await self._client.give_back(self._connection)
             self._connection = None
 
-    async def _received(self, commands: Sequence[Command]) -> list[Reply]:
+    async def _receive(self, commands: Sequence[Command]) -> list[Reply]:
         """The replies; none where they cannot come, because the batch was not sent or its connection is lost."""
         if not self._sent:
             return []
         self._sent -= 1
         try:
-            async with io.limited(self._client.try_seconds):
+            async with io.time_limit(self._client.try_seconds):
                 return of_master(await self._client.receive(self._connection, commands))
         except RedisError:
             await self._stop()

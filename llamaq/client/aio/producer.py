@@ -17,7 +17,7 @@ from llamaq.client.aio import io
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.aio.pipeline import AsyncPipeline
-from llamaq.client.offered_models import digests_of
+from llamaq.client.offered_models import find_digests
 from llamaq.images.image import UPLOAD_SECONDS, Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings, resolve_settings
@@ -25,7 +25,7 @@ from llamaq.store import fleet
 from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.redis_client import AsyncClient
-from llamaq.store.redis_errors import translated
+from llamaq.store.redis_errors import translate_errors
 from llamaq.store.script_drivers import raised, run_async
 from llamaq.vocabulary.errors import LlamaqError, UnknownModel
 from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus, near_matches
@@ -96,7 +96,7 @@ class AsyncProducer:
             request: of any kind. A dict may also have a `note`, a text that is kept with the job (`job.request()`).
             job_id: the id of the job, by default a new one. A job with a known id is not queued again.
         """
-        return await self._submit(await io.prepared(self._preparation.prepare_item, request, job_id))
+        return await self._submit(await io.run_preparation(self._preparation.prepare_item, request, job_id))
 
     async def submit_many(self, requests: Iterable[AnyRequest | Mapping[str, Any]]) -> list[AsyncJob[Any]]:
         """Enqueue many in few round trips; the jobs come in the order of the requests.
@@ -106,8 +106,8 @@ class AsyncProducer:
         trip and of the next one, which is on its way by then. With an `idempotency_key` in each, all can be sent again.
         """
         many = check_iterable(requests, "requests")
-        checked = await io.in_thread(lambda: [self._preparation.prepare_item(request) for request in many])
-        with translated(self.url, self.settings.redis_names):
+        checked = await io.run_in_thread(lambda: [self._preparation.prepare_item(request) for request in many])
+        with translate_errors(self.url, self.settings.redis_names):
             return await self._submit_all(iter(checked))
 
     def job(self, job_id: str) -> AsyncJob[Any]:
@@ -125,7 +125,7 @@ class AsyncProducer:
             UnknownModel: no host has it.
         """
         async with self._connection.verb() as redis:
-            for digest in digests_of(model, await self.models()):
+            for digest in find_digests(model, await self.models()):
                 if (found := await redis.execute_command("GET", self._keys.card(digest))) is not None:
                     card: dict[str, Any] = from_json(str(found))
                     return card
@@ -133,7 +133,7 @@ class AsyncProducer:
 
     async def hosts(self) -> list[HostStatus]:
         """The hosts that a worker has reported lately, also those that do not answer."""
-        async with self._connection.reading() as redis:
+        async with self._connection.query() as redis:
             time, seen = await redis.time(), await redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             names = fleet.live_hosts(time, seen)
             commands = [command for name in names for command in fleet.host_commands(self._keys, name)]
@@ -142,14 +142,14 @@ class AsyncProducer:
 
     async def workers(self) -> list[WorkerStatus]:
         """The worker processes that have reported themselves lately, and those that stop, by host and name."""
-        async with self._connection.reading() as redis:
+        async with self._connection.query() as redis:
             seconds, _ = await redis.time()
             seen = await redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             names, paused = [name for name, _ in seen], await redis.hgetall(self._keys.paused())
             commands = [command for name in names for command in fleet.worker_commands(self._keys, name)]
             answers = [raised(reply) for reply in await redis.execute_all(commands)]
-            asked = [["HGET", self._keys.record(job_id), "worker"] for job_id in fleet.running_on(answers)]
-            runs = [raised(reply) for reply in await redis.execute_all(asked)]
+            runs_on = [["HGET", self._keys.record(job_id), "worker"] for job_id in fleet.running_on(answers)]
+            runs = [raised(reply) for reply in await redis.execute_all(runs_on)]
             return fleet.workers(seconds, names, answers, runs, paused)
 
     async def aclose(self) -> None:
@@ -189,9 +189,9 @@ class AsyncProducer:
                 await pipeline.begin([submission.build_call(one, self.settings) for one in batch])
                 sent.append(batch)
                 if len(sent) > 1:
-                    jobs += await self._accepted(sent.popleft(), pipeline)
+                    jobs += await self._read_jobs(sent.popleft(), pipeline)
             while sent:
-                jobs += await self._accepted(sent.popleft(), pipeline)
+                jobs += await self._read_jobs(sent.popleft(), pipeline)
         return jobs
 
     async def _upload_all(self, batch: Sequence[Submission], pipeline: AsyncPipeline) -> None:
@@ -201,7 +201,7 @@ class AsyncProducer:
             async with self._connection.verb() as redis:
                 await self._upload(redis, images)
 
-    async def _accepted(self, batch: Sequence[Submission], pipeline: AsyncPipeline) -> list[AsyncJob[Any]]:
+    async def _read_jobs(self, batch: Sequence[Submission], pipeline: AsyncPipeline) -> list[AsyncJob[Any]]:
         jobs: list[AsyncJob[Any]] = []
         failure: Exception | None = None
         answers = await pipeline.end()
@@ -220,7 +220,7 @@ class AsyncProducer:
 
     async def _read_of_many(self, one: Submission, answer: Answer | Exception) -> str:
         try:
-            with translated(self.url, self.settings.redis_names):
+            with translate_errors(self.url, self.settings.redis_names):
                 return await self._read(one, raised(answer))
         except UploadExpired:
             return (await self._submit(one)).id

@@ -8,12 +8,12 @@ from pydantic import TypeAdapter
 from llamaq.client import batches
 from llamaq.client.aio import batch, io
 from llamaq.client.aio.conversation import AsyncConversation
-from llamaq.client.aio.extraction_job import typed
+from llamaq.client.aio.extraction_job import bind_type
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.aio.operations import AsyncOperations
 from llamaq.client.batches import BatchResult, Window
-from llamaq.client.conversation_calls import listed, listing, model_of, owner
-from llamaq.client.list_pages import pages
+from llamaq.client.conversation_calls import conversations_call, read_conversations, require_model, validate_tenant
+from llamaq.client.list_pages import split_pages
 from llamaq.images.image import ImageSource
 from llamaq.store import scripts
 from llamaq.store.producer_scripts import Status, Submit
@@ -68,8 +68,8 @@ class AsyncJobQueue(AsyncOperations):
             if model is None and fields.get("conversation"):
                 named = self.conversation(fields["conversation"], fields.get("tenant", "default"))
                 model = (await named.settings()).model
-            asked = {"model": model_of(model, {**fields}), "messages": messages, **fields}
-            return await self._ask("chat", asked)
+            request = {"model": require_model(model, {**fields}), "messages": messages, **fields}
+            return await self._ask("chat", request)
 
     def conversation(self, name: str, tenant: str = "default") -> AsyncConversation:
         """A kept conversation. It begins with its first turn or setting."""
@@ -78,12 +78,12 @@ class AsyncJobQueue(AsyncOperations):
     async def conversations(self, limit: int = 50, tenant: str = "default") -> list[ConversationInfo]:
         """A tenant's conversations, the one that was changed last first."""
         found: dict[str, ConversationInfo] = {}
-        tenant = owner(tenant)
-        for skipped, number in pages(limit):
-            async with self._connection.reading() as redis:
-                answer = await run_async(redis, listing(self.settings, tenant, skipped, number))
+        tenant = validate_tenant(tenant)
+        for skipped, number in split_pages(limit):
+            async with self._connection.query() as redis:
+                answer = await run_async(redis, conversations_call(self.settings, tenant, skipped, number))
                 seconds, _ = await redis.time()
-                found |= {row.name: row for row in listed(tenant, answer, seconds)}
+                found |= {row.name: row for row in read_conversations(tenant, answer, seconds)}
             if not answer.flag("more"):
                 break
         return list(found.values())
@@ -138,9 +138,9 @@ class AsyncJobQueue(AsyncOperations):
         The job's `result` and `partials` ask again for a value that the type refuses. The `value` of the result is of
         the type.
         """
-        asked = {"model": model, "prompt": prompt, **fields}
-        submission = await io.in_thread(self._preparation.prepare_extraction, schema, asked, images)
-        return typed(self, await self._submit(submission), schema, submission.request)
+        request = {"model": model, "prompt": prompt, **fields}
+        submission = await io.run_in_thread(self._preparation.prepare_extraction, schema, request, images)
+        return bind_type(self, await self._submit(submission), schema, submission.request)
 
     @overload
     def extract_many(
@@ -191,8 +191,8 @@ class AsyncJobQueue(AsyncOperations):
         Raises:
             InvalidRequest: the schema is not usable. The error of a single item is in its result.
         """
-        drawn = batches.extractions(model, self._preparation.build_schema(schema), items, run, fields, schema)
-        return batch.run(self, Window(drawn, in_flight, ordered=True))
+        items_ = batches.parse_extractions(model, self._preparation.build_schema(schema), items, run, fields, schema)
+        return batch.run(self, Window(items_, in_flight, ordered=True))
 
     @overload
     def batch(
@@ -253,7 +253,7 @@ class AsyncJobQueue(AsyncOperations):
         Raises:
             InvalidRequest: an item is no request at all. The error of a single request is in its result.
         """
-        return batch.run(self, Window(batches.items_of(items, run), in_flight, ordered=ordered))
+        return batch.run(self, Window(batches.parse_items(items, run), in_flight, ordered=ordered))
 
     async def embed(
         self,
@@ -271,4 +271,4 @@ class AsyncJobQueue(AsyncOperations):
     async def _ask(
         self, kind: Kind, fields: Mapping[str, Any], images: Sequence[ImageSource] | None = None
     ) -> AsyncJob[Any]:
-        return await self._submit(await io.prepared(self._preparation.prepare, kind, fields, images))
+        return await self._submit(await io.run_preparation(self._preparation.prepare, kind, fields, images))

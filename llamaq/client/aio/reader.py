@@ -11,7 +11,7 @@ import redis
 
 from llamaq.client.aio import io
 from llamaq.client.aio.hub import AsyncHub, TaskInbox
-from llamaq.client.job_events import PAUSE_SECONDS, joined, log_entries, poll_call, read_snapshot
+from llamaq.client.job_events import PAUSE_SECONDS, join_events, poll_call, read_entries, read_snapshot
 from llamaq.client.reader_limits import ReaderLimits
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
@@ -32,7 +32,7 @@ from llamaq.store.log_follower import (
     SubscriptionLost,
 )
 from llamaq.store.redis_client import AsyncClient, Entries
-from llamaq.store.redis_errors import translated
+from llamaq.store.redis_errors import translate_errors
 from llamaq.store.script_drivers import raised, run_async
 from llamaq.vocabulary.events import Event, Piece, piece
 
@@ -98,18 +98,18 @@ class AsyncReader:
         ends_only: bool = False,
     ) -> AsyncGenerator[list[Any], None]:
         log = self._keys.events(job_id)
-        with translated(self._url, self._names):
+        with translate_errors(self._url, self._names):
             while not follower.ended:
                 hub = self._hub()
                 try:
                     async with (
-                        hub.attached(log, limits.call_seconds(), ends_only=ends_only) as inbox,
+                        hub.subscribe(log, limits.call_seconds(), ends_only=ends_only) as inbox,
                         aclosing(self._drive(job_id, follower, begin(), hub, inbox, limits)) as stream,
                     ):
                         async for ready in stream:
                             yield ready
                 except (redis.ConnectionError, redis.TimeoutError) as error:
-                    limits.failed(error)
+                    limits.check_retry(error)
                     await io.pause(self._clock, PAUSE_SECONDS)
                 except SubscriptionLost:
                     hub.suspect()
@@ -117,7 +117,7 @@ class AsyncReader:
     async def _drive(
         self, job_id: str, follower: LogFollower, steps: Steps, hub: AsyncHub, inbox: TaskInbox, limits: ReaderLimits
     ) -> AsyncGenerator[list[Any], None]:
-        joint, reply = joined(steps, lambda: inbox.has_entry), None
+        joint, reply = join_events(steps, lambda: inbox.has_entry), None
         while True:
             try:
                 step = joint.send(reply)
@@ -129,15 +129,15 @@ class AsyncReader:
                     yield step
                 case Receive(seconds, take):
                     holds = inbox.has_entry  # then `joint` may have events, which are to be given first
-                    reply = await io.received(inbox, limits.wait_seconds(seconds), take)
+                    reply = await io.receive(inbox, limits.wait_seconds(seconds), take)
                     # Most events are live pieces, one at a time. For each, the way through the steps would take longer.
                     while reply and not holds and not inbox.has_entry and (event := follower.live(reply)):
                         yield [event]
-                        reply = await io.received(inbox, limits.wait_seconds(seconds), take)
+                        reply = await io.receive(inbox, limits.wait_seconds(seconds), take)
                 case question:
-                    async with io.limited(limits.call_seconds()), hub.reading():
+                    async with io.time_limit(limits.call_seconds()), hub.take_turn():
                         reply = await self._ask(job_id, question)
-                    limits.answered()
+                    limits.note_answer()
 
     async def _exists(self, client: AsyncClient, record: str) -> int:
         if found := await client.exists(record):
@@ -150,15 +150,15 @@ class AsyncReader:
         client, log = self._client(), self._keys.events(job_id)
         match step:
             case ReadLog(cursor):
-                return log_entries(await client.xrange(log, f"({cursor}", "+", count=PAGE))
+                return read_entries(await client.xrange(log, f"({cursor}", "+", count=PAGE))
             case ReadEntry(cursor):
-                return log_entries(await client.xrange(log, cursor, cursor, count=1))
+                return read_entries(await client.xrange(log, cursor, cursor, count=1))
             case ReadConfirmed(cursor):
                 commands = [self._keys.master_proof(), ("XRANGE", log, cursor, cursor)]
                 _, found = [raised(reply) for reply in await client.execute_all(commands)]
-                return log_entries(cast("Entries", found))
+                return read_entries(cast("Entries", found))
             case ReadLastEntry():
-                return log_entries(await client.xrevrange(log, count=1))
+                return read_entries(await client.xrevrange(log, count=1))
             case CheckRecord():
                 return await self._exists(client, self._keys.record(job_id))
             case PollStatus():

@@ -56,9 +56,9 @@ class TimedEvent:
 
     def _set_timer(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
         self.close()
-        self._timer, self._timer_at = loop.call_at(at, self._time_is_up, loop), at
+        self._timer, self._timer_at = loop.call_at(at, self._on_timer, loop), at
 
-    def _time_is_up(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _on_timer(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         if self._ends_at is None:
             return

@@ -6,8 +6,8 @@ from collections.abc import Callable, Generator
 from queue import SimpleQueue
 from typing import TypeVar
 
-from llamaq.client.batches import POLL_SECONDS, BatchResult, Item, Window, ended, refused
-from llamaq.client.blocking.extraction_job import ExtractionJob, typed
+from llamaq.client.batches import POLL_SECONDS, BatchResult, Item, Window, make_refused_result, make_result
+from llamaq.client.blocking.extraction_job import ExtractionJob, bind_type
 from llamaq.client.blocking.interruptible import next_item
 from llamaq.client.blocking.producer import Producer
 from llamaq.vocabulary.errors import InvalidRequest, JobError, QueueFull, UnknownModel
@@ -25,7 +25,7 @@ def run(producer: Producer, window: Window) -> Generator[BatchResult, None, None
     try:
         for item in window.start():
             threads.start(item)
-        while window.open:
+        while window.is_open:
             item, result = threads.next()
             yield from window.end(item, result)
             for another in window.start():
@@ -59,35 +59,35 @@ class _Threads:
 
     def _work(self, item: Item) -> None:
         try:
-            self._ends.put((item, self._end(item)))
+            self._ends.put((item, self._run_item(item)))
         except _Stopped:
             pass
         except BaseException as error:  # noqa: BLE001 - `next` raises it in the caller's thread
             self._ends.put((item, error))
 
-    def _end(self, item: Item) -> BatchResult:
+    def _run_item(self, item: Item) -> BatchResult:
         try:
-            job = self._patiently(lambda: self._producer.submit(item.request))
+            job = self._retry_when_full(lambda: self._producer.submit(item.request))
         except (InvalidRequest, UnknownModel) as error:
-            return refused(item, error)
+            return make_refused_result(item, error)
         try:
-            drawn = job if item.target is None else typed(self._producer, job, item.target, item.request)
-            if isinstance(drawn, ExtractionJob):  # a TimeoutError of its validators is no reason to wait on
-                return ended(item, job.id, drawn.typed(self._waited(drawn.untyped)))
-            return ended(item, job.id, self._waited(job.result))
+            extraction = job if item.target is None else bind_type(self._producer, job, item.target, item.request)
+            if isinstance(extraction, ExtractionJob):  # a TimeoutError of its validators is no reason to wait on
+                return make_result(item, job.id, extraction.check_type(self._wait_for(extraction.unchecked_result)))
+            return make_result(item, job.id, self._wait_for(job.result))
         except JobError as error:
-            return ended(item, job.id, error)
+            return make_result(item, job.id, error)
         except UnknownModel as error:  # of a further job
-            return refused(item, error, job.id)
+            return make_refused_result(item, error, job.id)
 
-    def _waited(self, result: Callable[[float], T]) -> T:
+    def _wait_for(self, result: Callable[[float], T]) -> T:
         while True:
             try:
-                return self._patiently(lambda: result(POLL_SECONDS))
+                return self._retry_when_full(lambda: result(POLL_SECONDS))
             except TimeoutError:
                 continue
 
-    def _patiently(self, verb: Callable[[], T]) -> T:
+    def _retry_when_full(self, verb: Callable[[], T]) -> T:
         """What the verb returns, as soon as the queue is not full."""
         while not self._stopped.is_set():
             try:

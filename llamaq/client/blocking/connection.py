@@ -10,13 +10,13 @@ from redis.exceptions import RedisError
 from llamaq.client.blocking import io
 from llamaq.client.blocking.hub import Hub
 from llamaq.client.blocking.reader import Reader
-from llamaq.client.subscriptions import closed
+from llamaq.client.subscriptions import closed_error
 from llamaq.settings.producer import Settings
 from llamaq.store.answers import Answer
 from llamaq.store.clock import Clock
 from llamaq.store.connections.address import checked_url
 from llamaq.store.redis_client import Client
-from llamaq.store.redis_errors import readable, translated
+from llamaq.store.redis_errors import translate_errors, translate_parse_errors
 from llamaq.store.script_drivers import run
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import BrokerUnavailable
@@ -29,7 +29,7 @@ class Verb:
 
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
-        self._limit = io.limited(connection.settings.call_seconds)
+        self._limit = io.time_limit(connection.settings.call_seconds)
 
     def __enter__(self) -> Client:
         client = self._connection.redis
@@ -39,7 +39,7 @@ class Verb:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with translated(self._connection.url, self._connection.settings.redis_names):
+        with translate_errors(self._connection.url, self._connection.settings.redis_names):
             self._limit.__exit__(kind, error, trace)
             if isinstance(error, RedisError) and self._connection.closed:
                 raise BrokerUnavailable("the queue was closed during the call") from error
@@ -83,7 +83,7 @@ class Connection:
 
     def _hub(self) -> Hub:
         if self.closed:
-            raise closed()
+            raise closed_error()
         return self._hubs.current()
 
     def close(self) -> None:
@@ -102,7 +102,7 @@ class Connection:
         return Verb(self)
 
     @contextmanager
-    def reading(self) -> Iterator[Client]:
+    def query(self) -> Iterator[Client]:
         """As `verb`, for commands that read alone: a demoted master would answer them, with what it has left.
 
         Raises:
@@ -110,7 +110,7 @@ class Connection:
         """
         with self.verb() as redis:
             redis.execute_all([self.settings.keys.master_proof()])
-            with readable(self.url):
+            with translate_parse_errors(self.url):
                 yield redis
 
     def run(self, call: Call) -> Answer:

@@ -6,9 +6,9 @@ from typing import Protocol, Unpack
 
 from llamaq.client.blocking.connection import Connection
 from llamaq.client.blocking.job import Job
-from llamaq.client.conversation_calls import TRIES, Conversing, Side
+from llamaq.client.conversation_calls import TRIES, ConversationCalls, Side
 from llamaq.store.answers import Answer
-from llamaq.store.redis_errors import readable
+from llamaq.store.redis_errors import translate_parse_errors
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.conversations import ConversationSettings, KeptMessage, read_history, read_settings
 from llamaq.vocabulary.errors import ConversationBusy
@@ -34,9 +34,9 @@ class Conversation:
     def __init__(self, connection: Connection, chat: Chat, name: str, tenant: str) -> None:
         self._connection = connection
         self._chat = chat
-        self._verbs = Conversing(connection.settings, name, tenant)
+        self._calls = ConversationCalls(connection.settings, name, tenant)
         self.name = name
-        self.tenant = self._verbs.tenant
+        self.tenant = self._calls.tenant
 
     def __repr__(self) -> str:
         return f"Conversation({self.name!r}, tenant={self.tenant!r})"
@@ -52,17 +52,17 @@ class Conversation:
             ConversationBusy: `when_busy="reject"`, and a turn runs or waits.
             InvalidRequest: a field is wrong, or neither the turn nor the conversation names a model.
         """
-        return self._chat(**self._verbs.asked(message, fields))
+        return self._chat(**self._calls.build_turn(message, fields))
 
     def history(self) -> list[KeptMessage]:
         """The kept messages, oldest first; an empty list where there is no such conversation."""
-        with self._connection.reading() as redis:
-            return read_history(redis.lrange(self._verbs.messages_key, 0, -1))
+        with self._connection.query() as redis:
+            return read_history(redis.lrange(self._calls.messages_key, 0, -1))
 
     def settings(self) -> ConversationSettings:
         """The settings of the conversation."""
-        with self._connection.reading() as redis:
-            return read_settings(redis.hgetall(self._verbs.about_key))
+        with self._connection.query() as redis:
+            return read_settings(redis.hgetall(self._calls.about_key))
 
     def set(self, **changes: Unpack[SettingsFields]) -> None:
         """Change the settings that are given; None clears one. Turns that have not begun use the new ones.
@@ -70,7 +70,7 @@ class Conversation:
         Raises:
             InvalidRequest: a setting is wrong.
         """
-        self._run(self._verbs.set(changes))
+        self._run(self._calls.set(changes))
 
     def edit(self, turn: int, content: str, *, role: Side = "user") -> None:
         """Replace the text of a turn: of its question, or (`role="assistant"`) of its answer. Later turns stay.
@@ -79,7 +79,7 @@ class Conversation:
             ConversationBusy: a turn runs or waits.
             InvalidRequest: there is no such turn.
         """
-        self._change(lambda texts: self._verbs.edit(texts, turn, content, role))
+        self._change(lambda texts: self._calls.edit(texts, turn, content, role))
 
     def fork(self, new_name: str, at: int | None = None) -> "Conversation":
         """Begin another conversation with the settings of this one and its history up to and with the turn `at`.
@@ -89,7 +89,7 @@ class Conversation:
             ConversationExists: the new name is taken.
         """
         token = self._connection.clock.uuid()
-        self._change(lambda texts: self._verbs.fork(texts, new_name, at, token), new_name)
+        self._change(lambda texts: self._calls.fork(texts, new_name, at, token), new_name)
         return Conversation(self._connection, self._chat, new_name, self.tenant)
 
     def delete(self, after: int | None = None) -> None:
@@ -100,23 +100,23 @@ class Conversation:
             ConversationNotFound: there is no such conversation.
         """
         if after is None:
-            self._verbs.done(self._run(self._verbs.delete(self._connection.clock.uuid())))
+            self._calls.read_change(self._run(self._calls.delete(self._connection.clock.uuid())))
             return
-        self._change(lambda texts: self._verbs.cut(texts, after))
+        self._change(lambda texts: self._calls.cut(texts, after))
 
     def _change(self, call: Callable[[list[str]], Call], new_name: str = "") -> None:
         with self._connection.verb():
             for _ in range(TRIES):
-                texts = self._texts()
-                with readable(self._connection.url):
-                    asked = call(texts)
-                if self._verbs.done(self._run(asked), new_name):
+                texts = self._read_texts()
+                with translate_parse_errors(self._connection.url):
+                    change = call(texts)
+                if self._calls.read_change(self._run(change), new_name):
                     return
         raise ConversationBusy(self.name)
 
-    def _texts(self) -> list[str]:
-        with self._connection.reading() as redis:
-            return redis.lrange(self._verbs.messages_key, 0, -1)
+    def _read_texts(self) -> list[str]:
+        with self._connection.query() as redis:
+            return redis.lrange(self._calls.messages_key, 0, -1)
 
     def _run(self, call: Call) -> Answer:
         return self._connection.run(call)

@@ -9,9 +9,9 @@ from pydantic import TypeAdapter
 
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.producer import Producer
-from llamaq.client.job_events import outcome
-from llamaq.client.reader_limits import left_of
-from llamaq.client.type_repairs import TypeRepairs, counted
+from llamaq.client.job_events import read_outcome
+from llamaq.client.reader_limits import start_countdown
+from llamaq.client.type_repairs import TypeRepairs, add_repairs
 from llamaq.extraction.partials import Partials
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.events import Completed
@@ -29,7 +29,7 @@ class ExtractionJob(Job[ExtractionResult[V]], Generic[V]):
         super().__init__(job._connection, job.id)  # noqa: SLF001 - a job of the same class
         self._producer = producer
         self._repairs = repairs
-        self._asked: dict[int, Job[ExtractionResult[Any]]] = {}
+        self._repair_jobs: dict[int, Job[ExtractionResult[Any]]] = {}
 
     def result(self, timeout: float | None = None) -> ExtractionResult[V]:
         """Wait for the end, at most `timeout` seconds.
@@ -43,19 +43,19 @@ class ExtractionJob(Job[ExtractionResult[V]], Generic[V]):
             TimeoutError: it has not ended yet; the job goes on.
             SubmitError: a further job was not queued; a later call tries it again.
         """
-        return self.typed(self.untyped(timeout))
+        return self.check_type(self.unchecked_result(timeout))
 
-    def untyped(self, timeout: float | None = None) -> ExtractionResult[Any]:
+    def unchecked_result(self, timeout: float | None = None) -> ExtractionResult[Any]:
         """As `result`, but the last value is not checked, so no error of the application's validators is raised."""
-        until = left_of(timeout, self._connection.clock)
+        until = start_countdown(timeout, self._connection.clock)
         found = super().result(timeout)
-        while (following := self._following(found)) is not None:
-            found = counted(found, following.result(until()))
+        while (repair := self._submit_repair(found)) is not None:
+            found = add_repairs(found, repair.result(until()))
         return found
 
-    def typed(self, found: ExtractionResult[Any]) -> ExtractionResult[V]:
+    def check_type(self, found: ExtractionResult[Any]) -> ExtractionResult[V]:
         """The result of `untyped`, with the value as the type. Raises as `result`."""
-        return self._repairs.typed(self.id, found)
+        return self._repairs.check_type(self.id, found)
 
     def partials(self, target: type[T] | TypeAdapter[T]) -> Generator[T, None, None]:
         """As of every job. The object starts anew too when the type has refused a whole one, and it is asked again.
@@ -68,32 +68,32 @@ class ExtractionJob(Job[ExtractionResult[V]], Generic[V]):
         found: ExtractionResult[Any] | None = None
         job: Job[ExtractionResult[Any]] | None = self
         while job is not None:
-            following: Job[ExtractionResult[Any]] | None = None
+            repair: Job[ExtractionResult[Any]] | None = None
             with closing(job.events(fresh=False)) as stream:
                 for event in stream:
                     if isinstance(event, Completed) and isinstance(event.result, ExtractionResult):
-                        found = event.result if found is None else counted(found, event.result)
-                        following = self._following(found)
-                    if following is None:
+                        found = event.result if found is None else add_repairs(found, event.result)
+                        repair = self._submit_repair(found)
+                    if repair is None:
                         for grown in partials.take(event):
                             yield grown
                         if event.terminal:
-                            outcome(job.id, event)
-            job = following
+                            read_outcome(job.id, event)
+            job = repair
 
-    def _following(self, found: ExtractionResult[Any]) -> Job[ExtractionResult[Any]] | None:
-        if found.repairs not in self._asked:
-            request = self._repairs.next(self.id, found)
+    def _submit_repair(self, found: ExtractionResult[Any]) -> Job[ExtractionResult[Any]] | None:
+        if found.repairs not in self._repair_jobs:
+            request = self._repairs.next_request(self.id, found)
             if request is None:
                 return None
             try:
-                self._asked[found.repairs] = self._producer.submit(request)
+                self._repair_jobs[found.repairs] = self._producer.submit(request)
             except InvalidRequest:  # with the refused answer it is over a limit; `typed` tells why that is refused
                 return None
-        return self._asked[found.repairs]
+        return self._repair_jobs[found.repairs]
 
 
-def typed(producer: Producer, job: Job[Any], target: Any, request: AnyRequest | Mapping[str, Any]) -> Job[Any]:
+def bind_type(producer: Producer, job: Job[Any], target: Any, request: AnyRequest | Mapping[str, Any]) -> Job[Any]:
     """The handle of an extraction's job, for the type that was asked for; that of a JSON Schema is the job's own."""
     repairs = TypeRepairs.of(target, request)
     return job if repairs is None else ExtractionJob(job, producer, repairs)

@@ -22,10 +22,10 @@ from llamaq.client.subscriptions import (
     Inbox,
     Item,
     Suspicion,
-    as_it_came,
-    closed,
-    reads_at_a_time,
-    unlogged,
+    closed_error,
+    max_reads,
+    return_reply,
+    set_message_handler,
 )
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import SYSTEM
@@ -49,7 +49,7 @@ class ThreadInbox(Inbox):
     def receive(self, seconds: float) -> LogEntry | None:
         """The next entry; None after so many seconds without one. Raises the error of a lost connection."""
         try:
-            return self._taken(next_item(self._items, seconds))
+            return self._unwrap(next_item(self._items, seconds))
         except Empty:
             return None
 
@@ -59,7 +59,7 @@ class ThreadInbox(Inbox):
     def _count(self) -> int:
         return self._items.qsize()
 
-    def _dropped(self) -> list[Item]:
+    def _drain(self) -> list[Item]:
         dropped: list[Item] = []
         while True:
             try:
@@ -83,11 +83,11 @@ class Hub:
         self._ending = False
         self._waker: socket.socket | None = None
         self._open: list[Any] = []
-        self._turns = Turns(reads_at_a_time(settings))
+        self._turns = Turns(max_reads(settings))
         self.pid = os.getpid()
 
     @contextmanager
-    def attached(self, channel: str, seconds: float, *, ends_only: bool = False) -> Iterator[ThreadInbox]:
+    def subscribe(self, channel: str, seconds: float, *, ends_only: bool = False) -> Iterator[ThreadInbox]:
         """Subscribe a reader, for this block. Redis has so many seconds to confirm.
 
         With `ends_only`, nothing but the last event of the job comes.
@@ -98,20 +98,20 @@ class Hub:
         inbox = ThreadInbox(channel, ends_only=ends_only)
         try:
             self._add(inbox)
-            if inbox.receive(min(seconds, deadline.left())) is None:
+            if inbox.receive(min(seconds, deadline.seconds_left())) is None:
                 self.suspect()
-                raise deadline.timed_out(seconds)
+                raise deadline.timeout_error(seconds)
             yield inbox
         finally:
             self._remove(inbox)
 
-    def reading(self) -> AbstractContextManager[None]:
+    def take_turn(self) -> AbstractContextManager[None]:
         """The turn of one reader to ask Redis.
 
         Raises:
             redis.TimeoutError: it does not come within the limit that is set.
         """
-        return self._turns.one(min(deadline.left(), self._call_seconds))
+        return self._turns.one(min(deadline.seconds_left(), self._call_seconds))
 
     def suspect(self) -> None:
         """Give the connection up if nothing comes over it now: a reader has missed an entry."""
@@ -123,7 +123,7 @@ class Hub:
         """End the thread and its connection. Readers that still wait raise `StreamError`."""
         with self._changing:
             thread, self._ending = self._thread, True
-            self._channels.fail(closed())
+            self._channels.fail(closed_error())
             self._wake()
         if thread and thread is not threading.current_thread():
             thread.join(CLOSE_SECONDS)
@@ -168,7 +168,7 @@ class Hub:
         with woken, selectors.DefaultSelector() as selector:
             self._open.append(selector)
             selector.register(woken, selectors.EVENT_READ)
-            while self._goes_on(selector):
+            while self._wait_for_reader(selector):
                 try:
                     with self._client().pubsub() as pubsub:
                         self._serve(pubsub, selector)
@@ -176,7 +176,7 @@ class Hub:
                     with self._changing:
                         self._channels.fail(error)
 
-    def _goes_on(self, selector: selectors.BaseSelector) -> bool:
+    def _wait_for_reader(self, selector: selectors.BaseSelector) -> bool:
         """Wait for a reader; False when the thread is to end."""
         ends_at = SYSTEM.monotonic() + LINGER_SECONDS
         while True:
@@ -198,14 +198,14 @@ class Hub:
             redis.RedisError: it is lost.
         """
         with self._changing:
-            self._channels.connected()
+            self._channels.reset()
             self._suspicion = Suspicion()
-            commands = self._changes()
+            commands = self._take_changes()
         if not commands:
             return
-        with deadline.limited(self._call_seconds):
+        with deadline.time_limit(self._call_seconds):
             pubsub.execute_command(*commands[0])  # this connects
-        unlogged(pubsub.connection, as_it_came)
+        set_message_handler(pubsub.connection, return_reply)
         plain = pubsub.connection._sock  # noqa: SLF001 - redis-py has no other way to it
         selector.register(plain, selectors.EVENT_READ)
         self._open.append(plain)
@@ -221,9 +221,9 @@ class Hub:
         while True:
             readable = wait_for_input(selector, 0 if more else self._seconds(idle_at))
             with self._changing:
-                commands = self._changes()
+                commands = self._take_changes()
                 idle = not self._channels
-            with deadline.limited(self._call_seconds):
+            with deadline.time_limit(self._call_seconds):
                 for command in commands:
                     connection.send_command(*command, check_health=False)
                 more = self._take(connection, readable=readable)
@@ -232,9 +232,9 @@ class Hub:
             if idle_at is not None and (self._ending or now >= idle_at):
                 return
 
-    def _changes(self) -> list[tuple[str, ...]]:
-        commands = self._channels.changes()
-        if commands and self._channels.unconfirmed:
+    def _take_changes(self) -> list[tuple[str, ...]]:
+        commands = self._channels.take_changes()
+        if commands and self._channels.has_unconfirmed:
             self._suspicion.begin(SYSTEM.monotonic(), self._call_seconds / 3)
         return commands
 
@@ -252,7 +252,7 @@ class Hub:
             for reply in replies:
                 self._channels.take(reply)
             if replies:
-                self._suspicion.came(now, self._call_seconds / 3 if self._channels.unconfirmed else None)
+                self._suspicion.note_message(now, self._call_seconds / 3 if self._channels.has_unconfirmed else None)
             self._suspicion.check(now)
         return len(replies) == MOST_TAKEN
 

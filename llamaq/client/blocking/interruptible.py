@@ -13,7 +13,7 @@ from selectors import BaseSelector
 from typing import TypeVar
 
 from llamaq.store.clock import SYSTEM
-from llamaq.store.connections.deadline import timed_out
+from llamaq.store.connections.deadline import timeout_error
 
 T = TypeVar("T")
 LOOK_SECONDS = 0.5
@@ -57,7 +57,7 @@ class Turns:
         try:
             next_item(self._free, seconds)
         except Empty:
-            raise timed_out(seconds) from None
+            raise timeout_error(seconds) from None
         try:
             yield
         finally:

@@ -35,12 +35,12 @@ def hub_source(client: Callable[[], Client], settings: Settings) -> HubOfProcess
     return HubOfProcess(client, settings)
 
 
-def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def run_in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run it in this thread, because it blocks no event loop."""
     return work(*args, **kwargs)
 
 
-def prepared(prepare: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def run_preparation(prepare: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Check a request."""
     return prepare(*args, **kwargs)
 
@@ -50,16 +50,16 @@ def pause(clock: Clock, seconds: float) -> None:
     clock.sleep(seconds)
 
 
-def received(inbox: ThreadInbox, seconds: float, take: Callable[[LogEntry], bool] | None) -> LogEntry | None:  # noqa: ARG001 - entries come in the thread of the hub
+def receive(inbox: ThreadInbox, seconds: float, take: Callable[[LogEntry], bool] | None) -> LogEntry | None:  # noqa: ARG001 - entries come in the thread of the hub
     """The next entry of an inbox, or what else is the reply to `Receive`."""
     return inbox.receive(seconds)
 
 
-def limited(seconds: float) -> AbstractContextManager[None]:
+def time_limit(seconds: float) -> AbstractContextManager[None]:
     """A context manager in whose block Redis has so many seconds; then it raises `redis.TimeoutError`."""
     if asyncio._get_running_loop() is not None:  # noqa: SLF001 - the public function raises, which costs each call
         _warn_of_the_loop()
-    return deadline.limited(seconds)
+    return deadline.time_limit(seconds)
 
 
 @cache

@@ -10,14 +10,14 @@ from pydantic_core import from_json
 
 from llamaq.client.blocking import io
 from llamaq.client.blocking.connection import Connection
-from llamaq.client.job_events import OnRestart, Pieces, outcome
+from llamaq.client.job_events import OnRestart, Pieces, read_outcome
 from llamaq.client.job_status import fields_call, read_status, status_call
 from llamaq.client.reader_limits import UNENDED
 from llamaq.extraction.partials import Partials
 from llamaq.store import cancel, log_follower
 from llamaq.store.answers import Answer
 from llamaq.store.keys import text_id
-from llamaq.store.redis_errors import readable
+from llamaq.store.redis_errors import translate_parse_errors
 from llamaq.store.script_drivers import run
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound, LlamaqError
@@ -121,7 +121,7 @@ class Job(Generic[R]):
                 for grown in partials.take(event):
                     yield grown
                 if event.terminal:
-                    outcome(self.id, event)
+                    read_outcome(self.id, event)
 
     def result(self, timeout: float | None = None) -> R:
         """Wait for the end, at most `timeout` seconds.
@@ -135,16 +135,16 @@ class Job(Generic[R]):
             end = self._connection.reader.end(self.id, timeout)
         except TimeoutError as error:
             message = str(error)
-            raise TimeoutError(message + self._standing() if message == UNENDED else message) from None
-        return cast("R", outcome(self.id, end))
+            raise TimeoutError(message + self._describe_standing() if message == UNENDED else message) from None
+        return cast("R", read_outcome(self.id, end))
 
-    def _standing(self) -> str:
-        """Where the job stands, behind a colon; nothing where Redis does not say it at once. Raises as `status`."""
+    def _describe_standing(self) -> str:
+        """Describe where the job stands, behind a colon; empty if Redis does not say it at once. Raises as `status`."""
         try:
-            with self._connection.verb() as redis, io.limited(STANDING_SECONDS):
+            with self._connection.verb() as redis, io.time_limit(STANDING_SECONDS):
                 answer = run(redis, status_call(self._connection.settings.keys, self.id, why=True))
             if answer.word != "MISSING":
-                with readable(self._connection.url):
+                with translate_parse_errors(self._connection.url):
                     return f": {read_status(self.id, answer).standing}"
         except LlamaqError:
             return ""
@@ -156,13 +156,13 @@ class Job(Generic[R]):
         Raises:
             JobNotFound: there is no such job.
         """
-        answer = self._found(status_call(self._connection.settings.keys, self.id, why=True))
-        with readable(self._connection.url):
+        answer = self._ask_existing(status_call(self._connection.settings.keys, self.id, why=True))
+        with translate_parse_errors(self._connection.url):
             return read_status(self.id, answer)
 
-    def _stored(self, *names: str) -> dict[str, str]:
+    def _read_fields(self, *names: str) -> dict[str, str]:
         """Fields of the record as they are stored, also where the rest of it cannot be read; raises as `status`."""
-        answer = self._found(fields_call(self._connection.settings.keys, self.id, names))
+        answer = self._ask_existing(fields_call(self._connection.settings.keys, self.id, names))
         return answer.row("record").given()
 
     def request(self) -> SubmittedRequest:
@@ -172,7 +172,7 @@ class Job(Generic[R]):
             JobNotFound: there is no such job.
         """
         record = self._connection.settings.keys.record(self.id)
-        with self._connection.reading() as redis:
+        with self._connection.query() as redis:
             kind, request, note = redis.hmget(record, "kind", "request", "note")
             if kind is None or request is None:
                 raise JobNotFound(self.id)
@@ -190,7 +190,7 @@ class Job(Generic[R]):
         call = cancel.call(self._connection.settings.keys, self.id, reason)
         return cancel.read(self.id, self._ask(call))
 
-    def _found(self, call: Call) -> Answer:
+    def _ask_existing(self, call: Call) -> Answer:
         answer = self._ask(call)
         if answer.word == "MISSING":
             raise JobNotFound(self.id)

@@ -8,16 +8,16 @@ from typing import Any, Unpack
 from llamaq.client import fleet_history, queue_status
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.producer import Producer
-from llamaq.client.dead_letters import DeadLetter, checked_letter, job_id_of, letters, once_more
+from llamaq.client.dead_letters import DeadLetter, change_request, check_letter, derive_job_id, read_letters
 from llamaq.client.fleet_history import Minute
-from llamaq.client.job_lists import JobPage, filter_of, job_ids, jobs_call, read_jobs, read_running
+from llamaq.client.job_lists import JobPage, jobs_call, parse_filter, read_job_ids, read_jobs, read_running
 from llamaq.client.job_status import status_call
-from llamaq.client.list_pages import MOST_LISTED, PAGE, listed_limit, pages
-from llamaq.client.offered_models import hosts_with
+from llamaq.client.list_pages import MOST_LISTED, PAGE, check_limit, split_pages
+from llamaq.client.offered_models import find_hosts
 from llamaq.store import cancel, pauses
 from llamaq.store.keys import is_cursor, text_id
 from llamaq.store.producer_scripts import Waiting
-from llamaq.store.redis_errors import readable
+from llamaq.store.redis_errors import translate_parse_errors
 from llamaq.store.script_drivers import raised, run, run_many
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound
@@ -58,7 +58,7 @@ class Operations(Producer):
         self, model: str, *, host: str | None = None, **fields: Unpack[HostJobFields]
     ) -> list[Job[UnloadResult]]:
         """Take a model out of the memory of `host`, or of each host that has it: a job each. Running jobs end first."""
-        return self._on_hosts("unload", model, host, fields)
+        return self._submit_for_hosts("unload", model, host, fields)
 
     def load(self, model: str, *, host: str | None = None, **fields: Unpack[LoadFields]) -> list[Job[LoadResult]]:
         """Load a model into the memory of `host`, or of each host that has it, ahead of its first job: a job each.
@@ -66,33 +66,33 @@ class Operations(Producer):
         Ollama makes room as for any request: it unloads an idle model, and waits while none is idle. `keep_alive` says
         how long the model stays without a job.
         """
-        return self._on_hosts("load", model, host, fields)
+        return self._submit_for_hosts("load", model, host, fields)
 
-    def _on_hosts(self, kind: str, model: str, host: str | None, fields: Mapping[str, Any]) -> list[Job[Any]]:
+    def _submit_for_hosts(self, kind: str, model: str, host: str | None, fields: Mapping[str, Any]) -> list[Job[Any]]:
         with self._connection.verb():
-            hosts = [host] if host is not None else hosts_with(model, self.models())
+            hosts = [host] if host is not None else find_hosts(model, self.models())
             return self.submit_many([{"kind": kind, "model": model, "host": name, **fields} for name in hosts])
 
     def running(self) -> list[JobStatus]:
         """The running jobs, in the order in which they began. `tokens` and `last_token_at` say how far each is."""
-        with self._connection.reading() as redis:
+        with self._connection.query() as redis:
             seen = redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             held = [["HKEYS", key] for host, _ in seen for key in self._keys.held(host)]
             answers = [raised(reply) for reply in redis.execute_all(held)]
-            ids = job_ids(answers)
+            ids = read_job_ids(answers)
             found = run_many(redis, [status_call(self._keys, job_id) for job_id in ids])
             return read_running(ids, found)
 
     def waiting(self) -> list[QueueStatus]:
         """What waits, by model and lane: how many jobs, the age of the oldest, and why. See `llamaq.QueueStatus`."""
         answer = self._connection.run(Call(self._keys.prefix, Waiting()))
-        with readable(self.url):
+        with translate_parse_errors(self.url):
             return queue_status.read(answer)
 
     def waiting_by_tenant(self) -> dict[str, int]:
         """How many jobs of each tenant wait in queues or for their time."""
-        with self._connection.reading() as redis:
-            return queue_status.by_tenant(redis.hgetall(self._keys.queued()))
+        with self._connection.query() as redis:
+            return queue_status.count_by_tenant(redis.hgetall(self._keys.queued()))
 
     def history(self, number: int = 60) -> list[Minute]:
         """The last whole minutes of the fleet, oldest first: see `llamaq.Minute`. Workers keep a day.
@@ -100,10 +100,10 @@ class Operations(Producer):
         Raises:
             InvalidRequest: `number` is not from 1 to 1440.
         """
-        asked = fleet_history.checked(number)
-        with self._connection.reading() as redis:
+        minutes = fleet_history.check_minutes(number)
+        with self._connection.query() as redis:
             now, _ = redis.time()
-            answers = redis.execute_all(fleet_history.commands(self._keys, now, asked))
+            answers = redis.execute_all(fleet_history.build_commands(self._keys, now, minutes))
             return fleet_history.read(now, answers)
 
     def pause(self, *, host: str | None = None, model: str | None = None) -> None:
@@ -115,17 +115,17 @@ class Operations(Producer):
             InvalidRequest: neither or both are given, or no worker reports the host.
             UnknownModel: no host has the model, and no job waits for it.
         """
-        self._pause("paused", host, model)
+        self._set_pause("paused", host, model)
 
     def drain(self, *, host: str | None = None, model: str | None = None) -> None:
         """As `pause`, and host jobs wait too: for a host that is to be shut down. `workers()` says what still runs."""
-        self._pause("draining", host, model)
+        self._set_pause("draining", host, model)
 
     def resume(self, *, host: str | None = None, model: str | None = None) -> None:
         """End a pause or a drain; jobs that wait are assigned at once. Raises as `pause`."""
-        self._pause("", host, model)
+        self._set_pause("", host, model)
 
-    def _pause(self, word: str, host: str | None, model: str | None) -> None:
+    def _set_pause(self, word: str, host: str | None, model: str | None) -> None:
         call = pauses.call(self._keys, word, host, model)
         pauses.read(self._connection.run(call), host, model)
 
@@ -164,8 +164,8 @@ class Operations(Producer):
             InvalidRequest: names the argument that is wrong.
         """
         given = {"kind": kind, "model": model, "tenant": tenant, "lane": lane, "code": code}
-        which = filter_of(state=state, since=since, until=until, **given)
-        most, left = listed_limit(limit), MOST_LISTED if look_at is None else listed_limit(look_at, "look_at")
+        which = parse_filter(state=state, since=since, until=until, **given)
+        most, left = check_limit(limit), MOST_LISTED if look_at is None else check_limit(look_at, "look_at")
         found = JobPage(cursor=after)
         while len(found) < most and left > 0:
             number = min(PAGE, left)
@@ -187,19 +187,19 @@ class Operations(Producer):
             InvalidRequest: the id is no text, or a change does not fit.
         """
         record = self._keys.record(text_id(job_id))
-        with self._connection.reading() as redis:
+        with self._connection.query() as redis:
             kind, request = redis.hmget(record, "kind", "request")
             if kind is None or request is None:
                 raise JobNotFound(job_id)
-            return self.submit(once_more(kind, request, changes))
+            return self.submit(change_request(kind, request, changes))
 
     def dead(self, limit: int = 50) -> list[DeadLetter]:
         """What was set aside, the newest first: messages that could not become jobs, and undelivered webhooks."""
         found: list[DeadLetter] = []
-        for _, number in pages(limit):
+        for _, number in split_pages(limit):
             before = f"({found[-1].id}" if found else "+"
-            with self._connection.reading() as redis:
-                page = letters(redis.xrevrange(self._keys.dead(), before, count=number))
+            with self._connection.query() as redis:
+                page = read_letters(redis.xrevrange(self._keys.dead(), before, count=number))
             found += page
             if len(page) < number:
                 break
@@ -209,15 +209,16 @@ class Operations(Producer):
         """The dead letter with this id, or None."""
         if not is_cursor(text_id(letter_id)):
             return None
-        with self._connection.reading() as redis:
-            found = letters(redis.xrange(self._keys.dead(), letter_id, letter_id))
+        with self._connection.query() as redis:
+            found = read_letters(redis.xrange(self._keys.dead(), letter_id, letter_id))
         return found[0] if found else None
 
     def put_back(self, letter: DeadLetter, **changes: Any) -> Job[Any]:
         """Enqueue a dead letter, with `changes`, as a new job, and delete it. Two calls for a letter make one job."""
         with self._connection.verb():
             job = self.submit(
-                once_more(checked_letter(letter).kind, letter.message, changes), job_id=job_id_of(self._keys, letter)
+                change_request(check_letter(letter).kind, letter.message, changes),
+                job_id=derive_job_id(self._keys, letter),
             )
             self.discard(letter)
             return job
@@ -225,4 +226,4 @@ class Operations(Producer):
     def discard(self, letter: DeadLetter) -> bool:
         """Delete a dead letter; False when it did not exist."""
         with self._connection.verb() as redis:
-            return bool(redis.xdel(self._keys.dead(), checked_letter(letter).id))
+            return bool(redis.xdel(self._keys.dead(), check_letter(letter).id))

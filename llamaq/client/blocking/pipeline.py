@@ -27,7 +27,7 @@ class Pipeline:
         self._call_seconds = call_seconds
         self._ahead = client.sends_ahead
         self._connection: Any = None  # redis-py's, which has no types
-        self._begun: deque[tuple[Steps[list[Answer | Exception]], Sequence[Command]]] = deque()
+        self._pending: deque[tuple[Steps[list[Answer | Exception]], Sequence[Command]]] = deque()
         self._sent = 0
         """How many batches of `_begun` were sent over the connection, and are to be received."""
         self._early: deque[list[Reply]] = deque()
@@ -35,12 +35,12 @@ class Pipeline:
 
     def begin(self, calls: Sequence[Call]) -> None:
         """Send a batch. One that cannot be sent now is sent when its answers are asked for."""
-        self._begun.append(begun(calls))
+        self._pending.append(begun(calls))
         if not self._ahead:
             return
         try:
-            with io.limited(self._client.try_seconds):
-                self._connection = self._client.send(self._begun[-1][1], self._connection)
+            with io.time_limit(self._client.try_seconds):
+                self._connection = self._client.send(self._pending[-1][1], self._connection)
             self._sent += 1
         except RedisError:
             self._forget()  # `send` has closed the connection
@@ -51,9 +51,9 @@ class Pipeline:
         Raises:
             RedisError: Redis does not answer.
         """
-        steps, commands = self._begun.popleft()
-        with io.limited(self._call_seconds):
-            replies = self._early.popleft() if self._early else self._received(commands)
+        steps, commands = self._pending.popleft()
+        with io.time_limit(self._call_seconds):
+            replies = self._early.popleft() if self._early else self._receive(commands)
             replies = replies or self._client.execute_all(commands)
             if not all(map(is_final, replies)):
                 self._ahead = False
@@ -63,19 +63,19 @@ class Pipeline:
     def release(self) -> None:
         """Give the connection back, so that other calls can have it: what was sent is received first."""
         while self._sent:
-            _, commands = self._begun[len(self._early)]
-            self._early.append(self._received(commands))
+            _, commands = self._pending[len(self._early)]
+            self._early.append(self._receive(commands))
         if self._connection is not None:
             self._client.give_back(self._connection)
             self._connection = None
 
-    def _received(self, commands: Sequence[Command]) -> list[Reply]:
+    def _receive(self, commands: Sequence[Command]) -> list[Reply]:
         """The replies; none where they cannot come, because the batch was not sent or its connection is lost."""
         if not self._sent:
             return []
         self._sent -= 1
         try:
-            with io.limited(self._client.try_seconds):
+            with io.time_limit(self._client.try_seconds):
                 return of_master(self._client.receive(self._connection, commands))
         except RedisError:
             self._stop()

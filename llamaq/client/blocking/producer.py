@@ -18,7 +18,7 @@ from llamaq.client.blocking import io
 from llamaq.client.blocking.connection import Connection
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.pipeline import Pipeline
-from llamaq.client.offered_models import digests_of
+from llamaq.client.offered_models import find_digests
 from llamaq.images.image import UPLOAD_SECONDS, Image
 from llamaq.settings import environment
 from llamaq.settings.producer import Limits, Settings, resolve_settings
@@ -26,7 +26,7 @@ from llamaq.store import fleet
 from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.redis_client import Client
-from llamaq.store.redis_errors import translated
+from llamaq.store.redis_errors import translate_errors
 from llamaq.store.script_drivers import raised, run
 from llamaq.vocabulary.errors import LlamaqError, UnknownModel
 from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus, near_matches
@@ -97,7 +97,7 @@ class Producer:
             request: of any kind. A dict may also have a `note`, a text that is kept with the job (`job.request()`).
             job_id: the id of the job, by default a new one. A job with a known id is not queued again.
         """
-        return self._submit(io.prepared(self._preparation.prepare_item, request, job_id))
+        return self._submit(io.run_preparation(self._preparation.prepare_item, request, job_id))
 
     def submit_many(self, requests: Iterable[AnyRequest | Mapping[str, Any]]) -> list[Job[Any]]:
         """Enqueue many in few round trips; the jobs come in the order of the requests.
@@ -107,8 +107,8 @@ class Producer:
         trip and of the next one, which is on its way by then. With an `idempotency_key` in each, all can be sent again.
         """
         many = check_iterable(requests, "requests")
-        checked = io.in_thread(lambda: [self._preparation.prepare_item(request) for request in many])
-        with translated(self.url, self.settings.redis_names):
+        checked = io.run_in_thread(lambda: [self._preparation.prepare_item(request) for request in many])
+        with translate_errors(self.url, self.settings.redis_names):
             return self._submit_all(iter(checked))
 
     def job(self, job_id: str) -> Job[Any]:
@@ -126,7 +126,7 @@ class Producer:
             UnknownModel: no host has it.
         """
         with self._connection.verb() as redis:
-            for digest in digests_of(model, self.models()):
+            for digest in find_digests(model, self.models()):
                 if (found := redis.execute_command("GET", self._keys.card(digest))) is not None:
                     card: dict[str, Any] = from_json(str(found))
                     return card
@@ -134,7 +134,7 @@ class Producer:
 
     def hosts(self) -> list[HostStatus]:
         """The hosts that a worker has reported lately, also those that do not answer."""
-        with self._connection.reading() as redis:
+        with self._connection.query() as redis:
             time, seen = redis.time(), redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             names = fleet.live_hosts(time, seen)
             commands = [command for name in names for command in fleet.host_commands(self._keys, name)]
@@ -143,14 +143,14 @@ class Producer:
 
     def workers(self) -> list[WorkerStatus]:
         """The worker processes that have reported themselves lately, and those that stop, by host and name."""
-        with self._connection.reading() as redis:
+        with self._connection.query() as redis:
             seconds, _ = redis.time()
             seen = redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             names, paused = [name for name, _ in seen], redis.hgetall(self._keys.paused())
             commands = [command for name in names for command in fleet.worker_commands(self._keys, name)]
             answers = [raised(reply) for reply in redis.execute_all(commands)]
-            asked = [["HGET", self._keys.record(job_id), "worker"] for job_id in fleet.running_on(answers)]
-            runs = [raised(reply) for reply in redis.execute_all(asked)]
+            runs_on = [["HGET", self._keys.record(job_id), "worker"] for job_id in fleet.running_on(answers)]
+            runs = [raised(reply) for reply in redis.execute_all(runs_on)]
             return fleet.workers(seconds, names, answers, runs, paused)
 
     def close(self) -> None:
@@ -190,9 +190,9 @@ class Producer:
                 pipeline.begin([submission.build_call(one, self.settings) for one in batch])
                 sent.append(batch)
                 if len(sent) > 1:
-                    jobs += self._accepted(sent.popleft(), pipeline)
+                    jobs += self._read_jobs(sent.popleft(), pipeline)
             while sent:
-                jobs += self._accepted(sent.popleft(), pipeline)
+                jobs += self._read_jobs(sent.popleft(), pipeline)
         return jobs
 
     def _upload_all(self, batch: Sequence[Submission], pipeline: Pipeline) -> None:
@@ -202,7 +202,7 @@ class Producer:
             with self._connection.verb() as redis:
                 self._upload(redis, images)
 
-    def _accepted(self, batch: Sequence[Submission], pipeline: Pipeline) -> list[Job[Any]]:
+    def _read_jobs(self, batch: Sequence[Submission], pipeline: Pipeline) -> list[Job[Any]]:
         jobs: list[Job[Any]] = []
         failure: Exception | None = None
         answers = pipeline.end()
@@ -221,7 +221,7 @@ class Producer:
 
     def _read_of_many(self, one: Submission, answer: Answer | Exception) -> str:
         try:
-            with translated(self.url, self.settings.redis_names):
+            with translate_errors(self.url, self.settings.redis_names):
                 return self._read(one, raised(answer))
         except UploadExpired:
             return (self._submit(one)).id

@@ -10,11 +10,11 @@ from llamaq.client import batches
 from llamaq.client.batches import BatchResult, Window
 from llamaq.client.blocking import batch, io
 from llamaq.client.blocking.conversation import Conversation
-from llamaq.client.blocking.extraction_job import typed
+from llamaq.client.blocking.extraction_job import bind_type
 from llamaq.client.blocking.job import Job
 from llamaq.client.blocking.operations import Operations
-from llamaq.client.conversation_calls import listed, listing, model_of, owner
-from llamaq.client.list_pages import pages
+from llamaq.client.conversation_calls import conversations_call, read_conversations, require_model, validate_tenant
+from llamaq.client.list_pages import split_pages
 from llamaq.images.image import ImageSource
 from llamaq.store import scripts
 from llamaq.store.producer_scripts import Status, Submit
@@ -69,8 +69,8 @@ class JobQueue(Operations):
             if model is None and fields.get("conversation"):
                 named = self.conversation(fields["conversation"], fields.get("tenant", "default"))
                 model = (named.settings()).model
-            asked = {"model": model_of(model, {**fields}), "messages": messages, **fields}
-            return self._ask("chat", asked)
+            request = {"model": require_model(model, {**fields}), "messages": messages, **fields}
+            return self._ask("chat", request)
 
     def conversation(self, name: str, tenant: str = "default") -> Conversation:
         """A kept conversation. It begins with its first turn or setting."""
@@ -79,12 +79,12 @@ class JobQueue(Operations):
     def conversations(self, limit: int = 50, tenant: str = "default") -> list[ConversationInfo]:
         """A tenant's conversations, the one that was changed last first."""
         found: dict[str, ConversationInfo] = {}
-        tenant = owner(tenant)
-        for skipped, number in pages(limit):
-            with self._connection.reading() as redis:
-                answer = run(redis, listing(self.settings, tenant, skipped, number))
+        tenant = validate_tenant(tenant)
+        for skipped, number in split_pages(limit):
+            with self._connection.query() as redis:
+                answer = run(redis, conversations_call(self.settings, tenant, skipped, number))
                 seconds, _ = redis.time()
-                found |= {row.name: row for row in listed(tenant, answer, seconds)}
+                found |= {row.name: row for row in read_conversations(tenant, answer, seconds)}
             if not answer.flag("more"):
                 break
         return list(found.values())
@@ -139,9 +139,9 @@ class JobQueue(Operations):
         The job's `result` and `partials` ask again for a value that the type refuses. The `value` of the result is of
         the type.
         """
-        asked = {"model": model, "prompt": prompt, **fields}
-        submission = io.in_thread(self._preparation.prepare_extraction, schema, asked, images)
-        return typed(self, self._submit(submission), schema, submission.request)
+        request = {"model": model, "prompt": prompt, **fields}
+        submission = io.run_in_thread(self._preparation.prepare_extraction, schema, request, images)
+        return bind_type(self, self._submit(submission), schema, submission.request)
 
     @overload
     def extract_many(
@@ -192,8 +192,8 @@ class JobQueue(Operations):
         Raises:
             InvalidRequest: the schema is not usable. The error of a single item is in its result.
         """
-        drawn = batches.extractions(model, self._preparation.build_schema(schema), items, run, fields, schema)
-        return batch.run(self, Window(drawn, in_flight, ordered=True))
+        items_ = batches.parse_extractions(model, self._preparation.build_schema(schema), items, run, fields, schema)
+        return batch.run(self, Window(items_, in_flight, ordered=True))
 
     @overload
     def batch(
@@ -254,7 +254,7 @@ class JobQueue(Operations):
         Raises:
             InvalidRequest: an item is no request at all. The error of a single request is in its result.
         """
-        return batch.run(self, Window(batches.items_of(items, run), in_flight, ordered=ordered))
+        return batch.run(self, Window(batches.parse_items(items, run), in_flight, ordered=ordered))
 
     def embed(
         self,
@@ -270,4 +270,4 @@ class JobQueue(Operations):
         return self._ask("embedding", {"model": model, "input": input, **fields})
 
     def _ask(self, kind: Kind, fields: Mapping[str, Any], images: Sequence[ImageSource] | None = None) -> Job[Any]:
-        return self._submit(io.prepared(self._preparation.prepare, kind, fields, images))
+        return self._submit(io.run_preparation(self._preparation.prepare, kind, fields, images))

@@ -12,7 +12,7 @@ import redis
 
 from llamaq.client.blocking import io
 from llamaq.client.blocking.hub import Hub, ThreadInbox
-from llamaq.client.job_events import PAUSE_SECONDS, joined, log_entries, poll_call, read_snapshot
+from llamaq.client.job_events import PAUSE_SECONDS, join_events, poll_call, read_entries, read_snapshot
 from llamaq.client.reader_limits import ReaderLimits
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
@@ -33,7 +33,7 @@ from llamaq.store.log_follower import (
     SubscriptionLost,
 )
 from llamaq.store.redis_client import Client, Entries
-from llamaq.store.redis_errors import translated
+from llamaq.store.redis_errors import translate_errors
 from llamaq.store.script_drivers import raised, run
 from llamaq.vocabulary.events import Event, Piece, piece
 
@@ -99,18 +99,18 @@ class Reader:
         ends_only: bool = False,
     ) -> Generator[list[Any], None, None]:
         log = self._keys.events(job_id)
-        with translated(self._url, self._names):
+        with translate_errors(self._url, self._names):
             while not follower.ended:
                 hub = self._hub()
                 try:
                     with (
-                        hub.attached(log, limits.call_seconds(), ends_only=ends_only) as inbox,
+                        hub.subscribe(log, limits.call_seconds(), ends_only=ends_only) as inbox,
                         closing(self._drive(job_id, follower, begin(), hub, inbox, limits)) as stream,
                     ):
                         for ready in stream:
                             yield ready
                 except (redis.ConnectionError, redis.TimeoutError) as error:
-                    limits.failed(error)
+                    limits.check_retry(error)
                     io.pause(self._clock, PAUSE_SECONDS)
                 except SubscriptionLost:
                     hub.suspect()
@@ -118,7 +118,7 @@ class Reader:
     def _drive(
         self, job_id: str, follower: LogFollower, steps: Steps, hub: Hub, inbox: ThreadInbox, limits: ReaderLimits
     ) -> Generator[list[Any], None, None]:
-        joint, reply = joined(steps, lambda: inbox.has_entry), None
+        joint, reply = join_events(steps, lambda: inbox.has_entry), None
         while True:
             try:
                 step = joint.send(reply)
@@ -130,15 +130,15 @@ class Reader:
                     yield step
                 case Receive(seconds, take):
                     holds = inbox.has_entry  # then `joint` may have events, which are to be given first
-                    reply = io.received(inbox, limits.wait_seconds(seconds), take)
+                    reply = io.receive(inbox, limits.wait_seconds(seconds), take)
                     # Most events are live pieces, one at a time. For each, the way through the steps would take longer.
                     while reply and not holds and not inbox.has_entry and (event := follower.live(reply)):
                         yield [event]
-                        reply = io.received(inbox, limits.wait_seconds(seconds), take)
+                        reply = io.receive(inbox, limits.wait_seconds(seconds), take)
                 case question:
-                    with io.limited(limits.call_seconds()), hub.reading():
+                    with io.time_limit(limits.call_seconds()), hub.take_turn():
                         reply = self._ask(job_id, question)
-                    limits.answered()
+                    limits.note_answer()
 
     def _exists(self, client: Client, record: str) -> int:
         if found := client.exists(record):
@@ -151,15 +151,15 @@ class Reader:
         client, log = self._client(), self._keys.events(job_id)
         match step:
             case ReadLog(cursor):
-                return log_entries(client.xrange(log, f"({cursor}", "+", count=PAGE))
+                return read_entries(client.xrange(log, f"({cursor}", "+", count=PAGE))
             case ReadEntry(cursor):
-                return log_entries(client.xrange(log, cursor, cursor, count=1))
+                return read_entries(client.xrange(log, cursor, cursor, count=1))
             case ReadConfirmed(cursor):
                 commands = [self._keys.master_proof(), ("XRANGE", log, cursor, cursor)]
                 _, found = [raised(reply) for reply in client.execute_all(commands)]
-                return log_entries(cast("Entries", found))
+                return read_entries(cast("Entries", found))
             case ReadLastEntry():
-                return log_entries(client.xrevrange(log, count=1))
+                return read_entries(client.xrevrange(log, count=1))
             case CheckRecord():
                 return self._exists(client, self._keys.record(job_id))
             case PollStatus():

@@ -9,7 +9,7 @@ import redis.asyncio
 from redis.exceptions import ResponseError
 
 from llamaq.store.connections.confirmation import Confirmation
-from llamaq.store.connections.deadline import limited_async
+from llamaq.store.connections.deadline import time_limit_async
 from llamaq.store.connections.master_connections import AsyncMasterConnection
 from llamaq.store.connections.packing import packed
 from llamaq.store.connections.retries import Retrying, of_master
@@ -110,11 +110,11 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
 
     async def _tried(self, once: Callable[[], Awaitable[T]]) -> T:
         tries = 0
-        async with limited_async(self._retrying.limit_seconds):
+        async with time_limit_async(self._retrying.limit_seconds):
             while True:
                 tries += 1
                 try:
-                    async with limited_async(self._retrying.try_seconds):
+                    async with time_limit_async(self._retrying.try_seconds):
                         return await once()
                 except redis.RedisError as error:
                     pause = self._retrying.pause(tries, error)

@@ -19,7 +19,7 @@ from llamaq.store.connections.aio_client import AsyncBoundedRedis, AsyncPool
 from llamaq.store.connections.aio_sockets import AsyncPlain, AsyncUnix
 from llamaq.store.connections.confirmation import Confirmation
 from llamaq.store.connections.connection_options import async_options, options
-from llamaq.store.connections.deadline import limited
+from llamaq.store.connections.deadline import time_limit
 from llamaq.store.connections.packing import packed
 from llamaq.store.connections.plain_server import AsyncTls
 from llamaq.store.connections.retries import Retrying, of_master
@@ -132,11 +132,11 @@ class BoundedRedis(redis.Redis):
 
     def _tried(self, once: Callable[[], T]) -> T:
         tries = 0
-        with limited(self._retrying.limit_seconds):
+        with time_limit(self._retrying.limit_seconds):
             while True:
                 tries += 1
                 try:
-                    with limited(self._retrying.try_seconds):
+                    with time_limit(self._retrying.try_seconds):
                         return once()
                 except redis.RedisError as error:
                     pause = self._retrying.pause(tries, error)

@@ -29,7 +29,7 @@ def options(target: Address, try_seconds: float) -> dict[str, Any]:
 
 
 def async_options(target: Address) -> dict[str, Any]:
-    """As `options`, for asyncio, where `limited_async` ends each operation."""
+    """As `options`, for asyncio, where `time_limit_async` ends each operation."""
     given = {
         **parse_async_url(target.server_url()),
         "socket_connect_timeout": CONNECT_SECONDS,

@@ -18,12 +18,12 @@ import redis
 
 from llamaq.store.clock import SYSTEM
 
-_limit: ContextVar[Callable[[], "limited | limited_async | None"]] = ContextVar("limit", default=lambda: None)
+_limit: ContextVar[Callable[[], "time_limit | time_limit_async | None"]] = ContextVar("limit", default=lambda: None)
 LEAST_SECONDS = 0.001
 """A socket that is given 0 seconds would not block at all, and raise another error than that of its timeout."""
 
 
-class limited:  # noqa: N801 - it is used as a function, like `contextlib.suppress`
+class time_limit:  # noqa: N801 - it is used as a function, like `contextlib.suppress`
     """All calls of Redis in this block end within so many seconds; a later one raises `redis.TimeoutError`.
 
     There must be no `yield` of a generator in the block: the limit would hold for its caller too. This is a class
@@ -43,8 +43,8 @@ class limited:  # noqa: N801 - it is used as a function, like `contextlib.suppre
         _limit.reset(self._token)
 
 
-class limited_async:  # noqa: N801 - as above
-    """As `limited`, for asyncio. A task that is begun in the block has its limit, as long as the block lasts.
+class time_limit_async:  # noqa: N801 - as above
+    """As `time_limit`, for asyncio. A task that is begun in the block has its limit, as long as the block lasts.
 
     A limit that ends behind the one around it needs no timer.
 
@@ -73,17 +73,17 @@ class limited_async:  # noqa: N801 - as above
                 _limit.reset(self._token)
                 await self._timeout.__aexit__(kind, error, trace)
         except TimeoutError as late:
-            raise timed_out(self._seconds) from late
+            raise timeout_error(self._seconds) from late
         if isinstance(error, TimeoutError):
-            raise timed_out(self._seconds) from error
+            raise timeout_error(self._seconds) from error
 
 
-def timed_out(seconds: float) -> redis.TimeoutError:
+def timeout_error(seconds: float) -> redis.TimeoutError:
     """The error of a limit that is over."""
     return redis.TimeoutError(f"nothing within {seconds:.3g} s")
 
 
-def left() -> float:
+def seconds_left() -> float:
     """Seconds until the limit of this block; infinite where none is set."""
     return _ends_at() - SYSTEM.monotonic()
 
@@ -93,9 +93,9 @@ def _ends_at() -> float:
     return math.inf if limit is None else limit.ends_at
 
 
-def at_most(seconds: float | None) -> float | None:
+def cap_seconds(seconds: float | None) -> float | None:
     """So many seconds (None: any number), but no more than are left."""
-    bound = left()
+    bound = seconds_left()
     if bound == math.inf:
         return seconds
     bound = max(bound, LEAST_SECONDS)

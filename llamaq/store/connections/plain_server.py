@@ -13,7 +13,7 @@ import redis
 import redis.asyncio
 
 from llamaq.store.connections.aio_sockets import Resolved
-from llamaq.store.connections.deadline import at_most, left, limited, limited_async
+from llamaq.store.connections.deadline import cap_seconds, seconds_left, time_limit, time_limit_async
 
 HANDSHAKE_SECONDS = 2.5
 """For connecting and the handshake."""
@@ -30,7 +30,7 @@ class NoTls(redis.ConnectionError):
 
 
 def _seconds() -> float:
-    return min(HANDSHAKE_SECONDS, left() * PART)
+    return min(HANDSHAKE_SECONDS, seconds_left() * PART)
 
 
 def _require_tls(answer: bytes) -> None:
@@ -46,7 +46,7 @@ def handshake(host: str, port: int) -> Iterator[None]:
         NoTls: it did not end, and the server answers in plain text.
     """
     try:
-        with limited(_seconds()):
+        with time_limit(_seconds()):
             yield
     except (TimeoutError, redis.TimeoutError):
         _require_tls(_asked(host, port))
@@ -55,7 +55,7 @@ def handshake(host: str, port: int) -> Iterator[None]:
 
 def _asked(host: str, port: int) -> bytes:
     try:
-        with socket.create_connection((host, port), at_most(ASK_SECONDS)) as plain:
+        with socket.create_connection((host, port), cap_seconds(ASK_SECONDS)) as plain:
             plain.sendall(_PING)
             return plain.recv(1)
     except OSError:
@@ -67,7 +67,7 @@ class AsyncTls(Resolved, redis.asyncio.SSLConnection):
 
     async def _connect(self) -> None:
         try:
-            async with limited_async(_seconds()):
+            async with time_limit_async(_seconds()):
                 await super()._connect()
         except redis.TimeoutError:
             _require_tls(await self._asked())

@@ -3,7 +3,7 @@
 import redis
 from redis.exceptions import MaxConnectionsError, ReadOnlyError, ResponseError
 
-from llamaq.store.connections.deadline import left
+from llamaq.store.connections.deadline import seconds_left
 from llamaq.store.connections.plain_server import PLAIN
 from llamaq.store.connections.survey import NoSentinel, WrongSentinels
 from llamaq.store.script_runs import Reply
@@ -35,7 +35,7 @@ class Retrying:
         if self.closed or not again or (tries >= self._tries and (not self._failover or isinstance(error, NoSentinel))):
             raise error
         pause = PAUSES[min(tries, len(PAUSES)) - 1] * self.limit_seconds
-        if left() <= pause:
+        if seconds_left() <= pause:
             raise error
         return pause
 

@@ -16,7 +16,7 @@ from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.address import Address
 from llamaq.store.connections.aio_sockets import AsyncPlain
 from llamaq.store.connections.connection_options import async_options, options
-from llamaq.store.connections.deadline import at_most, timed_out
+from llamaq.store.connections.deadline import cap_seconds, timeout_error
 from llamaq.store.connections.master_connections import AsyncMasterConnection, AsyncTlsMasterConnection
 from llamaq.store.connections.plain_server import AsyncTls
 from llamaq.store.connections.sockets import PlainConnection, Pool, TlsConnection
@@ -51,9 +51,9 @@ class Sentinels:
             MasterNotFoundError: no Sentinel answers with one.
             redis.TimeoutError: another thread asks, and there is no time to wait for it.
         """
-        before, seconds = self._questions, at_most(self._wait_seconds) or 0.0
+        before, seconds = self._questions, cap_seconds(self._wait_seconds) or 0.0
         if not self._asking.acquire(timeout=seconds):
-            raise timed_out(seconds)
+            raise timeout_error(seconds)
         try:
             if self._questions == before or self._last is None:
                 self._questions, self._last = self._questions + 1, None
@@ -130,7 +130,7 @@ class AsyncSentinels:
             async with asyncio.timeout(self._seconds):
                 survey.answered(sentinel, await sentinel.client.sentinel_masters())
         except TimeoutError:
-            return timed_out(self._seconds)
+            return timeout_error(self._seconds)
         except (redis.RedisError, OSError) as error:
             return error
         return None

@@ -1,4 +1,4 @@
-"""Blocking connections of redis-py and their pool. Every operation ends by the limit of `deadline.limited`."""
+"""Blocking connections of redis-py and their pool. Every operation ends by the limit of `deadline.time_limit`."""
 
 import select
 import socket
@@ -12,7 +12,7 @@ from weakref import WeakSet
 import redis
 
 from llamaq.store.clock import SYSTEM
-from llamaq.store.connections.deadline import at_most, timed_out
+from llamaq.store.connections.deadline import cap_seconds, timeout_error
 from llamaq.store.connections.plain_server import handshake
 
 ADDRESSES = 3
@@ -63,7 +63,7 @@ class BoundedSocket:
         return self._poll is not None and not self._poll.poll(0)
 
     def _bound(self) -> None:
-        seconds = at_most(self._seconds)
+        seconds = cap_seconds(self._seconds)
         if seconds is not None and seconds > 1:
             seconds -= seconds % STEP_SECONDS
         if self._plain.gettimeout() != seconds:
@@ -107,7 +107,7 @@ def _within(connect: Callable[[], Any], seconds: float) -> Any:
     with lock:
         if not found and not failed:
             late.set()
-            raise timed_out(seconds)
+            raise timeout_error(seconds)
     if failed:
         raise failed[0]
     return found[0]
@@ -125,7 +125,7 @@ class Bounded:
     @property
     def socket_timeout(self) -> float | None:
         """The timeout of an operation: while it connects, what is left. redis-py keeps a value that it reads later."""
-        return at_most(self._answer_seconds) if self._connecting else self._answer_seconds
+        return cap_seconds(self._answer_seconds) if self._connecting else self._answer_seconds
 
     @socket_timeout.setter
     def socket_timeout(self, seconds: float) -> None:
@@ -135,7 +135,7 @@ class Bounded:
     @property
     def socket_connect_timeout(self) -> float | None:
         """The timeout for one address of the host."""
-        return at_most(self._connect_seconds) if self._connecting else self._connect_seconds
+        return cap_seconds(self._connect_seconds) if self._connecting else self._connect_seconds
 
     @socket_connect_timeout.setter
     def socket_connect_timeout(self, seconds: float) -> None:
@@ -154,7 +154,7 @@ class Bounded:
         self._connecting = True
         try:
             connect = super()._connect  # type: ignore[misc]  # of the connection that this is mixed with
-            plain = _within(connect, at_most(self._connect_seconds * ADDRESSES) or 0)
+            plain = _within(connect, cap_seconds(self._connect_seconds * ADDRESSES) or 0)
         finally:
             self._connecting = False
         return BoundedSocket(plain, self._answer_seconds)

@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 
 from llamaq.store.answers import Answer
 from llamaq.store.clock import Clock
-from llamaq.store.connections.deadline import limited
+from llamaq.store.connections.deadline import time_limit
 from llamaq.store.connections.packing import packed_command
 from llamaq.store.connections.retries import of_master
 from llamaq.store.keys import Keys
@@ -60,9 +60,9 @@ class AttemptLogs:
             RedisError: Redis does not answer.
             OSError: As above.
         """
-        with limited(self._client.limit_seconds):
+        with time_limit(self._client.limit_seconds):
             try:
-                with limited(self._client.try_seconds):
+                with time_limit(self._client.try_seconds):
                     return self._sent(flushes)
             except (RedisError, OSError):
                 return self._told(flushes, run_many(self._client, calls(self._keys, self._lease, flushes)), "")

@@ -57,4 +57,4 @@ def test_a_thread_checks_what_is_not_light(prompt: str, *, in_loop: bool) -> Non
     def prepare(_: dict[str, Any]) -> bool:
         return threading.current_thread() is threading.main_thread()
 
-    assert asyncio.run(io.prepared(prepare, {**PROMPT, "prompt": prompt})) == in_loop
+    assert asyncio.run(io.run_preparation(prepare, {**PROMPT, "prompt": prompt})) == in_loop

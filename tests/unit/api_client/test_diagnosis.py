@@ -14,7 +14,7 @@ from api_client import (
     ServerFault,
     Unsupported,
 )
-from api_client.diagnosis.error_body import ErrorBody, own_words, read_body, reported
+from api_client.diagnosis.error_body import ErrorBody, parse_error, read_body, strip_quoted
 from api_client.diagnosis.rules import diagnose
 
 TRAPS = (
@@ -128,14 +128,14 @@ def test_what_an_error_quotes_decides_nothing(quoting: str, trap: str) -> None:
 )
 def test_own_words_are_those_outside_of_quotes(message: str, own: str) -> None:
     """Of a name in double quotes the quotes stay, so that the words around it keep their places."""
-    assert own_words(message) == own
+    assert strip_quoted(message) == own
 
 
 @pytest.mark.parametrize("empty", ["", {"message": ""}])
 def test_an_error_without_a_text_has_one(empty: object) -> None:
     """As a line of a stream it has no status that could stand for it."""
-    assert str(diagnose(reported(None, empty))) == "an error without a text"
-    assert str(diagnose(reported(500, empty))) == "HTTP status 500"
+    assert str(diagnose(parse_error(None, empty))) == "an error without a text"
+    assert str(diagnose(parse_error(500, empty))) == "HTTP status 500"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from api_client import (
     StreamCut,
 )
 from api_client.call import Call
-from api_client.translation import error_for
+from api_client.translation import translate_error
 from tests.unit.api_client.scripted_server import ScriptedServer
 
 
@@ -58,7 +58,7 @@ def test_a_connection_that_the_kernel_gives_up_is_lost(
     error: Exception, answered: bool, kind: type[OllamaError]
 ) -> None:
     """It is no limit of the request that ran out: another attempt may follow, which a limit forbids."""
-    found = error_for(error, Exchange(answered=answered))
+    found = translate_error(error, Exchange(answered=answered))
     assert type(found) is kind
     assert "http://h:1" in found.message
 
@@ -74,7 +74,7 @@ def test_the_kernel_asks_a_silent_host() -> None:
         client.generate({}) as stream,
     ):
         next(iter(stream))
-        sock = stream.call.in_use()
+        sock = stream.call.get_socket()
         assert sock is not None
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         idle, each, count, given_up = (sock.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in options)

@@ -30,7 +30,7 @@ def chunks(pieces: Iterable[bytes], max_line_bytes: int = MAX_LINE_BYTES) -> Ite
     parser = LineParser(ANY, "a test", max_line_bytes)
     for piece in pieces:
         yield from parser.feed(piece)
-    yield from parser.rest()
+    yield from parser.finish()
 
 
 def split_at(data: bytes, cuts: list[int]) -> list[bytes]:

@@ -20,7 +20,7 @@ from api_client import (
     WrongProtocol,
 )
 from api_client.call import Call
-from api_client.retry import RetryPolicy, seconds_from
+from api_client.retry import RetryPolicy, parse_retry_after
 from tests.unit.api_client.scripted_server import PATIENCE_SECONDS, Script, ScriptedServer, Visit
 
 DONE = {"response": "", "done": True}
@@ -215,14 +215,14 @@ def test_a_server_that_does_not_accept_times_out() -> None:
 )
 def test_retry_after_is_read_in_both_forms(header: str | None, seconds: float | None) -> None:
     """Seconds or a date; anything else is as if it were not there."""
-    assert seconds_from({} if header is None else {"Retry-After": header}, Dial(now=60.0)) == seconds
+    assert parse_retry_after({} if header is None else {"Retry-After": header}, Dial(now=60.0)) == seconds
 
 
 def test_a_date_of_a_server_is_by_its_own_clock() -> None:
     """Clocks of machines differ: the time between its two dates counts, whatever ours says."""
     headers = {"Date": "Thu, 01 Jan 1970 02:00:00 GMT", "Retry-After": "Thu, 01 Jan 1970 02:00:30 GMT"}
-    assert seconds_from(headers, Dial(now=60.0)) == 30.0
-    assert seconds_from({**headers, "Date": "soon"}, Dial(now=7200.0)) == 30.0
+    assert parse_retry_after(headers, Dial(now=60.0)) == 30.0
+    assert parse_retry_after({**headers, "Date": "soon"}, Dial(now=7200.0)) == 30.0
 
 
 class PauseNotes(Call):

@@ -228,7 +228,7 @@ def test_an_answer_about_the_host_that_never_ends_is_given_up(drips: Callable[[V
 
 
 @pytest.mark.parametrize("kind", [ValueError, UnicodeDecodeError, RecursionError, MemoryError, LookupError])
-@pytest.mark.parametrize("where", ["api_client.stream.pieces", "urllib3.HTTPConnectionPool.urlopen"])
+@pytest.mark.parametrize("where", ["api_client.stream.read_pieces", "urllib3.HTTPConnectionPool.urlopen"])
 def test_whatever_a_library_raises_over_an_answer_is_typed(
     monkeypatch: pytest.MonkeyPatch, kind: type[Exception], where: str
 ) -> None:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llamaq import BatchResult, GenerateRequest, InvalidRequest, JobFailed
-from llamaq.client.batches import Item, Window, ended, extractions, items_of, refused
+from llamaq.client.batches import Item, Window, make_refused_result, make_result, parse_extractions, parse_items
 from llamaq.vocabulary.errors import JobCancelled, JobError, JobExpired, JobNotFound, UnknownModel
 from llamaq.vocabulary.kinds.extraction import ExtractionResult
 from llamaq.vocabulary.kinds.generate import TextResult
@@ -31,7 +31,7 @@ def test_a_window_gives_each_item_once(number: int, in_flight: int, ordered: boo
     running = list(window.start())
     told: list[str] = []
     started = len(running)
-    while window.open:
+    while window.is_open:
         assert started - len(told) <= in_flight
         item = running.pop(data.draw(st.integers(0, len(running) - 1)))
         told += [result.custom_id for result in window.end(item, BatchResult(custom_id=item.custom_id))]
@@ -72,7 +72,7 @@ def test_what_batch_takes() -> None:
         GenerateRequest(model="m", prompt="x"),
         GenerateRequest(model="m", prompt="x", priority="normal", idempotency_key="own"),
     ]
-    items = list(items_of(given, "night"))
+    items = list(parse_items(given, "night"))
 
     assert [item.custom_id for item in items] == ["a", "2", "3", "4"]
     assert items[0].request == {
@@ -80,7 +80,7 @@ def test_what_batch_takes() -> None:
     }  # fmt: skip
     assert [_field(item, "priority") for item in items] == ["batch", "normal", "batch", "normal"]
     assert [_field(item, "idempotency_key") for item in items] == ["night:a", "night:2", "night:3", "own"]
-    assert _field(next(items_of(given)), "idempotency_key") is None
+    assert _field(next(parse_items(given)), "idempotency_key") is None
 
 
 def _field(item: Item, name: str) -> Any:
@@ -89,15 +89,17 @@ def _field(item: Item, name: str) -> Any:
 
 def test_what_extract_many_takes() -> None:
     """Texts, or what differs; a key for all of them would make one job of all."""
-    items = list(extractions("m", {}, ["x", {"prompt": "y", "model": "n", "custom_id": 7}], None, {"system": "s"}))
+    items = list(
+        parse_extractions("m", {}, ["x", {"prompt": "y", "model": "n", "custom_id": 7}], None, {"system": "s"})
+    )
 
     common = {"kind": "extraction", "schema": {}, "system": "s"}
     assert items[0] == Item("1", {**common, "model": "m", "prompt": "x"})
     assert items[1] == Item("7", {**common, "model": "n", "prompt": "y"})
     with pytest.raises(InvalidRequest, match="give `run`"):
-        list(extractions("m", {}, ["x"], None, {"idempotency_key": "k"}))
+        list(parse_extractions("m", {}, ["x"], None, {"idempotency_key": "k"}))
     with pytest.raises(InvalidRequest, match=r"items\.1: give an object, not int"):
-        list(extractions("m", {}, [5], None, {}))
+        list(parse_extractions("m", {}, [5], None, {}))
 
 
 FAILURE = ErrorInfo(code="timed_out", message="late", clock="deadline")
@@ -114,7 +116,7 @@ FAILURE = ErrorInfo(code="timed_out", message="late", clock="deadline")
 )
 def test_every_end_has_a_code(error: JobError, code: str) -> None:
     """The failure of one is told in its place, and is no end of the others."""
-    result = ended(Item("a", {}), "j", error)
+    result = make_result(Item("a", {}), "j", error)
 
     assert (result.custom_id, result.job_id, result.ok) == ("a", "j", False)
     assert result.error is not None
@@ -125,7 +127,10 @@ def test_every_end_has_a_code(error: JobError, code: str) -> None:
 
 def test_what_never_became_a_job_has_a_code_too() -> None:
     """The wrong request, and the model that nobody has."""
-    codes = [refused(Item("a", {}), error).error for error in (InvalidRequest.of("prompt", "x"), UnknownModel("m"))]
+    codes = [
+        make_refused_result(Item("a", {}), error).error
+        for error in (InvalidRequest.of("prompt", "x"), UnknownModel("m"))
+    ]
 
     assert [error.code for error in codes if error] == ["invalid_request", "model_not_found"]
 
@@ -134,9 +139,9 @@ def test_a_result_is_parsed_where_it_is_a_value() -> None:
     """As that of a single extraction; a text has none."""
     value = ExtractionResult(value=[1], model="m", host="h", attempts=1)
 
-    assert ended(Item("a", {}), "j", value).parse(list[int]) == [1]
+    assert make_result(Item("a", {}), "j", value).parse(list[int]) == [1]
     with pytest.raises(TypeError, match="TextResult"):
-        ended(Item("a", {}), "j", RESULT).parse(list[int])
+        make_result(Item("a", {}), "j", RESULT).parse(list[int])
 
 
 def test_a_name_given_twice_in_a_run_is_refused() -> None:
@@ -144,7 +149,7 @@ def test_a_name_given_twice_in_a_run_is_refused() -> None:
     asked = [{"custom_id": "2", "kind": "generate", "model": "m", "prompt": "x"}, {"kind": "generate", "model": "m"}]
 
     with pytest.raises(InvalidRequest, match=r"items\.2\.custom_id: '2' names an item before it in the run"):
-        list(items_of(asked, "night"))
+        list(parse_items(asked, "night"))
     with pytest.raises(InvalidRequest, match=r"items\.2\.custom_id"):
-        list(extractions("m", {}, [{"prompt": "y", "custom_id": 2}, "x"], "night", {}))
-    assert [item.custom_id for item in items_of(asked)] == ["2", "2"]
+        list(parse_extractions("m", {}, [{"prompt": "y", "custom_id": 2}, "x"], "night", {}))
+    assert [item.custom_id for item in parse_items(asked)] == ["2", "2"]

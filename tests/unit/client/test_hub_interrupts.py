@@ -32,7 +32,7 @@ def _interrupted(hub: Hub, number: int) -> bool:
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        with hub.reading():
+        with hub.take_turn():
             pass
     except Interrupted:
         pass
@@ -51,7 +51,7 @@ def test_other_readers_get_their_turn() -> None:
         ended = threading.Event()
 
         def read(hub: Hub = hub, ended: threading.Event = ended) -> None:
-            with hub.reading():
+            with hub.take_turn():
                 ended.set()
 
         threading.Thread(target=read, daemon=True).start()

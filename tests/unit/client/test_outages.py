@@ -46,14 +46,14 @@ class Cut:
         self.has_entry = False
 
     @contextmanager
-    def attached(self, _channel: str, _seconds: float, **_more: bool) -> Iterator["Cut"]:
+    def subscribe(self, _channel: str, _seconds: float, **_more: bool) -> Iterator["Cut"]:
         self.made += 1
         if not self._answers:
             self._clock.now += BETWEEN_SECONDS
             raise redis.ConnectionError("refused")
         yield self
 
-    def reading(self) -> nullcontext[None]:
+    def take_turn(self) -> nullcontext[None]:
         return nullcontext()
 
     def receive(self, _seconds: float, _take: object = None) -> tuple[str, str]:
@@ -76,10 +76,10 @@ class AsyncCut(Cut):
     """The same, awaited."""
 
     @asynccontextmanager
-    async def attached(  # type: ignore[override]  # a twin, not a replacement
+    async def subscribe(  # type: ignore[override]  # a twin, not a replacement
         self, channel: str, seconds: float, **more: bool
     ) -> AsyncIterator["AsyncCut"]:
-        with super().attached(channel, seconds, **more):
+        with super().subscribe(channel, seconds, **more):
             yield self
 
     def __getattribute__(self, name: str) -> Any:

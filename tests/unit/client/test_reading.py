@@ -8,7 +8,7 @@ from typing import Any
 import hiredis
 import pytest
 
-from llamaq.client.subscriptions import arrived
+from llamaq.client.subscriptions import read_buffered
 from llamaq.store.connections.aio_client import take_as_read
 from llamaq.store.connections.master_connections import AsyncMasterConnection
 
@@ -23,7 +23,7 @@ def connection(stream: asyncio.StreamReader, parser: object | None = None) -> An
 
 def reads(one: Any, take: Callable[[Iterable[Any]], None]) -> None:
     """Let it have the replies."""
-    take_as_read(one, lambda: take(arrived(one)))
+    take_as_read(one, lambda: take(read_buffered(one)))
 
 
 def test_messages_are_taken_when_their_bytes_come() -> None:

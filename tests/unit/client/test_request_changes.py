@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from llamaq import InvalidRequest
-from llamaq.client.request_changes import changed
+from llamaq.client.request_changes import apply_changes
 
 FIELDS = {
     "model": "m",
@@ -33,7 +33,7 @@ def test_a_change_leaves_the_rest(changes: dict[str, Any], wanted: dict[str, Any
     """Only what is named is another; a key of metadata may hold dots of its own, and what was given is not touched."""
     before = repr(FIELDS)
 
-    assert changed(FIELDS, changes) == FIELDS | wanted
+    assert apply_changes(FIELDS, changes) == FIELDS | wanted
     assert repr(FIELDS) == before
 
 
@@ -43,6 +43,6 @@ def test_a_change_leaves_the_rest(changes: dict[str, Any], wanted: dict[str, Any
 def test_a_name_that_leads_nowhere_is_refused(name: str) -> None:
     """A text has no fields, and a list only as many places as it has."""
     with pytest.raises(InvalidRequest) as refused:
-        changed(FIELDS, {name: 1})
+        apply_changes(FIELDS, {name: 1})
 
     assert refused.value.problems[0].field == name

@@ -12,7 +12,7 @@ import redis
 from llamaq.client import subscriptions
 from llamaq.client.aio.hub import TaskInbox
 from llamaq.client.blocking.hub import ThreadInbox
-from llamaq.client.subscriptions import MOST_CHARACTERS, Channels, Inbox, Suspicion, arrived
+from llamaq.client.subscriptions import MOST_CHARACTERS, Channels, Inbox, Suspicion, read_buffered
 from llamaq.store.log_follower import RESUBSCRIBED, LogEntry
 
 MOST = 20
@@ -115,7 +115,7 @@ def test_a_channel_is_subscribed_once_and_left_with_its_last_reader() -> None:
     (one, take_one), (two, take_two) = thread_inbox(), thread_inbox()
 
     channels.add(one)
-    assert channels.changes() == [("SUBSCRIBE", "c")]
+    assert channels.take_changes() == [("SUBSCRIBE", "c")]
     assert take_one() is None
     channels.take(["subscribe", "c", 1])
     channels.add(two)
@@ -123,9 +123,9 @@ def test_a_channel_is_subscribed_once_and_left_with_its_last_reader() -> None:
     channels.take(["message", "c", "1-0 {}"])
     assert take_one() == take_two() == ("1-0", "{}")
     channels.remove(one)
-    assert channels.changes() == []
+    assert channels.take_changes() == []
     channels.remove(two)
-    assert channels.changes() == [("UNSUBSCRIBE", "c")]
+    assert channels.take_changes() == [("UNSUBSCRIBE", "c")]
     assert not channels
 
 
@@ -134,11 +134,11 @@ def test_a_channel_that_is_left_and_subscribed_again_makes_its_reader_read_again
     channels = Channels()
     (one, _), (two, take) = thread_inbox(), thread_inbox()
     channels.add(one)
-    channels.changes()
+    channels.take_changes()
     channels.remove(one)
-    channels.changes()
+    channels.take_changes()
     channels.add(two)
-    assert channels.changes() == [("SUBSCRIBE", "c")]
+    assert channels.take_changes() == [("SUBSCRIBE", "c")]
 
     for reply in (["subscribe", "c", 1], ["unsubscribe", "c", 0]):
         channels.take(reply)
@@ -152,13 +152,13 @@ def test_a_new_connection_subscribes_to_all() -> None:
     channels = Channels()
     for channel in ("a", "b"):
         channels.add(ThreadInbox(channel))
-    channels.changes()
+    channels.take_changes()
     channels.take(["subscribe", "a", 1])
 
-    channels.connected()
+    channels.reset()
 
-    assert channels.changes() == [("SUBSCRIBE", "a", "b")]
-    assert channels.unconfirmed
+    assert channels.take_changes() == [("SUBSCRIBE", "a", "b")]
+    assert channels.has_unconfirmed
 
 
 def test_a_suspicion_is_over_when_something_comes() -> None:
@@ -171,7 +171,7 @@ def test_a_suspicion_is_over_when_something_comes() -> None:
     with pytest.raises(redis.ConnectionError):
         suspicion.check(12)
 
-    suspicion.came(12, None)
+    suspicion.note_message(12, None)
     suspicion.check(100)
 
 
@@ -190,15 +190,15 @@ def test_what_a_connection_has_read_is_given_in_order_up_to_what_is_not_whole() 
     """The rest stays with the parser, and comes once its bytes have."""
     one = connection(MESSAGE % 1 + MESSAGE % 2 + (MESSAGE % 3)[:-4])
 
-    assert list(arrived(one)) == [["message", "c", "1-0 x"], ["message", "c", "2-0 x"]]
+    assert list(read_buffered(one)) == [["message", "c", "1-0 x"], ["message", "c", "2-0 x"]]
     one._parser._reader.feed((MESSAGE % 3)[-4:])
-    assert list(arrived(one)) == [["message", "c", "3-0 x"]]
-    assert list(arrived(one)) == []
+    assert list(read_buffered(one)) == [["message", "c", "3-0 x"]]
+    assert list(read_buffered(one)) == []
 
 
 def test_an_error_behind_messages_is_raised_once_they_are_given() -> None:
     """As `read_response` raises it."""
-    replies = arrived(connection(MESSAGE % 1 + b"-NOAUTH\r\n"))
+    replies = read_buffered(connection(MESSAGE % 1 + b"-NOAUTH\r\n"))
 
     assert next(replies) == ["message", "c", "1-0 x"]
     with pytest.raises(redis.ResponseError, match="NOAUTH"):
@@ -208,4 +208,4 @@ def test_an_error_behind_messages_is_raised_once_they_are_given() -> None:
 def test_a_parser_that_is_not_in_c_has_none_to_give() -> None:
     """`read_response` gives them, and so it does once the connection is closed."""
     for parser in (SimpleNamespace(), SimpleNamespace(_reader=None)):
-        assert list(arrived(SimpleNamespace(_parser=parser))) == []
+        assert list(read_buffered(SimpleNamespace(_parser=parser))) == []

@@ -6,7 +6,7 @@ import pytest
 from pydantic import AfterValidator, TypeAdapter
 
 from llamaq import ExtractionRequest, ExtractionResult
-from llamaq.client.type_repairs import TypeRepairs, counted
+from llamaq.client.type_repairs import TypeRepairs, add_repairs
 from llamaq.vocabulary.kinds.extraction import MOST_ERRORS
 from llamaq.vocabulary.requests import parse
 
@@ -46,7 +46,7 @@ def test_the_request_that_asks_again(as_model: bool, given: dict[str, Any], done
     repairs = TypeRepairs.of(SMALL, request)
     assert repairs is not None
 
-    again = parse(repairs.next("job-1", _result(9, done)))
+    again = parse(repairs.next_request("job-1", _result(9, done)))
 
     assert isinstance(again, ExtractionRequest)
     assert again.repairs == left
@@ -64,7 +64,7 @@ def test_nothing_is_asked_where_it_would_not_help(kind: Any, value: int, done: i
     repairs = TypeRepairs.of(kind, FIELDS)
 
     assert repairs is not None
-    assert repairs.next("job-1", _result(value, done)) is None
+    assert repairs.next_request("job-1", _result(value, done)) is None
 
 
 def test_a_schema_has_no_repairs_of_a_type() -> None:
@@ -77,7 +77,7 @@ def test_the_errors_name_their_places_and_are_few() -> None:
     repairs = TypeRepairs.of(TypeAdapter(dict[str, list[SMALL]]), FIELDS)
     assert repairs is not None
 
-    again: Any = repairs.next("job-1", _result({"a": [9] * 100}))
+    again: Any = repairs.next_request("job-1", _result({"a": [9] * 100}))
 
     assert len(again["refused_answer"]["errors"]) == MOST_ERRORS
     assert again["refused_answer"]["errors"][1] == "$.a[1]: Value error, at most 5"
@@ -85,4 +85,4 @@ def test_the_errors_name_their_places_and_are_few() -> None:
 
 def test_repairs_are_counted_over_all_jobs() -> None:
     """Those of the first, the one by the type, and those of the further job."""
-    assert counted(_result(9, 1), _result(5, 1)).repairs == 3
+    assert add_repairs(_result(9, 1), _result(5, 1)).repairs == 3

@@ -14,7 +14,7 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import MODEL, Fleet
 from llamaq import BrokerUnavailable, JobQueue
 from llamaq.store.connections.address import address
-from llamaq.store.redis_errors import is_refusal, translated
+from llamaq.store.redis_errors import is_refusal, translate_errors
 
 SECRET = "hunter2"
 
@@ -172,7 +172,7 @@ def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
 
 def test_the_callers_own_patience_is_not_redis_fault() -> None:
     """A `TimeoutError` of `result(timeout=...)` passes through as it is."""
-    with pytest.raises(TimeoutError, match="mine"), translated("redis://h:1/0"):
+    with pytest.raises(TimeoutError, match="mine"), translate_errors("redis://h:1/0"):
         raise TimeoutError("mine")
 
 
@@ -217,7 +217,7 @@ def test_a_call_that_redis_refuses_is_told_from_a_state_of_redis(text: str, *, r
 )
 def test_a_cluster_is_named(said: str) -> None:
     """Each version of Redis has words of its own for it."""
-    with pytest.raises(BrokerUnavailable, match="it is a Redis Cluster"), translated("redis://127.0.0.1:1/0"):
+    with pytest.raises(BrokerUnavailable, match="it is a Redis Cluster"), translate_errors("redis://127.0.0.1:1/0"):
         raise redis.ResponseError(said)
 
 
@@ -225,11 +225,11 @@ def test_a_script_that_failed_names_what_may_be_wrong() -> None:
     """Its own words are those of Lua; a lack of memory, disk or rights, in the same form, has a remedy of its own."""
     said = "user_script:9: attempt to compare nil with number script: 0a, on @user_script:9."
     url = "redis://127.0.0.1:1/0"
-    with pytest.raises(BrokerUnavailable, match="the workers mend it within 10 s"), translated(url):
+    with pytest.raises(BrokerUnavailable, match="the workers mend it within 10 s"), translate_errors(url):
         raise redis.ResponseError(said)
-    with pytest.raises(BrokerUnavailable, match="it is out of memory"), translated(url):
+    with pytest.raises(BrokerUnavailable, match="it is out of memory"), translate_errors(url):
         raise redis.ResponseError("OOM command not allowed script: 0a, on @user_script:9.")
-    with pytest.raises(BrokerUnavailable, match="look for a full disk"), translated(url):
+    with pytest.raises(BrokerUnavailable, match="look for a full disk"), translate_errors(url):
         raise redis.ResponseError("MISCONF Errors writing to the AOF file: No space left on device, on @user_script:1.")
-    with pytest.raises(BrokerUnavailable, match="look at the user"), translated(url):
+    with pytest.raises(BrokerUnavailable, match="look at the user"), translate_errors(url):
         raise redis.ResponseError("The user executing the script can't run this command script: 0a, on @user_script:9.")

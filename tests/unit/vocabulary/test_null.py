@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from llamaq import Message, Notify, Options
 from llamaq.admission.preparation import Preparation
-from llamaq.client.batches import items_of
+from llamaq.client.batches import parse_items
 from llamaq.settings.producer import Limits
 from llamaq.vocabulary.requests import REQUEST_TYPES, parse, parse_json
 
@@ -60,14 +60,14 @@ def test_null_is_absent_in_every_optional_field(given: dict[str, Any], bare: dic
     assert parse(given) == wanted
     assert parse_json(json.dumps(given)) == wanted
     assert prepare.prepare_item(given).request == prepare.prepare_item(bare).request
-    (item,) = items_of([{"custom_id": None, "kind": given["kind"], "request": given}])
-    (same,) = items_of([bare])
+    (item,) = parse_items([{"custom_id": None, "kind": given["kind"], "request": given}])
+    (same,) = parse_items([bare])
     assert item.custom_id == same.custom_id == "1"
     assert prepare.prepare_item(item.request).request == prepare.prepare_item(same.request).request
 
 
 def test_null_in_a_batch_does_not_change_its_lane() -> None:
     """A batch waits in its own lane where the request names none."""
-    (item,) = items_of([{"kind": "generate", "model": "m", "prompt": "x", "priority": None, "request": None}])
+    (item,) = parse_items([{"kind": "generate", "model": "m", "prompt": "x", "priority": None, "request": None}])
 
     assert Preparation(Limits(), lambda: "id").prepare_item(item.request).request.priority == "batch"

@@ -6,14 +6,14 @@ import math
 import pytest
 import redis
 
-from llamaq.store.connections.deadline import left, limited_async
+from llamaq.store.connections.deadline import seconds_left, time_limit_async
 
 LONG, SHORT = 60.0, 0.05
 
 
 async def _held_up(*limits: float) -> None:
     if limits:
-        async with limited_async(limits[0]):
+        async with time_limit_async(limits[0]):
             await _held_up(*limits[1:])
     else:
         await asyncio.Event().wait()
@@ -30,12 +30,12 @@ def test_a_limit_holds_in_its_block_alone() -> None:
     """What the same task asks of Redis afterwards has its own time."""
 
     async def within() -> None:
-        async with limited_async(LONG):
-            assert left() <= LONG
-            async with limited_async(SHORT):
-                assert left() <= SHORT
-            assert left() > SHORT
-        assert left() == math.inf
+        async with time_limit_async(LONG):
+            assert seconds_left() <= LONG
+            async with time_limit_async(SHORT):
+                assert seconds_left() <= SHORT
+            assert seconds_left() > SHORT
+        assert seconds_left() == math.inf
 
     asyncio.run(within())
 
@@ -44,9 +44,9 @@ def test_a_limit_behind_the_one_around_it_has_no_timer(monkeypatch: pytest.Monke
     """The other one ends the block."""
 
     async def within() -> None:
-        async with limited_async(LONG):
+        async with time_limit_async(LONG):
             monkeypatch.setattr(asyncio, "timeout", None)
-            async with limited_async(LONG + 1):
+            async with time_limit_async(LONG + 1):
                 pass
 
     asyncio.run(within())
@@ -56,11 +56,11 @@ def test_a_limit_behind_the_one_around_it_has_no_timer(monkeypatch: pytest.Monke
 def test_another_timeout_in_the_block_is_one_of_redis(limits: tuple[float, ...]) -> None:
     """As that of a socket: a call is tried again after it."""
 
-    async def failing(*left: float) -> None:
-        if not left:
+    async def failing(*limits: float) -> None:
+        if not limits:
             raise TimeoutError
-        async with limited_async(left[0]):
-            await failing(*left[1:])
+        async with time_limit_async(limits[0]):
+            await failing(*limits[1:])
 
     with pytest.raises(redis.TimeoutError):
         asyncio.run(failing(*limits))

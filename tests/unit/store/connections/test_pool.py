@@ -9,7 +9,7 @@ import pytest
 from embedded.redis import EmbeddedRedis
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.clients import connect
-from llamaq.store.connections.deadline import limited
+from llamaq.store.connections.deadline import time_limit
 from llamaq.store.connections.sockets import IDLE_SECONDS, Pool
 
 
@@ -71,7 +71,7 @@ def test_an_operation_sets_no_timeout_that_the_socket_has(pool: Any, monkeypatch
     socket = pool.get_connection()._sock
     now = SYSTEM.monotonic()
     monkeypatch.setattr(SYSTEM.__class__, "monotonic", lambda _: now)
-    with limited(3.3):
+    with time_limit(3.3):
         socket._bound()
         assert socket.gettimeout() == 3.25
         now += 0.04
@@ -81,6 +81,6 @@ def test_an_operation_sets_no_timeout_that_the_socket_has(pool: Any, monkeypatch
         now += 0.02
         socket._bound()
         assert socket.gettimeout() == 3.125
-    with limited(0.3):
+    with time_limit(0.3):
         socket._bound()
         assert socket.gettimeout() == pytest.approx(0.3)

@@ -57,7 +57,7 @@ def test_a_fork_that_is_sent_twice_acts_once(fleet: Fleet, talk: Conversation) -
     """A client that lost the answer sends it again: the name that it has taken itself is not taken."""
     talked(fleet, "a")
     texts = fleet.redis.lrange(fleet.keys.conversation("default", NAME), 0, -1)
-    call = talk._verbs.fork(texts, "new", None, "token")
+    call = talk._calls.fork(texts, "new", None, "token")
 
     assert [run(fleet.redis, call).word for _ in range(2)] == ["OK", "OK"]
     assert contents(fleet.queue.conversation("new")) == ["a", "re: a"]
@@ -133,11 +133,11 @@ def test_a_change_that_another_one_overtook_is_made_anew(fleet: Fleet, talk: Con
     """An edit replaces what was read, and nothing that came into its place meanwhile."""
     talked(fleet, "a")
     texts = fleet.redis.lrange(fleet.keys.conversation("default", NAME), 0, -1)
-    late = talk._verbs.edit(texts, 1, "late", "user")
+    late = talk._calls.edit(texts, 1, "late", "user")
     talk.edit(1, "early")
 
     assert run(fleet.redis, late).word == "CHANGED"
-    assert run(fleet.redis, talk._verbs.cut(texts, 1)).word == "OK"
+    assert run(fleet.redis, talk._calls.cut(texts, 1)).word == "OK"
     assert contents(talk) == ["early", "re: a"]
 
 

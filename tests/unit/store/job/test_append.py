@@ -241,7 +241,7 @@ def test_a_write_that_fails_over_one_connection_has_one_limit(fleet: Fleet, monk
     left: list[float] = []
 
     def refused(*_: object) -> None:
-        left.append(deadline.left())
+        left.append(deadline.seconds_left())
         raise redis.ConnectionError("away")
 
     monkeypatch.setattr(fleet.redis, "send", refused)
