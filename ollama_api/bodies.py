@@ -11,19 +11,19 @@ from ollama_api.decoding import (
     Json,
     Read,
     Where,
-    anything,
     array,
-    decoded,
-    image,
+    decode_body,
     of_type,
+    read_anything,
+    read_image,
     struct,
     struct_by_itself,
 )
-from ollama_api.encoding import quoted
+from ollama_api.encoding import quote
 from ollama_api.refusal import Refusal
 
 LEVELS = ("high", "medium", "low", "max")
-_CHOICES = ", ".join(map(quoted, LEVELS)) + ", true, or false"
+_CHOICES = ", ".join(map(quote, LEVELS)) + ", true, or false"
 _GO_TYPES: dict[type, str] = {bool: "bool", list: "[]interface {}", dict: "map[string]interface {}"}
 
 _TEXT = of_type("string", str)
@@ -32,44 +32,44 @@ _WHOLE = of_type("int", int)
 _OPTIONS = of_type("map[string]interface {}", dict)
 
 
-def _keep_alive(value: Any, where: Where) -> float | int:  # noqa: ARG001 - Ollama's own code names no place
+def _read_keep_alive(value: Any, where: Where) -> float | int:  # noqa: ARG001 - Ollama's own code names no place
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return durations.keep_alive(value)
+        return durations.to_keep_alive(value)
     if not isinstance(value, str):
         raise Refusal(400, f"Unsupported type: '{_GO_TYPES[type(value)]}'")
     try:
-        return durations.keep_alive(durations.parsed(value))
+        return durations.to_keep_alive(durations.parse_duration(value))
     except ValueError as error:
         raise Refusal(400, str(error)) from None
 
 
-def _think(value: Any, where: Where) -> bool | str:  # noqa: ARG001 - as above
+def _read_think(value: Any, where: Where) -> bool | str:  # noqa: ARG001 - as above
     if isinstance(value, bool):
         return value
     if not isinstance(value, str):
         raise Refusal(400, f"think must be a boolean or string ({_CHOICES})")
     if value not in LEVELS:
-        raise Refusal(400, f"invalid think value: {quoted(value)} (must be {_CHOICES})")
+        raise Refusal(400, f"invalid think value: {quote(value)} (must be {_CHOICES})")
     return value
 
 
-def _role(value: Any, where: Where) -> str:
+def _read_role(value: Any, where: Where) -> str:
     return str(_TEXT(value, where)).lower()
 
 
-def _arguments(value: Any, where: Where) -> Json:  # noqa: ARG001 - as above
+def _read_arguments(value: Any, where: Where) -> Json:  # noqa: ARG001 - as above
     if not isinstance(value, dict):
         raise Refusal(400, "Value looks like object, but can't find closing '}' symbol")
     return value
 
 
-_IMAGES = array("[]api.ImageData", image, "")
-_FUNCTION = struct("api.ToolCallFunction", {"index": _WHOLE, "name": _TEXT, "arguments": _arguments})
+_IMAGES = array("[]api.ImageData", read_image, "")
+_FUNCTION = struct("api.ToolCallFunction", {"index": _WHOLE, "name": _TEXT, "arguments": _read_arguments})
 _TOOL_CALL = struct("api.ToolCall", {"id": _TEXT, "function": _FUNCTION})
 _MESSAGE = struct_by_itself(
     "Alias",
     {
-        "role": _role,
+        "role": _read_role,
         "content": _TEXT,
         "thinking": _TEXT,
         "images": _IMAGES,
@@ -78,11 +78,11 @@ _MESSAGE = struct_by_itself(
         "tool_call_id": _TEXT,
     },
 )
-_MODEL: dict[str, Read] = {"model": _TEXT, "keep_alive": _keep_alive, "options": _OPTIONS}
+_MODEL: dict[str, Read] = {"model": _TEXT, "keep_alive": _read_keep_alive, "options": _OPTIONS}
 _ANSWER: dict[str, Read] = _MODEL | {
     "stream": _FLAG,
-    "format": anything,
-    "think": _think,
+    "format": read_anything,
+    "think": _read_think,
     "truncate": _FLAG,
     "shift": _FLAG,
     "logprobs": _FLAG,
@@ -102,16 +102,16 @@ _CHAT = _ANSWER | {
     "messages": array("[]api.Message", _MESSAGE, {}),
     "tools": array("api.Tools", of_type("api.Tool", dict), {}),
 }
-_EMBED = _MODEL | {"input": anything, "truncate": _FLAG, "dimensions": _WHOLE}
+_EMBED = _MODEL | {"input": read_anything, "truncate": _FLAG, "dimensions": _WHOLE}
 _EMBEDDINGS = _MODEL | {"prompt": _TEXT}
 _NAMED: dict[str, Read] = {"model": _TEXT, "name": _TEXT}
 _SHOW = _NAMED | {"system": _TEXT, "template": _TEXT, "verbose": _FLAG, "options": _OPTIONS}
 _PULL = _NAMED | {"insecure": _FLAG, "username": _TEXT, "password": _TEXT, "stream": _FLAG}
 
-generate = partial(decoded, struct="GenerateRequest", fields=_GENERATE)
-chat = partial(decoded, struct="ChatRequest", fields=_CHAT)
-embed = partial(decoded, struct="EmbedRequest", fields=_EMBED)
-embeddings = partial(decoded, struct="EmbeddingRequest", fields=_EMBEDDINGS)
-show = partial(decoded, struct="ShowRequest", fields=_SHOW)
-pull = partial(decoded, struct="PullRequest", fields=_PULL)
+generate = partial(decode_body, struct="GenerateRequest", fields=_GENERATE)
+chat = partial(decode_body, struct="ChatRequest", fields=_CHAT)
+embed = partial(decode_body, struct="EmbedRequest", fields=_EMBED)
+embeddings = partial(decode_body, struct="EmbeddingRequest", fields=_EMBEDDINGS)
+show = partial(decode_body, struct="ShowRequest", fields=_SHOW)
+pull = partial(decode_body, struct="PullRequest", fields=_PULL)
 """Each reads the body of the endpoint of its name: the known fields that are not null. It raises `Refusal`, 400."""

@@ -19,11 +19,11 @@ _MAX_DEPTH = "exceeded max depth"
 _HALF = re.compile("[\ud800-\udfff]")
 
 
-def _no_number(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)  # NaN and Infinity, which Python's reader takes
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_number)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 DEEPEST = 200
 """Levels of nesting, as on the other routes. Python's reader stops at 1,000 in Python 3.11, and at 65,000 in 3.14."""
 
@@ -47,8 +47,8 @@ Read = Callable[[Any, Where], Any]
 """Reads a value that is not null."""
 
 
-def decoded(raw: bytes, struct: str, fields: Mapping[str, Read]) -> Json:
-    """The known fields of a request's body that are not null. What follows the first value is ignored.
+def decode_body(raw: bytes, struct: str, fields: Mapping[str, Read]) -> Json:
+    """Read the known fields of a request's body that are not null. What follows the first value is ignored.
 
     Raises:
         Refusal: 400.
@@ -59,20 +59,20 @@ def decoded(raw: bytes, struct: str, fields: Mapping[str, Read]) -> Json:
     try:
         value = _DECODER.raw_decode(text)[0]
     except (ValueError, RecursionError):
-        raise Refusal(400, syntax.problem_of(raw) or _MAX_DEPTH) from None
-    if text.count("[") + text.count("{") > DEEPEST and _too_deep(value):
+        raise Refusal(400, syntax.find_problem(raw) or _MAX_DEPTH) from None
+    if text.count("[") + text.count("{") > DEEPEST and _is_too_deep(value):
         raise Refusal(400, _MAX_DEPTH)
     if _ESCAPED_SURROGATE.search(text):
-        value = _without_halves(value)
+        value = _replace_halves(value)
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise Refusal(400, f"json: cannot unmarshal {_name(value)} into Go value of type api.{struct}")
-    return members(value, fields, Where(struct))
+        raise Refusal(400, f"json: cannot unmarshal {_type_name(value)} into Go value of type api.{struct}")
+    return read_members(value, fields, Where(struct))
 
 
-def members(value: Json, fields: Mapping[str, Read], where: Where) -> Json:
-    """The known fields of an object that are not null; the last of two that differ only in case counts."""
+def read_members(value: Json, fields: Mapping[str, Read], where: Where) -> Json:
+    """Read the known fields of an object that are not null; the last of two that differ only in case counts."""
     found: Json = {}
     for given, item in value.items():
         name = given if given in fields else given.lower()
@@ -109,7 +109,7 @@ def struct(go_type: str, fields: Mapping[str, Read]) -> Read:
     def read(value: Any, where: Where) -> Any:
         if not isinstance(value, dict):
             raise mismatch(value, go_type, where)
-        return members(value, fields, where)
+        return read_members(value, fields, where)
 
     return read
 
@@ -119,18 +119,18 @@ def struct_by_itself(name: str, fields: Mapping[str, Read]) -> Read:
 
     def read(value: Any, where: Where) -> Any:  # noqa: ARG001 - the place outside is not named
         if not isinstance(value, dict):
-            raise Refusal(400, f"json: cannot unmarshal {_name(value)} into Go value of type api.{name}")
-        return members(value, fields, Where(name))
+            raise Refusal(400, f"json: cannot unmarshal {_type_name(value)} into Go value of type api.{name}")
+        return read_members(value, fields, Where(name))
 
     return read
 
 
-def anything(value: Any, where: Where) -> Any:  # noqa: ARG001 - it is never wrong
+def read_anything(value: Any, where: Where) -> Any:  # noqa: ARG001 - it is never wrong
     """Reads any value."""
     return value
 
 
-def image(value: Any, where: Where) -> str:
+def read_image(value: Any, where: Where) -> str:
     """Reads an image in base64, with or without line ends."""
     if not isinstance(value, str):
         raise mismatch(value, "api.ImageData", where)
@@ -146,11 +146,11 @@ def image(value: Any, where: Where) -> str:
 
 def mismatch(value: Any, go_type: str, where: Where) -> Refusal:
     """The error for a value of another type."""
-    name = f"number {value!r}" if isinstance(value, float) and go_type.startswith("int") else _name(value)
+    name = f"number {value!r}" if isinstance(value, float) and go_type.startswith("int") else _type_name(value)
     return Refusal(400, f"json: cannot unmarshal {name} into Go struct field {where} of type {go_type}")
 
 
-def _too_deep(value: Any) -> bool:
+def _is_too_deep(value: Any) -> bool:
     level = [value]
     for _ in range(DEEPEST):
         parts = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
@@ -158,19 +158,19 @@ def _too_deep(value: Any) -> bool:
     return bool(level)
 
 
-def _without_halves(value: Any) -> Any:
-    """The value with U+FFFD for each half of a surrogate pair, as Go reads it: no text can hold such a half."""
+def _replace_halves(value: Any) -> Any:
+    """Put U+FFFD for each half of a surrogate pair, as Go reads it: no text can hold such a half."""
     match value:
         case str():
             return _HALF.sub("\N{REPLACEMENT CHARACTER}", value)
         case list():
-            return [_without_halves(item) for item in value]
+            return [_replace_halves(item) for item in value]
         case dict():
-            return {_without_halves(name): _without_halves(item) for name, item in value.items()}
+            return {_replace_halves(name): _replace_halves(item) for name, item in value.items()}
     return value
 
 
-def _name(value: Any) -> str:
+def _type_name(value: Any) -> str:
     return _NAMES.get(type(value), "null")
 
 

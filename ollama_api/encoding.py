@@ -18,30 +18,32 @@ _SHORT_ESCAPES = {"\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r
 _SHORT_ESCAPES |= {'"': r"\"", "\\": r"\\"}
 
 
-def encoded(value: Any) -> str:
-    """Compact JSON; fields that are None are written as null."""
+def encode_json(value: Any) -> str:
+    """Encode a value as compact JSON; fields that are None are written as null."""
     match value:
         case str():
-            return text(value)
+            return encode_text(value)
         case None | bool():
             return _CONSTANTS[value]
         case int():
             return str(value)
         case float():
-            return number(value)
+            return encode_number(value)
         case dict():
-            return "{" + ",".join([f"{text(str(name))}:{encoded(item)}" for name, item in value.items()]) + "}"
-    return "[" + ",".join([encoded(item) for item in value]) + "]"
+            return (
+                "{" + ",".join([f"{encode_text(str(name))}:{encode_json(item)}" for name, item in value.items()]) + "}"
+            )
+    return "[" + ",".join([encode_json(item) for item in value]) + "]"
 
 
-def text(value: str) -> str:
-    """A string, with its quotes."""
+def encode_text(value: str) -> str:
+    """Encode a string, with its quotes."""
     plain = encode_basestring(value)
     return _ESCAPED.sub(_escape, plain) if _ESCAPED.search(plain) else plain
 
 
-def number(value: float) -> str:
-    """A float64: the fewest digits that read as the same number."""
+def encode_number(value: float) -> str:
+    """Encode a float64: the fewest digits that read as the same number."""
     if value.is_integer() and abs(value) < _MOST_PLAIN:
         return "-0" if value == 0 and math.copysign(1, value) < 0 else str(int(value))
     plain = repr(value)
@@ -55,20 +57,20 @@ def number(value: float) -> str:
     return f"{digits.removesuffix('.0')}e{'-' if sign == '-' else '+'}{size if sign == '-' else size.zfill(2)}"
 
 
-def quoted(value: str) -> str:
-    """A string as `%q` writes it into a message."""
-    return '"' + "".join(map(_quoted, value)) + '"'
+def quote(value: str) -> str:
+    """Quote a string as `%q` writes it into a message."""
+    return '"' + "".join(map(_quote_char, value)) + '"'
 
 
-def timestamp(nanoseconds: int | None = None) -> str:
-    """A time in Unix nanoseconds, or now, as RFC 3339 in UTC: without zeros at the end of the fraction."""
+def format_timestamp(nanoseconds: int | None = None) -> str:
+    """Format a time in Unix nanoseconds, or now, as RFC 3339 in UTC: without zeros at the end of the fraction."""
     seconds, rest = divmod(int(SYSTEM.time() * 1e9) if nanoseconds is None else nanoseconds, 10**9)
     fraction = f".{rest:09d}".rstrip("0") if rest else ""
-    return f"{_second(seconds)}{fraction}Z"
+    return f"{_format_second(seconds)}{fraction}Z"
 
 
 @lru_cache(maxsize=8)
-def _second(seconds: int) -> str:
+def _format_second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
@@ -77,7 +79,7 @@ def _escape(found: re.Match[str]) -> str:
     return r"\ufffd" if 0xD800 <= code <= 0xDFFF else f"\\u{code:04x}"
 
 
-def _quoted(char: str) -> str:
+def _quote_char(char: str) -> str:
     if char in _SHORT_ESCAPES:
         return _SHORT_ESCAPES[char]
     if char == " " or (char.isprintable() and not char.isspace()):

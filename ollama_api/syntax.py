@@ -3,7 +3,7 @@
 import string
 from collections.abc import Callable
 
-from ollama_api.encoding import quoted
+from ollama_api.encoding import quote
 
 _BLANK = b" \t\r\n"
 _LITERALS = {ord("t"): b"true", ord("f"): b"false", ord("n"): b"null"}
@@ -19,7 +19,7 @@ class _Wrong(Exception):
     """The text of the exception is the message."""
 
 
-def problem_of(data: bytes) -> str:
+def find_problem(data: bytes) -> str:
     """The message for the first value in the text; empty where that is JSON."""
     try:
         _Scanner(data).value()
@@ -170,4 +170,4 @@ def _char(byte: int) -> str:
     """A byte as Go shows it."""
     if byte == ord("'"):
         return r"'\''"
-    return "'\"'" if byte == ord('"') else f"'{quoted(chr(byte))[1:-1]}'"
+    return "'\"'" if byte == ord('"') else f"'{quote(chr(byte))[1:-1]}'"

@@ -14,8 +14,8 @@ from llamaq.vocabulary.wire import dumps
 from tasks.attempt import failures
 from tasks.attempt.context import AttemptContext
 from tasks.attempt.failures import WorkerEvent
-from tasks.attempt.ollama_request import Reply, ask, payload
-from tasks.attempt.result import completed
+from tasks.attempt.ollama_request import Reply, ask, build_body
+from tasks.attempt.result import build_completed
 
 BATCH_INPUTS = 64
 BATCH_CHARS = 64_000
@@ -38,16 +38,16 @@ def embedding(job: ClaimedJob, context: AttemptContext, request: EmbeddingReques
     replies: list[Reply] = []
     parts: list[str] = []  # JSON, which takes a third of the memory of the numbers
     done = length = 0
-    for batch in _batches(texts):
+    for batch in _split_batches(texts):
         try:
             vectors, reply = _ask(request, context, batch)
         except _OF_AN_INPUT as error:
             if len(texts) == 1:
                 raise
-            number = _culprit(batch, lambda part: _ask(request, context, part), error, others_passed=done > 0)
-            return _of_input(failures.outcome_of_error(error, job), done + number)
+            number = _find_culprit(batch, lambda part: _ask(request, context, part), error, others_passed=done > 0)
+            return _name_input(failures.outcome_of_error(error, job), done + number)
         length = length or len(vectors[0]) if vectors else length
-        if problem := _problem(vectors, done, len(batch), length, request.dimensions):
+        if problem := _find_problem(vectors, done, len(batch), length, request.dimensions):
             return failures.outcome_of(WorkerEvent.BAD_VECTORS, problem)
         replies.append(reply)
         parts.append(dumps(vectors)[1:-1])
@@ -55,11 +55,11 @@ def embedding(job: ClaimedJob, context: AttemptContext, request: EmbeddingReques
         _check_size(parts, done, len(texts), length)
         if done < len(texts):
             context.events.progress("embedding", completed=done, total=len(texts))
-    outcome = completed(job, context, replies, {})
+    outcome = build_completed(job, context, replies, {})
     return replace(outcome, prepared={"embeddings": f"[{','.join(parts)}]"})
 
 
-def _batches(texts: list[str]) -> Iterator[list[str]]:
+def _split_batches(texts: list[str]) -> Iterator[list[str]]:
     batch: list[str] = []
     chars = 0
     for text in texts:
@@ -73,16 +73,16 @@ def _batches(texts: list[str]) -> Iterator[list[str]]:
 
 def _ask(request: EmbeddingRequest, context: AttemptContext, batch: list[str]) -> tuple[Vectors, Reply]:
     texts: str | list[str] = batch[0] if isinstance(request.input, str) else batch
-    body = payload(request, input=texts, dimensions=request.dimensions, truncate=bool(request.truncate))
+    body = build_body(request, input=texts, dimensions=request.dimensions, truncate=bool(request.truncate))
     del body["stream"]  # /api/embed has one answer
     reply = ask(Endpoint.EMBED, context, request, body)
     return reply.stats.pop("embeddings", None) or [], reply
 
 
-def _culprit(
+def _find_culprit(
     batch: Sequence[str], take: Callable[[list[str]], object], error: OllamaError, *, others_passed: bool
 ) -> int:
-    """The place in the batch of the first input that Ollama does not take, found by halving.
+    """Find, by halving, the place in the batch of the first input that Ollama does not take.
 
     Raises:
         OllamaError: `error`, where the request as a whole is the cause and no single input; or that of another failure.
@@ -106,8 +106,8 @@ def _culprit(
     return low
 
 
-def _of_input(outcome: Failed | Retry, number: int) -> Outcome:
-    """The outcome with the input named. It speaks against nobody, since the host took another input."""
+def _name_input(outcome: Failed | Retry, number: int) -> Outcome:
+    """Name the input in the outcome. It speaks against nobody, since the host took another input."""
     error = outcome.error
     named = replace(
         error, message=f"input {number} (counted from 0): {error.message}", details={**error.details, "input": number}
@@ -115,8 +115,8 @@ def _of_input(outcome: Failed | Retry, number: int) -> Outcome:
     return replace(outcome, error=named, blame="")
 
 
-def _problem(vectors: Vectors, first: int, inputs: int, length: int, dimensions: int | None) -> str:
-    """What is wrong with the first bad vector, which is named by the place of its input; empty where all are good."""
+def _find_problem(vectors: Vectors, first: int, inputs: int, length: int, dimensions: int | None) -> str:
+    """Find what is wrong with the first bad vector, named by the place of its input; empty where all are good."""
     if len(vectors) != inputs:
         return f"{len(vectors)} vectors came for {inputs} inputs, from input {first} (counted from 0) on"
     for number, vector in enumerate(vectors, first):

@@ -14,9 +14,9 @@ from llamaq.store.worker.outcome import Failed, Outcome
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.kinds.extraction import MOST_ERRORS, ExtractionRequest
 from tasks.attempt.context import AttemptContext
-from tasks.attempt.ollama_request import REPETITION, Reply, ask, payload
-from tasks.attempt.repairs import Repairing, Try, corrected
-from tasks.attempt.result import completed
+from tasks.attempt.ollama_request import REPETITION, Reply, ask, build_body
+from tasks.attempt.repairs import Repairing, Try, build_correction
+from tasks.attempt.result import build_completed
 from tasks.attempt.stoppable import AttemptStopped
 
 _ENDED = {"length": " (cut by the token limit)", REPETITION: " (ended, because it repeated itself)"}
@@ -25,41 +25,41 @@ _ENDED = {"length": " (cut by the token limit)", REPETITION: " (ended, because i
 def extraction(job: ClaimedJob, context: AttemptContext, request: ExtractionRequest) -> Outcome:
     """Run an extraction job: ask, validate, and ask again at most `repairs` times and within the deadline."""
     validator = validator_of(request.json_schema)
-    repairing = Repairing(_first_question(request, context), request.repairs)
+    repairing = Repairing(_build_first_request(request, context), request.repairs)
     while True:
         try:
             reply = _ask(context, request, repairing)
         except (Aborted, AttemptStopped, OllamaError):
             # A socket that the deadline has shut down may raise the error of a cut connection.
             if repairing.tries and context.attempt.stopped == "deadline":
-                return Failed(repairing.invalid())
+                return Failed(repairing.invalid_output_error())
             raise
-        value, errors = _read(reply, validator)
+        value, errors = _read_value(reply, validator)
         if not errors:
             found = {"value": value, "repairs": len(repairing.tries)}
-            return completed(job, context, [*repairing.replies, reply], found)
+            return build_completed(job, context, [*repairing.replies, reply], found)
         repairing.add(Try(reply, value, errors))
         if repairing.context_full:
-            return Failed(repairing.overflow())
+            return Failed(repairing.overflow_error())
         if repairing.exhausted:
-            return Failed(repairing.invalid())
+            return Failed(repairing.invalid_output_error())
         context.events.progress("repairing", repair=len(repairing.tries), of=request.repairs)
 
 
-def _first_question(request: ExtractionRequest, context: AttemptContext) -> dict[str, Any]:
+def _build_first_request(request: ExtractionRequest, context: AttemptContext) -> dict[str, Any]:
     images = [context.image(reference) for reference in request.images or ()]
     question: dict[str, Any] = {"role": "user", "content": request.prompt}
     if images:
         question["images"] = images
     system = [{"role": "system", "content": request.system}] if request.system else []
     refused = request.refused_answer
-    correction = corrected(refused.text, refused.errors) if refused else []
+    correction = build_correction(refused.text, refused.errors) if refused else []
     messages = [*system, question, *correction]
-    return payload(request, messages=messages, format=for_engine(request.json_schema) or {})
+    return build_body(request, messages=messages, format=for_engine(request.json_schema) or {})
 
 
 def _ask(context: AttemptContext, request: ExtractionRequest, repairing: Repairing) -> Reply:
-    body, alone = repairing.next(), repairing.alone()
+    body, alone = repairing.next_request(), repairing.first_request()
     try:
         return ask(Endpoint.CHAT, context, request, body)
     except ContextOverflow:
@@ -69,9 +69,11 @@ def _ask(context: AttemptContext, request: ExtractionRequest, repairing: Repairi
         return ask(Endpoint.CHAT, context, request, alone)
 
 
-def _read(reply: Reply, validator: jsonschema_rs.Validator) -> tuple[Any, list[str]]:
+def _read_value(reply: Reply, validator: jsonschema_rs.Validator) -> tuple[Any, list[str]]:
     def may_be_meant(value: Any) -> bool:
-        return not any(_of_whole(problem, "type") for problem in islice(validator.iter_errors(value), MOST_ERRORS))
+        return not any(
+            _concerns_whole(problem, "type") for problem in islice(validator.iter_errors(value), MOST_ERRORS)
+        )
 
     try:
         value = answer.read(reply.text, may_be_meant, cut=reply.done_reason in _ENDED)
@@ -82,7 +84,7 @@ def _read(reply: Reply, validator: jsonschema_rs.Validator) -> tuple[Any, list[s
     return value, [f"{_path(problem)}: {problem.message}" for problem in problems]
 
 
-def _of_whole(problem: jsonschema_rs.ValidationError, keyword: str) -> bool:
+def _concerns_whole(problem: jsonschema_rs.ValidationError, keyword: str) -> bool:
     return not problem.instance_path and list(problem.schema_path)[-1:] == [keyword]
 
 

@@ -7,13 +7,13 @@ from llamaq.store.worker.outcome import Outcome
 from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.kinds.generate import GenerateRequest
 from tasks.attempt.context import AttemptContext
-from tasks.attempt.ollama_request import Reply, ask, logprobs_of, payload
-from tasks.attempt.result import completed
+from tasks.attempt.ollama_request import Reply, ask, build_body, logprobs_of
+from tasks.attempt.result import build_completed
 
 
 def generate(job: ClaimedJob, context: AttemptContext, request: GenerateRequest) -> Outcome:
     """Run a generate job."""
-    body = payload(
+    body = build_body(
         request,
         prompt=request.prompt,
         system=request.system,
@@ -26,7 +26,7 @@ def generate(job: ClaimedJob, context: AttemptContext, request: GenerateRequest)
     )
     reply = ask(Endpoint.GENERATE, context, request, body)
     kept = {"context": reply.stats.get("context")} if request.context is not None else {}
-    return completed(job, context, [reply], text_fields(reply) | kept)
+    return build_completed(job, context, [reply], text_fields(reply) | kept)
 
 
 def text_fields(reply: Reply) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from llamaq.store.worker.outcome import Outcome
 from llamaq.vocabulary.kinds.pull import PullRequest
 from tasks.attempt.context import AttemptContext
 from tasks.attempt.ollama_request import Reply
-from tasks.attempt.result import completed
+from tasks.attempt.result import build_completed
 
 PROGRESS_SECONDS = 0.5
 """Ollama reports many times a second. An event is written after this time, and when the status changes."""
@@ -51,10 +51,10 @@ def pull(job: ClaimedJob, context: AttemptContext, request: PullRequest) -> Outc
     """Run a pull. After an interruption the next pull continues, because Ollama keeps the received bytes."""
     layers, written_at = Layers(), float("-inf")
     stream = context.ollama.pull(context.own_name(request.model), stall_timeout_seconds=request.stall_after)
-    with context.attempt.during(stream), stream:
+    with context.attempt.track_call(stream), stream:
         for chunk in stream:
             if layers.read(chunk) or context.elapsed() - written_at >= PROGRESS_SECONDS:
                 written_at = context.elapsed()
                 context.events.progress("pulling", **layers.numbers())
     found = {"pulled": request.model, "size": sum(layers.sizes.values()) or None}
-    return completed(job, context, [Reply()], found)
+    return build_completed(job, context, [Reply()], found)

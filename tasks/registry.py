@@ -34,5 +34,5 @@ def run(job: ClaimedJob, context: AttemptContext) -> Outcome:
     Raises:
         InvalidRequest: the request cannot be read, or the input policy refuses it.
     """
-    job = context.input_policy.admitted(job)
+    job = context.input_policy.admit(job)
     return TASKS[job.request.kind](job, context, job.request)

@@ -6,10 +6,10 @@ from llamaq.vocabulary.kinds.declaration import Endpoint
 from llamaq.vocabulary.kinds.unload import UnloadRequest
 from tasks.attempt.context import AttemptContext
 from tasks.attempt.ollama_request import ask
-from tasks.attempt.result import completed
+from tasks.attempt.result import build_completed
 
 
 def unload(job: ClaimedJob, context: AttemptContext, request: UnloadRequest) -> Outcome:
     """Run an unload, which is a request without a prompt and with a `keep_alive` of 0."""
     reply = ask(Endpoint.GENERATE, context, request, {"model": request.model, "keep_alive": 0, "stream": False})
-    return completed(job, context, [reply], {"unloaded": request.model})
+    return build_completed(job, context, [reply], {"unloaded": request.model})

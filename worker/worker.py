@@ -195,8 +195,8 @@ class Worker:
         with about(job), self._tracing.attempt(job) as ended:
             outcome = execute.run(job, attempt, self._contexts.context)
             if self._probe.is_remote(job.model):
-                outcome = failures.of_remote_model(outcome)
-            outcome = failures.within_tries(outcome, job)
+                outcome = failures.excuse_remote_model(outcome)
+            outcome = failures.limit_tries(outcome, job)
             ran_seconds = self._clock.monotonic() - began_at
             stored = execute.settle(job, outcome, self._store, self._clock.random(), ran_seconds)
             ended(result(outcome, stored), outcome)
@@ -204,7 +204,7 @@ class Worker:
             if isinstance(outcome, Completed) and stored == "ok":
                 self._fleet_history.completed(outcome.result)
             _say_ended(outcome, stored)
-        if failures.is_of_host(outcome) or not self._probe.loaded(job.model):
+        if failures.is_host_failure(outcome) or not self._probe.loaded(job.model):
             self._probe.wake()  # the host has changed: report it now, before all that waits has failed there
         code = [outcome.error.code] if isinstance(outcome, Failed | Retry) else []
         return " ".join([result(outcome, stored), *code])
@@ -280,6 +280,6 @@ def _say_ended(outcome: Outcome, stored: str) -> None:
     """Log the last line of an attempt: a warning where it failed."""
     said = {"outcome": result(outcome, stored), "stored": stored}
     if isinstance(outcome, Failed | Retry):
-        _log.warning("attempt ended", **said, code=outcome.error.code, message=failures.loggable(outcome.error))
+        _log.warning("attempt ended", **said, code=outcome.error.code, message=failures.log_message(outcome.error))
     else:
         _log.info("attempt ended", **said)

@@ -7,7 +7,7 @@ import jsonschema_rs
 
 from embedded.engine.interface import EngineError, Json, Model
 from embedded.engine.lines import encode
-from ollama_api.encoding import encoded, quoted
+from ollama_api.encoding import encode_json, quote
 
 _IMAGE_SIGNS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM")
 
@@ -39,7 +39,7 @@ def schema_of(body: Json) -> Json | None:
         return {"type": "object"}
     if not isinstance(wanted, dict):
         raise EngineError(
-            500, f'invalid format: {quoted(encoded(wanted))}; expected "json" or a valid JSON Schema object'
+            500, f'invalid format: {quote(encode_json(wanted))}; expected "json" or a valid JSON Schema object'
         )
     _check_schema(wanted)
     return wanted

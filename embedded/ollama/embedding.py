@@ -4,7 +4,7 @@ from embedded.engine.interface import EngineError, Json, Runner, Vectors
 from embedded.ollama.reply import send_json
 from embedded.ollama.server import OllamaHandler, context_length
 from ollama_api import bodies
-from ollama_api.options import options_of
+from ollama_api.options import read_options
 
 _MISSING = 'model "{}" not found, try pulling it first'
 _TOO_LONG = "the input length exceeds the context length"
@@ -20,7 +20,7 @@ class _Embedding(OllamaHandler):
         """The vectors, and the nanoseconds until the model was loaded."""
         started = self.state.clock.monotonic()
         model = self.state.model(body.get("model", ""), _MISSING)
-        options = options_of(body.get("options", {}))
+        options = read_options(body.get("options", {}))
         keep_alive = self.state.keep_alive_of(body)
         length = context_length(options, model.context_length)
         async with self.state.scheduler.hold(model, length, keep_alive) as loaded:

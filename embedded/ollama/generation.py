@@ -11,7 +11,7 @@ from embedded.engine.scheduler import Loaded
 from embedded.ollama.reply import Reply, send_json
 from embedded.ollama.server import OllamaHandler, context_length
 from ollama_api import bodies
-from ollama_api.options import options_of
+from ollama_api.options import read_options
 
 # Some of Ollama's errors name a model without a namespace by its full name.
 _LIBRARY = "registry.ollama.ai/library/"
@@ -60,7 +60,7 @@ class _Generation(OllamaHandler):
         return self.state.model(name)
 
     def _call(self, model: Model, name: str, body: Json) -> Call:
-        options = options_of(body.get("options", {}))
+        options = read_options(body.get("options", {}))
         return Call(
             self.kind, model, name, body, stream=body.get("stream", True), options=options, images=_images_of(body)
         )

@@ -10,7 +10,7 @@ from gateway.ollama import model_names
 from gateway.ollama.parsed_request import ParsedRequest
 from llamaq.vocabulary.errors import InvalidRequest, JobFailed, QueueFull, UnknownModel
 from llamaq.vocabulary.results import ErrorInfo
-from ollama_api.encoding import encoded, quoted
+from ollama_api.encoding import encode_json, quote
 from ollama_api.refusal import Refusal
 
 JSON, JSON_UTF8 = "application/json", "application/json; charset=utf-8"
@@ -36,7 +36,7 @@ class ErrorAnswer:
 
     def line(self) -> str:
         """The last line of a stream that has begun."""
-        return encoded({"error": self.message})
+        return encode_json({"error": self.message})
 
     def response(self, *, streamed: bool = False, headers: Mapping[str, str] | None = None) -> Response:
         """The answer where nothing was sent before."""
@@ -76,7 +76,7 @@ def _of(failure: Failure) -> ErrorAnswer:
 def _unknown(parsed: ParsedRequest) -> ErrorAnswer:
     if parsed.endpoint in ("generate", "chat"):
         return ErrorAnswer(404, f"model '{parsed.model}' not found")
-    return ErrorAnswer(404, f"model {quoted(parsed.model)} not found, try pulling it first")
+    return ErrorAnswer(404, f"model {quote(parsed.model)} not found, try pulling it first")
 
 
 def _failed(error: ErrorInfo, parsed: ParsedRequest | None) -> ErrorAnswer | None:
@@ -98,7 +98,7 @@ def _invalid(error: InvalidRequest, parsed: ParsedRequest) -> ErrorAnswer:
     if is_image(error) and problem.message.startswith(_NO_IMAGES):
         return _of_engine(NO_IMAGE)
     if problem.field == "format":
-        schema = encoded(parsed.job["format"])
+        schema = encode_json(parsed.job["format"])
         what = f'"json_schema": JSON schema conversion failed:\nUnrecognized schema: {schema}'
         return _of_engine(f"Field 'json_schema': {what}")
     return ErrorAnswer(400, str(error))
@@ -113,13 +113,13 @@ def _unsupported(field: str, parsed: ParsedRequest) -> ErrorAnswer:
             400, f"{model_names.full(parsed.model)} does not support {'tools' if field == 'tools' else 'insert'}"
         )
     if field == "think":
-        return ErrorAnswer(400, f"{quoted(parsed.model)} does not support thinking")
+        return ErrorAnswer(400, f"{quote(parsed.model)} does not support thinking")
     if parsed.endpoint in ("generate", "chat"):
-        return ErrorAnswer(400, f"{quoted(parsed.model)} does not support {parsed.endpoint}")
+        return ErrorAnswer(400, f"{quote(parsed.model)} does not support {parsed.endpoint}")
     return ErrorAnswer(501 if parsed.endpoint == "embed" else 500, NO_EMBEDDINGS)
 
 
 def _of_engine(message: str) -> ErrorAnswer:
     """An error of the engine, whose JSON Ollama passes on as a string."""
     about = {"code": 400, "message": message, "type": "invalid_request_error"}
-    return ErrorAnswer(400, encoded({"error": about}), late=True)
+    return ErrorAnswer(400, encode_json({"error": about}), late=True)

@@ -8,7 +8,7 @@ from gateway.ollama.parsed_request import Endpoint, ParsedRequest
 from llamaq import ChatResult, EmbeddingResult, TextResult
 from llamaq.vocabulary.events import Piece
 from llamaq.vocabulary.kinds.result import Result
-from ollama_api.encoding import encoded, text, timestamp
+from ollama_api.encoding import encode_json, encode_text, format_timestamp
 
 NANOSECONDS = 1_000_000_000
 _MESSAGE = '"message":{"role":"assistant","content":'
@@ -17,8 +17,12 @@ _MESSAGE = '"message":{"role":"assistant","content":'
 def text_line(parsed: ParsedRequest) -> Callable[[str], bytes]:
     """What makes the line of a piece that is text alone: the same line as `piece_lines`, several times as fast."""
     before, after = ('"response":', "") if parsed.endpoint == "generate" else (_MESSAGE, "}")
-    head, before, after = f'{{"model":{text(parsed.model)},"created_at":"', f'",{before}', f'{after},"done":false}}\n'
-    return lambda said: f"{head}{timestamp()}{before}{text(said)}{after}".encode()
+    head, before, after = (
+        f'{{"model":{encode_text(parsed.model)},"created_at":"',
+        f'",{before}',
+        f'{after},"done":false}}\n',
+    )
+    return lambda said: f"{head}{format_timestamp()}{before}{encode_text(said)}{after}".encode()
 
 
 def piece_lines(parsed: ParsedRequest, delta: Piece) -> Iterator[str]:
@@ -56,14 +60,14 @@ def bare(parsed: ParsedRequest) -> str:
     """The answer to a request that has nothing to answer: the model is loaded, or unloaded."""
     match parsed.endpoint:
         case "embed":
-            return encoded({"model": parsed.model, "embeddings": []})
+            return encode_json({"model": parsed.model, "embeddings": []})
         case "embeddings":
-            return encoded({"embedding": []})
+            return encode_json({"embedding": []})
     return _line(parsed, {**_said(parsed.endpoint), "done": True, "done_reason": parsed.does})
 
 
 def _line(parsed: ParsedRequest, fields: Mapping[str, Any]) -> str:
-    return encoded({"model": parsed.model, "created_at": timestamp(), **fields})
+    return encode_json({"model": parsed.model, "created_at": format_timestamp(), **fields})
 
 
 def _said(
@@ -96,13 +100,13 @@ def _vectors(parsed: ParsedRequest, result: EmbeddingResult, waited_seconds: flo
         # Ollama's older answer has float64: the same vector with the digits that its float32 comes to.
         vector = result.embeddings[0]
         layout = f"{len(vector)}f"
-        return encoded({"embedding": struct.unpack(layout, struct.pack(layout, *vector))})
+        return encode_json({"embedding": struct.unpack(layout, struct.pack(layout, *vector))})
     figures = {
         "total_duration": _nanoseconds(waited_seconds),
         "load_duration": _nanoseconds(result.timings.load),
         "prompt_eval_count": result.usage.prompt_tokens,
     }
-    return encoded({"model": parsed.model, "embeddings": result.embeddings, **_set(figures)})
+    return encode_json({"model": parsed.model, "embeddings": result.embeddings, **_set(figures)})
 
 
 def _set(fields: Mapping[str, Any]) -> dict[str, Any]:

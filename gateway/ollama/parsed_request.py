@@ -7,8 +7,8 @@ from typing import Any, Literal
 from gateway.ollama import model_names
 from ollama_api import bodies
 from ollama_api.decoding import Json
-from ollama_api.encoding import encoded, quoted
-from ollama_api.options import options_of
+from ollama_api.encoding import encode_json, quote
+from ollama_api.options import read_options
 from ollama_api.refusal import Refusal
 
 Endpoint = Literal["generate", "chat", "embed", "embeddings"]
@@ -99,7 +99,7 @@ def _read(endpoint: Endpoint, body: Json, job: Callable[[Json], dict[str, Any]],
             _check_raw(body)
         common = {
             "model": model,
-            "options": options_of(body.get("options", {})) or None,
+            "options": read_options(body.get("options", {})) or None,
             "keep_alive": body.get("keep_alive"),
         }
         if empty:
@@ -157,5 +157,5 @@ def _format(given: Any) -> Any:
         return None
     if given == "json" or isinstance(given, dict):
         return given
-    what = f'invalid format: {quoted(encoded(given))}; expected "json" or a valid JSON Schema object'
+    what = f'invalid format: {quote(encode_json(given))}; expected "json" or a valid JSON Schema object'
     raise Refusal(500, what, late=True)

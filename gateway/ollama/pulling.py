@@ -20,10 +20,10 @@ from llamaq.client.job_events import read_outcome
 from llamaq.vocabulary.errors import JobFailed, LlamaqError
 from llamaq.vocabulary.events import Completed, Progress
 from ollama_api import bodies
-from ollama_api.encoding import encoded
+from ollama_api.encoding import encode_json
 from ollama_api.refusal import Refusal
 
-SUCCESS = encoded({"status": "success"})
+SUCCESS = encode_json({"status": "success"})
 
 
 async def pulled(request: Request, caller: Caller) -> Response:
@@ -97,7 +97,7 @@ def _line(event: Event) -> str:
 def _progress(event: Progress) -> str:
     fields = event.model_dump()
     layer = fields.get("layer") or {}
-    return encoded({"status": fields.get("status", "")} | {name: value for name, value in layer.items() if value})
+    return encode_json({"status": fields.get("status", "")} | {name: value for name, value in layer.items() if value})
 
 
 def _not_allowed(error: JobFailed) -> Refusal | None:

@@ -18,7 +18,7 @@ from gateway.ollama.serving import Waited, answered
 from gateway.queue_access import JOB_HEADER, queue_of
 from llamaq.vocabulary.errors import InvalidRequest, LlamaqError, UnknownModel
 from ollama_api import bodies
-from ollama_api.encoding import encoded
+from ollama_api.encoding import encode_json
 from ollama_api.refusal import Refusal
 
 FAILURES = (Refusal, GatewayError, LlamaqError, TimeoutError)
@@ -139,4 +139,4 @@ def _job_of(request: Request) -> dict[str, str]:
 
 
 def _json(value: Any) -> Response:
-    return Response(encoded(value), 200, None, JSON_UTF8)
+    return Response(encode_json(value), 200, None, JSON_UTF8)

@@ -37,7 +37,7 @@ class ContextLengths:
         self._ollama = ollama
         self._clock = clock
         self._lock = threading.Lock()
-        self._told: dict[str, tuple[float, Context]] = {}
+        self._contexts: dict[str, tuple[float, Context]] = {}
         self._refused: dict[str, tuple[float, int]] = {}
 
     def length(self, model: str, options: Options) -> int | None:
@@ -46,26 +46,26 @@ class ContextLengths:
         Without a `num_ctx` this is the trained length, until a refusal names another one. The host's default depends
         on its settings and its memory, which its API does not tell.
         """
-        context = self._context(model)
-        configured = options.num_ctx or self._refused_at(model) or context.preset
+        context = self._load_context(model)
+        configured = options.num_ctx or self._refused_length(model) or context.preset
         known = [tokens for tokens in (configured, context.trained) if tokens]
         return min(known) if known else None
 
-    def refused(self, model: str, options: Options, length: int | None) -> int | None:
-        """Record that a prompt was refused; returns the context length in force, where it is known.
+    def note_refusal(self, model: str, options: Options, length: int | None) -> int | None:
+        """Note that a prompt was refused; returns the context length in force, where it is known.
 
         Args:
             model: the model that was asked.
             options: of the request.
             length: the length in the refusal. Older servers name none; then `/api/ps` has it.
         """
-        length = length or self._in_memory(model)
+        length = length or self._length_in_memory(model)
         if length and not options.num_ctx:
             with self._lock:
                 self._refused[model] = (self._clock.monotonic(), length)
         return length
 
-    def _in_memory(self, model: str) -> int | None:
+    def _length_in_memory(self, model: str) -> int | None:
         try:
             running = self._ollama.ps()
         except OllamaError as error:
@@ -73,14 +73,14 @@ class ContextLengths:
             return None
         return next((each.context_length for each in running if normalise(each.name) == model), None)
 
-    def _refused_at(self, model: str) -> int | None:
+    def _refused_length(self, model: str) -> int | None:
         with self._lock:
             at, length = self._refused.get(model, (0.0, 0))
         return length if length and self._clock.monotonic() - at < FRESH_SECONDS else None
 
-    def _context(self, model: str) -> Context:
+    def _load_context(self, model: str) -> Context:
         with self._lock:
-            at, context = self._told.get(model, (0.0, None))
+            at, context = self._contexts.get(model, (0.0, None))
         if context is not None and self._clock.monotonic() - at < FRESH_SECONDS:
             return context
         try:
@@ -90,7 +90,7 @@ class ContextLengths:
             _log.info("the host does not tell about %s: %s", model, error.message)
             return Context()
         with self._lock:
-            self._told[model] = (self._clock.monotonic(), context)
+            self._contexts[model] = (self._clock.monotonic(), context)
         return context
 
 

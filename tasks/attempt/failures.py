@@ -168,7 +168,7 @@ def outcome_of_error(error: Exception, job: ClaimedJob) -> Failed | Retry:
     meaning = meaning_of(error)
     if meaning.limit:
         # The limit in force: a default depends on what was asked.
-        return timed_out(meaning, getattr(error, "seconds", None) or getattr(job.request, meaning.limit))
+        return timeout_outcome(meaning, getattr(error, "seconds", None) or getattr(job.request, meaning.limit))
     details = {
         name: getattr(error, name, None) for name in ("status", "said", "capability", "n_prompt_tokens", "n_ctx")
     }
@@ -177,7 +177,7 @@ def outcome_of_error(error: Exception, job: ClaimedJob) -> Failed | Retry:
     return _outcome(meaning, message, details, wait)
 
 
-def timed_out(meaning: Meaning, seconds: float) -> Failed:
+def timeout_outcome(meaning: Meaning, seconds: float) -> Failed:
     """The outcome of an attempt whose limit ran out after `seconds`."""
     message = f"{meaning.limit} ran out after {seconds:g} s"
     return Failed(_error(meaning, message, {"clock": meaning.limit}))
@@ -194,24 +194,24 @@ def refusal(error: SubmitError) -> Error:
     return Error(code, str(error), meaning.retryable)
 
 
-def of_remote_model(outcome: Outcome) -> Outcome:
-    """The outcome where the model runs elsewhere. What may have failed there does not speak against the host."""
+def excuse_remote_model(outcome: Outcome) -> Outcome:
+    """Clear the blame where the model runs elsewhere: what may have failed there does not speak against the host."""
     return replace(outcome, blame="") if isinstance(outcome, Failed | Retry) and outcome.blame == "doubt" else outcome
 
 
-def of_begun_answer(outcome: Outcome) -> Outcome:
-    """The outcome of an attempt that had a part of its answer: it does not speak against the model there."""
+def excuse_begun_answer(outcome: Outcome) -> Outcome:
+    """Clear the blame where a part of the answer had come: the failure does not speak against the model there."""
     if isinstance(outcome, Failed | Retry) and outcome.blame == "fault":
         return replace(outcome, blame="")
     return outcome
 
 
-def is_of_host(outcome: Outcome) -> bool:
+def is_host_failure(outcome: Outcome) -> bool:
     """Whether the attempt failed by the state of the host, which may not be what was reported last."""
     return isinstance(outcome, Failed | Retry) and outcome.error.code in OF_THE_HOST
 
 
-def counts(outcome: Retry, job: ClaimedJob) -> bool:
+def counts_as_try(outcome: Retry, job: ClaimedJob) -> bool:
     """Whether this attempt at the job counts as a try."""
     match outcome.counts:
         case "later":
@@ -222,12 +222,12 @@ def counts(outcome: Retry, job: ClaimedJob) -> bool:
             return outcome.counts == "always"
 
 
-def within_tries(outcome: Outcome, job: ClaimedJob) -> Outcome:
-    """The outcome for the job: a retry becomes a failure when the job has no try left.
+def limit_tries(outcome: Outcome, job: ClaimedJob) -> Outcome:
+    """Make a failure of a retry when the job has no try left.
 
     For a job that lost its worker `reap.lua` decides the same.
     """
-    if isinstance(outcome, Retry) and counts(outcome, job):
+    if isinstance(outcome, Retry) and counts_as_try(outcome, job):
         last = job.tries >= job.max_attempts
         return Failed(outcome.error, outcome.blame, outcome.wait_seconds) if last else outcome
     return outcome
@@ -237,7 +237,7 @@ def pause_of(outcome: Retry, job: ClaimedJob, jitter: float) -> float:
     """The pause before another attempt at the job, in seconds."""
     if outcome.blame == "model" and not job.refusal_counts:
         pause = min(pause_seconds(job.attempt, jitter), LONGEST_REFUSAL_PAUSE_SECONDS)
-    elif counts(outcome, job):
+    elif counts_as_try(outcome, job):
         pause = pause_seconds(job.tries, jitter)
     else:
         pause = host_pause_seconds(job.attempt, jitter)
@@ -255,7 +255,7 @@ def host_pause_seconds(attempt: int, jitter: float) -> float:
     return min(pause_seconds(attempt, jitter), LONGEST_HOST_PAUSE_SECONDS)
 
 
-def loggable(error: Error) -> str:
+def log_message(error: Error) -> str:
     """The message for a log. That of an error about a request or an answer may quote it, so it is left to `status`."""
     if error.code in {"invalid_request", "invalid_output"}:
         return "see `llamaq status` of the job: the message may quote it"

@@ -45,8 +45,8 @@ class Reply:
         return message
 
 
-def payload(request: Request, **fields: Any) -> dict[str, Any]:
-    """The body for Ollama: the common fields that were set, and the kind's own that are not None."""
+def build_body(request: Request, **fields: Any) -> dict[str, Any]:
+    """Build the body for Ollama: the common fields that were set, and the kind's own that are not None."""
     options = request.options
     common = {
         "model": request.model,
@@ -61,8 +61,8 @@ def payload(request: Request, **fields: Any) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-def with_images(messages: Iterable[MessageObject], context: AttemptContext) -> list[MessageObject]:
-    """The messages with base64 in place of the references of their images.
+def insert_images(messages: Iterable[MessageObject], context: AttemptContext) -> list[MessageObject]:
+    """Put base64 in place of the references of the messages' images.
 
     Raises:
         ImageGone: an image is no longer stored.
@@ -86,7 +86,7 @@ def ask(endpoint: Endpoint, context: AttemptContext, request: Request, body: dic
     """
     ollama = context.ollama
     thinks = context.thinks(request.model)
-    held_back = _held_back(body, thinks=thinks)
+    held_back = _held_back_parts(body, thinks=thinks)
     # Where Ollama may hold an answer back until it is whole, its silence may last as long as before a first token.
     stall_after = request.stall_after or (FIRST_BYTE_TIMEOUT_SECONDS if held_back else STALL_TIMEOUT_SECONDS)
     send: Callable[..., Any] = {
@@ -95,22 +95,22 @@ def ask(endpoint: Endpoint, context: AttemptContext, request: Request, body: dic
         Endpoint.EMBED: ollama.embed,
     }[endpoint]
     call = send(
-        {**context.input_policy.escaped(request, body), "model": context.own_name(request.model)},
+        {**context.input_policy.escape_body(request, body), "model": context.own_name(request.model)},
         first_byte_timeout_seconds=request.first_token_within,
         stall_timeout_seconds=stall_after,
     )
     if endpoint is Endpoint.EMBED:
-        with context.attempt.during(call), call:
+        with context.attempt.track_call(call), call:
             return Reply(stats=call.result())
-    with context.attempt.during(call), call, context.silence(held_back) as arrives:
-        piece_of = _from_chat if endpoint is Endpoint.CHAT else _from_generate
+    with context.attempt.track_call(call), call, context.silence(held_back) as arrives:
+        piece_of = _read_chat_piece if endpoint is Endpoint.CHAT else _read_generate_piece
         split = thinks and not body.get("raw")
         answer = _Answer(context.events, piece_of, arrives, guarded=request.repetition_guard, split=split)
         call.each(answer)
-        return answer.reply()
+        return answer.finish()
 
 
-def _held_back(body: dict[str, Any], *, thinks: bool) -> Sequence[str]:
+def _held_back_parts(body: dict[str, Any], *, thinks: bool) -> Sequence[str]:
     """What Ollama may hold back until it is whole: its parsers wait for the end of a call, a value or a thought."""
     parts = {
         "tool_call": body.get("tools"),
@@ -153,7 +153,7 @@ class _Answer:
         text, thinking, tool_calls = self._piece_of(chunk)
         logprobs = chunk.get("logprobs")
         if text or thinking or tool_calls or logprobs:
-            said = (text, thinking) if self._splitter is None else self._splitter.split(text, thinking)
+            said = (text, thinking) if self._splitter is None else self._splitter.split_piece(text, thinking)
             self._write(*said, tool_calls, logprobs)
             if self._arrives is not None:
                 self._arrives()
@@ -163,10 +163,10 @@ class _Answer:
             return True
         return not self._repeats(text, thinking)
 
-    def reply(self) -> Reply:
-        """The whole answer, after its last line."""
+    def finish(self) -> Reply:
+        """Return the whole answer, after its last line."""
         if self._splitter is not None:
-            self._write(*self._splitter.rest())
+            self._write(*self._splitter.flush())
         return Reply("".join(self._texts), "".join(self._thoughts), self._tool_calls, self._logprobs, self._stats)
 
     def _write(
@@ -191,11 +191,11 @@ class _Answer:
         return (bool(text) and of_text.repeats(text)) or (bool(thinking) and of_thinking.repeats(thinking))
 
 
-def _from_generate(chunk: Chunk) -> Piece:
+def _read_generate_piece(chunk: Chunk) -> Piece:
     return chunk.get("response") or "", chunk.get("thinking") or "", None
 
 
-def _from_chat(chunk: Chunk) -> Piece:
+def _read_chat_piece(chunk: Chunk) -> Piece:
     message = chunk.get("message") or {}
     return message.get("content") or "", message.get("thinking") or "", message.get("tool_calls")
 
@@ -205,7 +205,7 @@ def logprobs_of(reply: Reply) -> dict[str, Objects]:
     return {"logprobs": reply.logprobs} if reply.logprobs else {}
 
 
-def total(replies: Iterable[Reply], count: str) -> int | None:
-    """The sum of one of Ollama's figures over several answers; None where none has it."""
+def sum_figures(replies: Iterable[Reply], count: str) -> int | None:
+    """Sum one of Ollama's figures over several answers; None where none has it."""
     figures = [reply.stats[count] for reply in replies if reply.stats.get(count) is not None]
     return sum(figures) if figures else None

@@ -12,8 +12,8 @@ LIMIT_FACTOR = 2
 """A token limit that has cut an answer is multiplied by this."""
 
 
-def corrected(text: str, errors: Sequence[str]) -> list[dict[str, str]]:
-    """The messages that show the model its answer, and what is wrong with it."""
+def build_correction(text: str, errors: Sequence[str]) -> list[dict[str, str]]:
+    """Build the messages that show the model its answer, and what is wrong with it."""
     correction = "\n".join(["That is not valid:", *errors, "Answer again with the corrected JSON alone."])
     return [{"role": "assistant", "content": text}, {"role": "user", "content": correction}]
 
@@ -80,38 +80,40 @@ class Repairing:
             # The limit may come from the model file. Then the request does not hold it, but the count equals it.
             self._token_limit = LIMIT_FACTOR * max(self._token_limit, invalid.tokens)
 
-    def alone(self) -> dict[str, Any]:
+    def first_request(self) -> dict[str, Any]:
         """The first request, with a higher token limit after a cut answer."""
         if not self._cuts or not self._token_limit:
             return self._question
         return {**self._question, "options": {**self._question.get("options", {}), "num_predict": self._token_limit}}
 
-    def next(self) -> dict[str, Any]:
+    def next_request(self) -> dict[str, Any]:
         """The next request: the first one, with the last answer and its errors, unless that answer was cut."""
-        body = self.alone()
+        body = self.first_request()
         if not self.tries or self.tries[-1].cut:  # a cut answer is left out, because the model would imitate it
             return body
         last = self.tries[-1]
         if last.repeated:  # left out too
             correction = "An answer before this one repeated itself without end. Answer with the JSON alone, then stop."
             return {**body, "messages": [*body["messages"], {"role": "user", "content": correction}]}
-        return {**body, "messages": [*body["messages"], *corrected(last.reply.text, last.errors)]}
+        return {**body, "messages": [*body["messages"], *build_correction(last.reply.text, last.errors)]}
 
-    def invalid(self) -> Error:
+    def invalid_output_error(self) -> Error:
         """The failure after the last repair, or when the deadline leaves no time for one."""
         last, asked = self.tries[-1], len(self.tries) - 1
         when = f"after {asked} repair{'s' * (asked != 1)}"
         late = "" if self.exhausted else "; the deadline left no time for more"
         message = f"no valid answer {when}{late}: {last.errors[0]}"
-        return error_of(WorkerEvent.INVALID_OUTPUT, message, _shown(last))
+        return error_of(WorkerEvent.INVALID_OUTPUT, message, _error_details(last))
 
-    def overflow(self) -> Error:
+    def overflow_error(self) -> Error:
         """The failure when the context is full."""
         last = self.tries[-1]
         message = f"the answer was cut at {last.tokens} tokens though it had more room: raise options.num_ctx"
         prompt_tokens = last.reply.stats.get("prompt_eval_count")
-        return error_of(WorkerEvent.OUTPUT_TOO_LONG, message, {"n_prompt_tokens": prompt_tokens, **_shown(last)})
+        return error_of(
+            WorkerEvent.OUTPUT_TOO_LONG, message, {"n_prompt_tokens": prompt_tokens, **_error_details(last)}
+        )
 
 
-def _shown(last: Try) -> dict[str, Any]:
+def _error_details(last: Try) -> dict[str, Any]:
     return {"text": last.reply.text, "errors": last.errors}

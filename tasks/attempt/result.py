@@ -6,25 +6,25 @@ from typing import Any
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Completed
 from tasks.attempt.context import AttemptContext
-from tasks.attempt.ollama_request import NANOSECONDS, Reply, total
+from tasks.attempt.ollama_request import NANOSECONDS, Reply, sum_figures
 
 
-def completed(
+def build_completed(
     job: ClaimedJob,
     context: AttemptContext,
     replies: Sequence[Reply],
     found: dict[str, Any],
     turn: Sequence[dict[str, Any]] = (),
 ) -> Completed:
-    """The outcome of an attempt with these answers of Ollama; `found` holds the fields of the kind."""
+    """Build the outcome of an attempt with these answers of Ollama; `found` holds the fields of the kind."""
     common = {
         "model": job.request.model,
         "host": job.host,
         "attempts": job.attempt,
         "done_reason": replies[-1].done_reason,
         "usage": {
-            "prompt_tokens": total(replies, "prompt_eval_count"),
-            "output_tokens": total(replies, "eval_count"),
+            "prompt_tokens": sum_figures(replies, "prompt_eval_count"),
+            "output_tokens": sum_figures(replies, "eval_count"),
         },
         "timings": _timings(job, context, replies),
     }
@@ -38,9 +38,9 @@ def _timings(job: ClaimedJob, context: AttemptContext, replies: Sequence[Reply])
     first = context.first_token_after()
     return {
         "queued": round(job.waited_seconds, 4),
-        "load": _seconds(total(replies, "load_duration")),
-        "prompt": _seconds(total(replies, "prompt_eval_duration")),
-        "output": _seconds(total(replies, "eval_duration")),
+        "load": _seconds(sum_figures(replies, "load_duration")),
+        "prompt": _seconds(sum_figures(replies, "prompt_eval_duration")),
+        "output": _seconds(sum_figures(replies, "eval_duration")),
         "first_token": None if first is None else round(job.waited_seconds + first, 4),
         "total": round(job.waited_seconds + context.elapsed(), 4),
     }

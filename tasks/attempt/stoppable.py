@@ -51,7 +51,7 @@ class Attempt:
                 self._call.abort()
 
     @contextmanager
-    def during(self, call: Call) -> Iterator[Call]:
+    def track_call(self, call: Call) -> Iterator[Call]:
         """Let `stop` abort this call while the block lasts.
 
         Raises:

@@ -21,8 +21,8 @@ class ThinkingSplitter:
         self._thought = False
         self._blank = False
 
-    def split(self, text: str, thinking: str) -> tuple[str, str]:
-        """The text and the thinking that are known after a piece of both.
+    def split_piece(self, text: str, thinking: str) -> tuple[str, str]:
+        """Return the text and the thinking that are known after a piece of both.
 
         Args:
             text: as Ollama calls it.
@@ -34,14 +34,14 @@ class ThinkingSplitter:
             return held + text, thinking
         if self._text_began:
             return text, ""
-        return self._taken(text)
+        return self._split_tags(text)
 
-    def rest(self) -> tuple[str, str]:
-        """The text and the thinking that are still held back when the answer has ended."""
+    def flush(self) -> tuple[str, str]:
+        """Return the text and the thinking that are still held back when the answer has ended."""
         held, self._held = self._held, ""
         return ("", held) if self._closing else (held, "")
 
-    def _taken(self, piece: str) -> tuple[str, str]:
+    def _split_tags(self, piece: str) -> tuple[str, str]:
         rest, self._held = self._held + piece, ""
         thoughts = ""
         while rest:
@@ -50,7 +50,7 @@ class ThinkingSplitter:
                 self._blank = self._blank and not rest
                 inside, closed, rest = rest.partition(self._closing)
                 if not closed:
-                    kept = _begun(inside, self._closing)
+                    kept = _partial_tag_length(inside, self._closing)
                     self._held = inside[len(inside) - kept :]
                     return "", thoughts + inside[: len(inside) - kept]
                 thoughts += inside
@@ -58,13 +58,13 @@ class ThinkingSplitter:
             text = rest.lstrip()
             opening = next((tag for tag in THINKING_TAGS if text.startswith(tag[0])), None)
             if opening is None:
-                return self._text(text if self._thought else rest, text), thoughts
+                return self._release_text(text if self._thought else rest, text), thoughts
             self._closing, self._blank = opening[1], True
             rest = text.removeprefix(opening[0])
         return "", thoughts
 
-    def _text(self, rest: str, stripped: str) -> str:
-        """What is no thinking, unless a tag may still come."""
+    def _release_text(self, rest: str, stripped: str) -> str:
+        """Return what is no thinking, unless a tag may still come."""
         if len(rest) <= MOST_HELD and any(tag.startswith(stripped) for tag, _ in THINKING_TAGS):
             self._held = rest
             return ""
@@ -72,7 +72,7 @@ class ThinkingSplitter:
         return rest
 
 
-def _begun(text: str, tag: str) -> int:
+def _partial_tag_length(text: str, tag: str) -> int:
     """How many characters at the end of the text may be the beginning of the tag."""
     end = text[1 - len(tag) :]
     at = end.find(tag[0])

@@ -38,12 +38,12 @@ class Trimmed:
     dropped: int
 
 
-def estimated_tokens(messages: Iterable[MessageObject]) -> float:
-    """The estimated tokens of some messages."""
-    return sum(map(_estimate, messages))
+def estimate_tokens(messages: Iterable[MessageObject]) -> float:
+    """Estimate the tokens of some messages."""
+    return sum(map(_estimate_message, messages))
 
 
-def _estimate(message: MessageObject) -> float:
+def _estimate_message(message: MessageObject) -> float:
     text = str(message.get("content") or "") + (dumps(message["tool_calls"]) if message.get("tool_calls") else "")
     return WRAPPING_TOKENS + len(text.encode()) / BYTES_PER_TOKEN + IMAGE_TOKENS * len(message.get("images") or ())
 
@@ -94,18 +94,20 @@ def trim(
         least: the number of messages to drop in any case, if there are so many.
         new: the messages after the history.
     """
-    excess = estimated_tokens(history) * scale - room
+    excess = estimate_tokens(history) * scale - room
     dropped: set[int] = set()
     for group in drop_order(history, new):
         if excess <= 0 and len(dropped) >= least:
             break
         dropped.update(group)
-        excess -= estimated_tokens(history[index] for index in group) * scale
+        excess -= estimate_tokens(history[index] for index in group) * scale
     return Trimmed([message for index, message in enumerate(history) if index not in dropped], len(dropped))
 
 
-def scale_of(system: Sequence[MessageObject], history: Sequence[MessageObject], tools_tokens: float = 0.0) -> float:
-    """Tokens per estimated token, from the newest answer that has Ollama's count of its prompt; 1.0 without one.
+def estimate_scale(
+    system: Sequence[MessageObject], history: Sequence[MessageObject], tools_tokens: float = 0.0
+) -> float:
+    """Estimate the tokens per estimated token, from the newest answer with Ollama's count of its prompt; else 1.0.
 
     Args:
         system: the messages that were sent before the history.
@@ -115,12 +117,12 @@ def scale_of(system: Sequence[MessageObject], history: Sequence[MessageObject], 
     for index in reversed(range(len(history))):
         counted: int | None = (history[index].get("usage") or {}).get("prompt_tokens")
         if counted:
-            estimated = tools_tokens + estimated_tokens([*system, *_sent_for(history, index)])
+            estimated = tools_tokens + estimate_tokens([*system, *_messages_sent_for(history, index)])
             return min(max(counted / estimated, SMALLEST_SCALE), LARGEST_SCALE)
     return 1.0
 
 
-def _sent_for(history: Sequence[MessageObject], answer: int) -> list[MessageObject]:
+def _messages_sent_for(history: Sequence[MessageObject], answer: int) -> list[MessageObject]:
     """The messages that were sent for an answer: the earlier ones without those that were dropped then."""
     dropped = history[answer].get("history_dropped", 0)
     return trim(history[:answer], float("inf"), least=dropped).messages
@@ -152,11 +154,11 @@ class Fitting:
         self._system = list(system)
         self._history = list(history)
         self._new = list(new)
-        self._tools_tokens = estimated_tokens([{"content": dumps(list(tools))}]) if tools else 0.0
+        self._tools_tokens = estimate_tokens([{"content": dumps(list(tools))}]) if tools else 0.0
         self._answer_tokens = answer_tokens
         self._length = length
-        self._scale = scale_of(system, history, self._tools_tokens)
-        self._trimmed = self._steady() or self._trim(0)
+        self._scale = estimate_scale(system, history, self._tools_tokens)
+        self._trimmed = self._repeat_last() or self._trim(0)
 
     @property
     def messages(self) -> list[MessageObject]:
@@ -180,28 +182,28 @@ class Fitting:
             return False
         self._length = length or self._length
         if prompt_tokens:
-            self._scale = prompt_tokens / (self._tools_tokens + estimated_tokens(self.messages))
+            self._scale = prompt_tokens / (self._tools_tokens + estimate_tokens(self.messages))
         # Without these figures half of the rest is dropped, because each refused prompt costs a round trip.
         more = 1 if prompt_tokens and length else (droppable + 1) // 2
         self._trimmed = self._trim(self.dropped + more)
         return True
 
-    def _steady(self) -> Trimmed | None:
-        """All of the history if it fits; else without what the last turn left out, if that does and is not too much."""
+    def _repeat_last(self) -> Trimmed | None:
+        """Keep all of the history if it fits; else leave out what the last turn did, if it suffices and is not much."""
         whole, room = Trimmed(self._history, 0), self._room_for_history(1.0)
-        if self._tokens(whole) <= room:
+        if self._estimate_tokens(whole) <= room:
             return whole
         last = next((said for said in reversed(self._history) if "usage" in said), {})
         same = trim(self._history, float("inf"), least=last.get("history_dropped", 0), new=self._new)
         # The count of the last prompt has changed the scale a little; a longer context is another matter.
         most = trim(self._history, self._room_for_history(SHARED * SHARED), self._scale, new=self._new)
-        return same if self._tokens(same) <= room and same.dropped <= most.dropped else None
+        return same if self._estimate_tokens(same) <= room and same.dropped <= most.dropped else None
 
     def _trim(self, least: int) -> Trimmed:
         return trim(self._history, self._room_for_history(SHARED), self._scale, least, self._new)
 
-    def _tokens(self, part: Trimmed) -> float:
-        return estimated_tokens(part.messages) * self._scale
+    def _estimate_tokens(self, part: Trimmed) -> float:
+        return estimate_tokens(part.messages) * self._scale
 
     def _room_for_history(self, share: float) -> float:
         """Tokens for the history in a prompt that takes this share of the room for prompts."""
@@ -209,5 +211,5 @@ class Fitting:
             return float("inf")
         limit = self._answer_tokens or 0  # 0, -1 and -2 set no limit
         answer = limit if limit > 0 else ANSWER_TOKENS
-        others = (self._tools_tokens + estimated_tokens([*self._system, *self._new])) * self._scale
+        others = (self._tools_tokens + estimate_tokens([*self._system, *self._new])) * self._scale
         return share * (self._length - 1 - min(answer, self._length // 4)) - others

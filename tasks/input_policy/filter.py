@@ -23,13 +23,13 @@ class Filter:
     def __bool__(self) -> bool:
         return self.pattern is not None or self.length > 0
 
-    def cleaned(self, text: str) -> str:
-        """The text without what the filter removes."""
+    def clean_text(self, text: str) -> str:
+        """Remove from a text what the filter removes."""
         text = text if self.pattern is None else self.pattern.sub("", text)
         return text[: self.length] if self.length else text
 
-    def applied(self, job: ClaimedJob) -> tuple[ClaimedJob, dict[str, int]]:
-        """The job with filtered texts, and the number of removed characters by field.
+    def apply(self, job: ClaimedJob) -> tuple[ClaimedJob, dict[str, int]]:
+        """Filter the texts of a job; returns it with the number of removed characters by field.
 
         Raises:
             InvalidRequest: nothing is left of a text that must not be empty.
@@ -37,8 +37,8 @@ class Filter:
         if not self:
             return job, {}
         # Counted text by text: a comparison of both requests would miss a field that is empty now and left out.
-        removed = {field: len(text) - len(self.cleaned(text)) for field, text in model_texts(job.request)}
+        removed = {field: len(text) - len(self.clean_text(text)) for field, text in model_texts(job.request)}
         removed = {field: count for field, count in removed.items() if count}
         if not removed:
             return job, {}
-        return replace(job, request_json=dump_json(rewrite_texts(job.request, self.cleaned))), removed
+        return replace(job, request_json=dump_json(rewrite_texts(job.request, self.clean_text))), removed

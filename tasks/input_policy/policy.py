@@ -9,7 +9,7 @@ from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.kinds.pull import PullRequest
 from llamaq.vocabulary.kinds.request import Request
 from tasks.input_policy.filter import Filter
-from tasks.input_policy.token_escaping import KNOWN, escaped_body
+from tasks.input_policy.token_escaping import KNOWN, escape_body
 
 _RAW = "by it a producer writes the control tokens itself; a worker takes it with LLAMAQ_ALLOW_RAW=1"
 _LISTED = "only what LLAMAQ_PULL_ALLOWED of the host's worker lists, which is nothing by default"
@@ -44,8 +44,8 @@ class InputPolicy:
         self._pulls = pulls
         self.removed: dict[str, int] = {}
 
-    def admitted(self, job: ClaimedJob) -> ClaimedJob:
-        """The job with its texts filtered.
+    def admit(self, job: ClaimedJob) -> ClaimedJob:
+        """Refuse what this worker does not allow, and filter the texts of the job.
 
         Raises:
             InvalidRequest: it uses what this worker does not allow, or the filter leaves nothing of a text.
@@ -56,9 +56,9 @@ class InputPolicy:
                 raise InvalidRequest.of(field, _RAW)
         if isinstance(request, PullRequest) and not self._pulls(request.model):
             raise InvalidRequest.of("model", f"{request.model} may not be pulled here: {_LISTED}")
-        job, self.removed = self._filter.applied(job)
+        job, self.removed = self._filter.apply(job)
         return job
 
-    def escaped(self, request: Request, body: dict[str, Any]) -> dict[str, Any]:
-        """The body for Ollama, with the control tokens of a user's texts escaped."""
-        return escaped_body(type(request), body, self._tokens(body["model"]))
+    def escape_body(self, request: Request, body: dict[str, Any]) -> dict[str, Any]:
+        """Escape the control tokens of a user's texts in the body for Ollama."""
+        return escape_body(type(request), body, self._tokens(body["model"]))

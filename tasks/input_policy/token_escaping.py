@@ -45,23 +45,23 @@ _MESSAGE_UNESCAPED = sent_unescaped(Message)
 
 
 @lru_cache(maxsize=256)
-def tokens_of(template: str) -> re.Pattern[str]:
-    """The tokens that are escaped for a model with this chat template: its own and the known ones.
+def compile_tokens(template: str) -> re.Pattern[str]:
+    """Compile the tokens that are escaped for a model with this chat template: its own and the known ones.
 
     Args:
         template: as `/api/show` gives it, in Go's or Jinja's language; empty where it is not known.
     """
     own: set[str] = set()
-    for text in _texts(template):
+    for text in _template_texts(template):
         own.update(_BRACKETED.findall(text))
         own.update(_SPEAKER.findall(text))
     if not own:
         return KNOWN
     longest_first = sorted(own, key=lambda token: (-len(token), token))
-    return re.compile("|".join([*map(_literally, longest_first), KNOWN.pattern]))
+    return re.compile("|".join([*map(_token_pattern, longest_first), KNOWN.pattern]))
 
 
-def _texts(template: str) -> Iterator[str]:
+def _template_texts(template: str) -> Iterator[str]:
     """The text between the actions. A missing end is searched for once, because a template may open many actions."""
     begin = at = 0
     missing: set[str] = set()
@@ -77,20 +77,20 @@ def _texts(template: str) -> Iterator[str]:
     yield template[begin:]
 
 
-def _literally(token: str) -> str:
+def _token_pattern(token: str) -> str:
     # A speaker's name counts only at the beginning of a word.
     return rf"(?<!\w){re.escape(token)}" if token[0].isalpha() else re.escape(token)
 
 
-def escaped(text: str, tokens: re.Pattern[str] = KNOWN) -> str:
-    """The text with its tokens escaped."""
+def escape_tokens(text: str, tokens: re.Pattern[str] = KNOWN) -> str:
+    """Escape the tokens in the text."""
     while tokens.search(text):  # again, because an escaped token may contain another one
         text = tokens.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
     return text
 
 
-def escaped_body(request: type[Request], body: Mapping[str, Any], tokens: re.Pattern[str]) -> dict[str, Any]:
-    """The body of a request to Ollama with its texts escaped, history and tools included.
+def escape_body(request: type[Request], body: Mapping[str, Any], tokens: re.Pattern[str]) -> dict[str, Any]:
+    """Escape the texts in the body of a request to Ollama, history and tools included.
 
     Every string is escaped, also in unknown fields, except in the fields that the kind's request declares as unescaped.
     With `raw` no string is escaped: the producer writes the control tokens itself.
@@ -99,7 +99,7 @@ def escaped_body(request: type[Request], body: Mapping[str, Any], tokens: re.Pat
         return dict(body)
 
     def change(value: Any) -> Any:
-        return map_strings(value, lambda text: escaped(text, tokens), names=True)
+        return map_strings(value, lambda text: escape_tokens(text, tokens), names=True)
 
     def members(fields: Mapping[str, Any], unchanged: frozenset[str]) -> dict[str, Any]:
         return {name: value if name in unchanged else change(value) for name, value in fields.items()}

@@ -261,7 +261,7 @@ def test_what_no_rule_knows_is_escaped() -> None:
     """A field of the body that is no field of the request: the input policy escapes it all the same."""
     request = parse({"kind": "generate", "model": "m", "prompt": "x"})
 
-    assert InputPolicy().escaped(request, {"model": "m", "query": TOKEN})["query"] == ESCAPED
+    assert InputPolicy().escape_body(request, {"model": "m", "query": TOKEN})["query"] == ESCAPED
 
 
 def test_each_kind_has_a_file_of_its_own() -> None:

@@ -56,7 +56,7 @@ def settle(job: ClaimedJob, outcome: Outcome, store: JobStore, jitter: float, ra
         case Failed(error, blame, wait_seconds):
             return store.fail(job, error, ran_seconds, blame, wait_seconds)
         case Retry(error, blame, _, wait_seconds):
-            pause, counts = failures.pause_of(outcome, job, jitter), failures.counts(outcome, job)
+            pause, counts = failures.pause_of(outcome, job, jitter), failures.counts_as_try(outcome, job)
             return store.release(
                 job, error, pause, counts=counts, blame=blame, wait_seconds=wait_seconds, ran_seconds=ran_seconds
             )
@@ -96,12 +96,12 @@ def _reason(error: BaseException) -> str:
 
 def _of_host(job: ClaimedJob, attempt: Attempt, error: OllamaError) -> Outcome:
     outcome = failures.outcome_of_error(error, job)
-    return failures.of_begun_answer(outcome) if attempt.pieces else outcome
+    return failures.excuse_begun_answer(outcome) if attempt.pieces else outcome
 
 
 def _stopped(job: ClaimedJob, attempt: Attempt) -> Outcome:
     if attempt.stopped == "deadline":
-        return failures.timed_out(FAILURES[WorkerEvent.DEADLINE], job.request.deadline)
+        return failures.timeout_outcome(FAILURES[WorkerEvent.DEADLINE], job.request.deadline)
     if attempt.stopped == "unwritable":
         return failures.outcome_of(WorkerEvent.OWN_FAULT, "an event cannot be written; see the worker's log")
     return Stopped(attempt.stopped or "draining")

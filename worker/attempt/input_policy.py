@@ -7,7 +7,7 @@ from llamaq.settings.lists import parse_list
 from llamaq.vocabulary.models import matches
 from tasks.input_policy.filter import Filter
 from tasks.input_policy.policy import InputPolicy
-from tasks.input_policy.token_escaping import tokens_of
+from tasks.input_policy.token_escaping import compile_tokens
 from worker.settings.environment import Settings
 
 
@@ -16,7 +16,7 @@ def input_policy(config: Settings, template: Callable[[str], str]) -> InputPolic
     pattern = re.compile(config.filter_pattern) if config.filter_pattern else None
     texts = Filter(pattern, config.filter_length)
     return InputPolicy(
-        lambda model: tokens_of(template(model)),
+        lambda model: compile_tokens(template(model)),
         texts,
         allow_raw=bool(config.allow_raw),
         pulls=lambda model: may_be_pulled(model, config.pull_allowed),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ollama_api.durations import FOREVER, keep_alive, parsed
+from ollama_api.durations import FOREVER, parse_duration, to_keep_alive
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from ollama_api.durations import FOREVER, keep_alive, parsed
 )
 def test_a_duration(text: str, seconds: float) -> None:
     """Numbers with units, added up."""
-    assert parsed(text) == pytest.approx(seconds)
+    assert parse_duration(text) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_duration(text: str, seconds: float) -> None:
 def test_what_is_no_duration(text: str, problem: str) -> None:
     """In Go's words."""
     with pytest.raises(ValueError, match="time: ") as refused:
-        parsed(text)
+        parse_duration(text)
     assert str(refused.value) == problem
 
 
@@ -50,4 +50,4 @@ def test_what_is_no_duration(text: str, problem: str) -> None:
 )
 def test_a_keep_alive(seconds: float, given: float) -> None:
     """Each negative one is for ever, and so is what Ollama's counter cannot hold."""
-    assert keep_alive(seconds) == given
+    assert to_keep_alive(seconds) == given

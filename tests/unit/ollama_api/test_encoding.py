@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ollama_api.encoding import encoded, number, quoted, text, timestamp
+from ollama_api.encoding import encode_json, encode_number, encode_text, format_timestamp, quote
 
 RECORDINGS = sorted((Path(__file__).parents[2] / "recordings").glob("*.json"))
 
@@ -21,7 +21,7 @@ def test_what_ollama_wrote_is_written_so_again(path: Path) -> None:
     """Each recorded line, read and written, is the same text: names, numbers, escapes."""
     lines = [line for line in _lines(path) if line.strip()]
 
-    assert [encoded(json.loads(line)) for line in lines] == lines
+    assert [encode_json(json.loads(line)) for line in lines] == lines
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_what_ollama_wrote_is_written_so_again(path: Path) -> None:
 )
 def test_a_text(value: str, written: str) -> None:
     """Safe in HTML and JavaScript; control characters by their short names; half a pair is no character."""
-    assert text(value) == written
+    assert encode_text(value) == written
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ def test_a_text(value: str, written: str) -> None:
 )
 def test_a_number(value: float, written: str) -> None:
     """The fewest digits, without an exponent from a millionth to 10^21."""
-    assert number(value) == written
+    assert encode_number(value) == written
 
 
 def test_values_of_each_kind() -> None:
     """Compact, in the order that was given."""
-    assert encoded({"b": [None, True, False, 1, "x"], "a": {}}) == '{"b":[null,true,false,1,"x"],"a":{}}'
+    assert encode_json({"b": [None, True, False, 1, "x"], "a": {}}) == '{"b":[null,true,false,1,"x"],"a":{}}'
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_values_of_each_kind() -> None:
 )
 def test_a_quoted_text_of_a_message(value: str, written: str) -> None:
     """What cannot be seen is escaped."""
-    assert quoted(value) == written
+    assert quote(value) == written
 
 
 @pytest.mark.parametrize(
@@ -84,4 +84,4 @@ def test_a_quoted_text_of_a_message(value: str, written: str) -> None:
 )
 def test_a_time(nanoseconds: int, written: str) -> None:
     """With nanoseconds, and without zeros at their end."""
-    assert timestamp(nanoseconds) == written
+    assert format_timestamp(nanoseconds) == written

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ollama_api.syntax import problem_of
+from ollama_api.syntax import find_problem
 
 CUT = "unexpected EOF"
 
@@ -53,7 +53,7 @@ CUT = "unexpected EOF"
 )
 def test_the_first_wrong_byte_is_named(body: str, problem: str) -> None:
     """With what was expected there, or that the body ends too early."""
-    assert problem_of(body.encode()) == problem
+    assert find_problem(body.encode()) == problem
 
 
 @given(
@@ -69,9 +69,9 @@ def test_the_first_wrong_byte_is_named(body: str, problem: str) -> None:
 def test_json_has_no_problem(value: object) -> None:
     """Whatever follows it."""
     written = json.dumps(value)
-    assert problem_of(written.encode()) == ""
+    assert find_problem(written.encode()) == ""
     if isinstance(value, dict | list | str):
-        assert problem_of(f" {written} garbage".encode()) == ""
+        assert find_problem(f" {written} garbage".encode()) == ""
 
 
 @settings(max_examples=25)  # each has a hundred cuts
@@ -83,4 +83,4 @@ def test_json_has_no_problem(value: object) -> None:
 def test_a_cut_object_is_cut(value: object) -> None:
     """At whatever byte."""
     written = json.dumps(value).encode()
-    assert {problem_of(written[:end]) for end in range(1, len(written))} == {CUT}
+    assert {find_problem(written[:end]) for end in range(1, len(written))} == {CUT}

@@ -15,7 +15,7 @@ from llamaq.vocabulary import events
 from llamaq.vocabulary.requests import dump_json, parse
 from tasks.attempt.ollama_request import Reply
 from tasks.attempt.stoppable import Attempt
-from tasks.extraction import _read
+from tasks.extraction import _read_value
 from tasks.registry import run
 from tests.unit.tasks.ollama import EventBuffer, Ollama, chat_answer, claimed, context
 
@@ -230,7 +230,7 @@ def test_images_go_with_the_question() -> None:
 )
 def test_what_is_no_json_is_an_error_for_the_model(text: str, error: str) -> None:
     """It is told so, and the value is nothing."""
-    value, errors = _read(Reply(text=text), ANY)
+    value, errors = _read_value(Reply(text=text), ANY)
 
     assert value is None
     assert error in errors[0]
@@ -238,14 +238,14 @@ def test_what_is_no_json_is_an_error_for_the_model(text: str, error: str) -> Non
 
 def test_a_cut_answer_says_that_it_was_cut() -> None:
     """The producer learns that a higher token limit would help."""
-    _, errors = _read(Reply(text="{", stats={"done_reason": "length"}), ANY)
+    _, errors = _read_value(Reply(text="{", stats={"done_reason": "length"}), ANY)
 
     assert "cut by the token limit" in errors[0]
 
 
 def test_few_errors_are_reported() -> None:
     """A thousand wrong items do not fill the model's context."""
-    _, errors = _read(Reply(text=json.dumps(["x"] * 1000)), check_schema({"items": {"type": "integer"}}))
+    _, errors = _read_value(Reply(text=json.dumps(["x"] * 1000)), check_schema({"items": {"type": "integer"}}))
 
     assert len(errors) == 10
     assert errors[0].startswith("$[0]: ")
@@ -261,7 +261,7 @@ json_texts = st.recursive(
 def test_whatever_a_model_says_is_read(text: str, done_reason: str | None) -> None:
     """Text, half characters, JSON of any shape: a value, or errors, and never an exception."""
     for validator in (ANY, STRICT):
-        value, errors = _read(Reply(text=text, stats={"done_reason": done_reason}), validator)
+        value, errors = _read_value(Reply(text=text, stats={"done_reason": done_reason}), validator)
         assert errors or validator.is_valid(value)
 
 

@@ -35,7 +35,7 @@ def test_retry_after_counts_also_in_the_last_try_of_a_job(fleet: Fleet) -> None:
     for job in [fleet.submit() for _ in range(3)]:
         last = replace(fleet.claim(store, job), attempt=FREE_ATTEMPTS + 1, tries=3, max_attempts=3)
         refusal = failures.outcome_of_error(ServerBusy("busy", status=429, retry_after_seconds=60), last)
-        assert execute.settle(last, failures.within_tries(refusal, last), store, 0.0, 0.0) == "ok"
+        assert execute.settle(last, failures.limit_tries(refusal, last), store, 0.0, 0.0) == "ok"
         assert job.status().state == "failed"
 
     assert 50 < waits_for(fleet) <= 61

@@ -278,7 +278,7 @@ def test_two_jobs_that_are_always_refused_end_with_their_cause(fleet: Fleet) -> 
             if claimed is None:  # the refusal before it has opened the circuit
                 continue
             refusal = Retry(BUSY, "model", "alone")
-            outcome = failures.within_tries(refusal, claimed)
+            outcome = failures.limit_tries(refusal, claimed)
             if isinstance(outcome, Failed):
                 ended[job_id] = claimed.attempt
             assert execute.settle(claimed, outcome, store, 0.0, 0.0) == "ok"

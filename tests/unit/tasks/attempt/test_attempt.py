@@ -23,7 +23,7 @@ def test_a_stop_before_the_call_keeps_it_from_beginning() -> None:
     attempt.stop("cancelled")
     call = Call()
 
-    with pytest.raises(AttemptStopped, match="cancelled"), attempt.during(call):
+    with pytest.raises(AttemptStopped, match="cancelled"), attempt.track_call(call):
         raise AssertionError("it began")
 
     assert call.cuts == 0
@@ -32,7 +32,7 @@ def test_a_stop_before_the_call_keeps_it_from_beginning() -> None:
 def test_a_stop_during_the_call_cuts_it() -> None:
     """From any thread, and each time it is said."""
     attempt, call = Attempt("a"), Call()
-    with attempt.during(call):
+    with attempt.track_call(call):
         stopping = threading.Thread(target=attempt.stop, args=("deadline",))
         stopping.start()
         stopping.join(60)
@@ -44,7 +44,7 @@ def test_a_stop_during_the_call_cuts_it() -> None:
 def test_a_stop_after_the_call_touches_nothing() -> None:
     """The call has ended and its connection serves another job by now."""
     attempt, call = Attempt("a"), Call()
-    with attempt.during(call):
+    with attempt.track_call(call):
         pass
     attempt.stop("cancelled")
 
@@ -64,7 +64,7 @@ def test_the_first_reason_stays() -> None:
 def test_a_call_that_fails_is_let_go() -> None:
     """Also then a later stop does not reach it."""
     attempt, call = Attempt("a"), Call()
-    with pytest.raises(OSError, match="cut"), attempt.during(call):
+    with pytest.raises(OSError, match="cut"), attempt.track_call(call):
         raise OSError("cut")
     attempt.stop("cancelled")
 

@@ -97,7 +97,7 @@ def test_a_host_that_does_not_answer_tells_nothing() -> None:
 
     assert context_lengths.length(MODEL, Options()) is None
     assert context_lengths.length(MODEL, Options(num_ctx=64)) == 64
-    assert context_lengths.refused(MODEL, Options(), None) is None
+    assert context_lengths.note_refusal(MODEL, Options(), None) is None
 
 
 def test_a_refusal_is_remembered_for_a_while() -> None:
@@ -105,9 +105,9 @@ def test_a_refusal_is_remembered_for_a_while() -> None:
     time = Time()
     context_lengths = _context_lengths(Host(_card()), time)
 
-    assert context_lengths.refused(MODEL, Options(num_ctx=64), 64) == 64
+    assert context_lengths.note_refusal(MODEL, Options(num_ctx=64), 64) == 64
     assert context_lengths.length(MODEL, Options()) == 8192
-    assert context_lengths.refused(MODEL, Options(), 4096) == 4096
+    assert context_lengths.note_refusal(MODEL, Options(), 4096) == 4096
     assert context_lengths.length(MODEL, Options()) == 4096
     assert context_lengths.length(MODEL, Options(num_ctx=6000)) == 6000
     assert context_lengths.length("other:latest", Options()) == 8192
@@ -119,5 +119,5 @@ def test_a_refusal_without_figures_is_looked_up() -> None:
     """Older servers do not name the context, but the model is in memory then."""
     context_lengths = _context_lengths(Host(_card(), in_memory=2048))
 
-    assert context_lengths.refused(MODEL, Options(), None) == 2048
+    assert context_lengths.note_refusal(MODEL, Options(), None) == 2048
     assert context_lengths.length(MODEL, Options()) == 2048

@@ -44,13 +44,13 @@ from tasks.attempt.failures import (
     LONGEST_REFUSAL_PAUSE_SECONDS,
     OF_THE_HOST,
     WorkerEvent,
-    counts,
+    counts_as_try,
     host_pause_seconds,
+    limit_tries,
     outcome_of_error,
     pause_of,
     pause_seconds,
-    timed_out,
-    within_tries,
+    timeout_outcome,
 )
 from tests.unit.tasks.ollama import claimed
 
@@ -148,7 +148,7 @@ def test_a_failure_speaks_against_the_host_or_not(error: OllamaError, blame: str
 def test_a_failure_in_the_last_try_speaks_against_the_host_too(error: OllamaError) -> None:
     """Else a worker whose jobs have one try would see no failing host."""
     outcome = outcome_of_error(error, JOB)
-    last = within_tries(outcome, replace(JOB, tries=JOB.max_attempts, attempt=FREE_ATTEMPTS + 1))
+    last = limit_tries(outcome, replace(JOB, tries=JOB.max_attempts, attempt=FREE_ATTEMPTS + 1))
 
     assert isinstance(last, Failed)
     assert last == Failed(outcome.error, outcome.blame)
@@ -174,9 +174,13 @@ def test_what_the_host_alone_did_is_never_a_try() -> None:
     def at(attempt: int) -> ClaimedJob:
         return replace(JOB, attempt=attempt)
 
-    assert not counts(refused, at(1000))
-    assert [counts(cut, at(attempt)) for attempt in (1, FREE_ATTEMPTS, FREE_ATTEMPTS + 1)] == [False, False, True]
-    assert counts(died, at(1))
+    assert not counts_as_try(refused, at(1000))
+    assert [counts_as_try(cut, at(attempt)) for attempt in (1, FREE_ATTEMPTS, FREE_ATTEMPTS + 1)] == [
+        False,
+        False,
+        True,
+    ]
+    assert counts_as_try(died, at(1))
     assert host_pause_seconds(1000, 1.0) == LONGEST_HOST_PAUSE_SECONDS
 
 
@@ -186,9 +190,9 @@ def test_a_refusal_counts_where_others_are_not_refused() -> None:
     assert isinstance(busy, Retry)
     alone = replace(JOB, refusal_counts=True)
 
-    assert (counts(busy, JOB), counts(busy, alone)) == (False, True)
-    assert not counts(busy, replace(JOB, attempt=FREE_ATTEMPTS))
-    assert counts(busy, replace(JOB, attempt=FREE_ATTEMPTS + 1))
+    assert (counts_as_try(busy, JOB), counts_as_try(busy, alone)) == (False, True)
+    assert not counts_as_try(busy, replace(JOB, attempt=FREE_ATTEMPTS))
+    assert counts_as_try(busy, replace(JOB, attempt=FREE_ATTEMPTS + 1))
     assert pause_of(busy, JOB, 1.0) == pause_of(busy, alone, 1.0) == 40.0
     soon = replace(busy, wait_seconds=0.0)
     assert pause_of(soon, replace(JOB, attempt=1000), 1.0) == LONGEST_REFUSAL_PAUSE_SECONDS
@@ -197,7 +201,7 @@ def test_a_refusal_counts_where_others_are_not_refused() -> None:
 
 def test_a_clock_that_ran_out_says_which_and_how_long() -> None:
     """The producer's own figure, in seconds."""
-    assert timed_out(FAILURES[WorkerEvent.DEADLINE], 0.5).error.message == "deadline ran out after 0.5 s"
+    assert timeout_outcome(FAILURES[WorkerEvent.DEADLINE], 0.5).error.message == "deadline ran out after 0.5 s"
     outcome = outcome_of_error(StallTimeout("m"), JOB)
     assert isinstance(outcome, Failed)
     assert outcome.error.message == "stall_after ran out after 7 s"

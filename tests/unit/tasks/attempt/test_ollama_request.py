@@ -6,7 +6,7 @@ import pytest
 
 from llamaq.store.worker.outcome import Completed
 from llamaq.vocabulary.requests import dump_json, parse
-from tasks.attempt.ollama_request import Reply, payload, total
+from tasks.attempt.ollama_request import Reply, build_body, sum_figures
 from tasks.attempt.stoppable import AttemptStopped
 from tasks.input_policy.policy import InputPolicy
 from tasks.registry import run
@@ -26,7 +26,7 @@ def _request(**fields: Any) -> Any:
 
 def test_only_what_was_set_is_sent() -> None:
     """Beside the model, `stream`, and `truncate: false`, without which Ollama cuts a long prompt without a word."""
-    assert payload(_request(), prompt="x", system=None) == {
+    assert build_body(_request(), prompt="x", system=None) == {
         "model": "m:latest",
         "stream": True,
         "truncate": False,
@@ -40,17 +40,17 @@ def test_only_what_was_set_is_sent() -> None:
 )
 def test_a_falsy_value_is_a_value(field: str, value: Any) -> None:
     """`think: false` and `keep_alive: 0` mean something."""
-    assert payload(_request(**{field: value}))[field] == value
+    assert build_body(_request(**{field: value}))[field] == value
 
 
 def test_options_are_sent_without_those_left_out() -> None:
     """And a 0 is not left out."""
-    assert payload(_request(options={"seed": 0, "stop": []}))["options"] == {"seed": 0, "stop": []}
+    assert build_body(_request(options={"seed": 0, "stop": []}))["options"] == {"seed": 0, "stop": []}
 
 
 def test_streamed_or_not_ollama_streams() -> None:
     """`stream: false` is about the events; Ollama is asked to stream, or nobody could see a stall."""
-    assert payload(_request(stream=False))["stream"] is True
+    assert build_body(_request(stream=False))["stream"] is True
 
 
 def test_a_generate_answer_is_joined_and_told_as_it_comes() -> None:
@@ -113,7 +113,7 @@ def test_the_context_is_kept_where_it_was_asked_for(asked: list[int] | None, kep
 @pytest.mark.parametrize(("asked", "sent"), [(None, False), (False, False), (True, True)])
 def test_a_prompt_is_cut_only_where_that_was_asked_for(asked: bool | None, sent: bool) -> None:
     """Ollama's own default would cut it silently."""
-    assert payload(_request(truncate=asked))["truncate"] is sent
+    assert build_body(_request(truncate=asked))["truncate"] is sent
 
 
 def test_a_chat_keeps_its_tool_calls() -> None:
@@ -192,8 +192,8 @@ def test_a_stopped_attempt_asks_nothing_more() -> None:
 
 def test_figures_are_summed_where_there_are_any() -> None:
     """None means that no answer had one."""
-    assert total([Reply(stats={"a": 1}), Reply(), Reply(stats={"a": 2})], "a") == 3
-    assert total([Reply()], "a") is None
+    assert sum_figures([Reply(stats={"a": 1}), Reply(), Reply(stats={"a": 2})], "a") == 3
+    assert sum_figures([Reply()], "a") is None
 
 
 @pytest.mark.parametrize(

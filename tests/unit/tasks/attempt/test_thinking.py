@@ -29,7 +29,7 @@ SPLIT = [
 
 def _split(pieces: list[str]) -> tuple[str, str]:
     splitter = ThinkingSplitter()
-    parts = [splitter.split(piece, "") for piece in pieces] + [splitter.rest()]
+    parts = [splitter.split_piece(piece, "") for piece in pieces] + [splitter.flush()]
     return "".join(text for text, _ in parts), "".join(thinking for _, thinking in parts)
 
 
@@ -64,13 +64,13 @@ def test_what_ollama_has_split_is_left_alone() -> None:
     """Then a tag at the beginning of the text is a part of the answer."""
     splitter = ThinkingSplitter()
 
-    assert splitter.split("", "why") == ("", "why")
-    assert splitter.split("<think> is a tag", "") == ("<think> is a tag", "")
-    assert splitter.rest() == ("", "")
+    assert splitter.split_piece("", "why") == ("", "why")
+    assert splitter.split_piece("<think> is a tag", "") == ("<think> is a tag", "")
+    assert splitter.flush() == ("", "")
 
 
 def test_text_is_not_held_back_longer_than_a_tag_may_follow() -> None:
     """A reader gets the first word as soon as it is known to be text."""
     splitter = ThinkingSplitter()
 
-    assert [splitter.split(piece, "")[0] for piece in ("<th", "e", " end")] == ["", "<the", " end"]
+    assert [splitter.split_piece(piece, "")[0] for piece in ("<th", "e", " end")] == ["", "<the", " end"]

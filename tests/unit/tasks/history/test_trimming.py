@@ -16,8 +16,8 @@ from tasks.history.trimming import (
     SMALLEST_SCALE,
     Fitting,
     drop_order,
-    estimated_tokens,
-    scale_of,
+    estimate_scale,
+    estimate_tokens,
     trim,
 )
 
@@ -52,7 +52,7 @@ def _indices(whole: list[MessageObject], part: list[MessageObject]) -> list[int]
 
 
 def _total(part: list[MessageObject], scale: float) -> float:
-    return estimated_tokens(part) * scale
+    return estimate_tokens(part) * scale
 
 
 NEW = st.lists(messages(), max_size=3)
@@ -165,7 +165,7 @@ def test_an_unknown_length_leaves_nothing_out(history: list[MessageObject], new:
 def test_an_image_counts() -> None:
     """As many tokens as Ollama itself takes it for."""
     assert (
-        estimated_tokens([{"content": "x", "images": ["a", "b"]}]) - estimated_tokens([{"content": "x"}])
+        estimate_tokens([{"content": "x", "images": ["a", "b"]}]) - estimate_tokens([{"content": "x"}])
         == 2 * IMAGE_TOKENS
     )
 
@@ -180,15 +180,15 @@ def _talk(turns: int, words: int = 50) -> list[MessageObject]:
 def test_the_last_count_scales_the_estimates(true_scale: float) -> None:
     """What Ollama counted of a history scales its estimate, and the next turn fits the context."""
     history = _talk(20)
-    history[-1]["usage"] = {"prompt_tokens": round(true_scale * estimated_tokens(history[:-1])), "output_tokens": 1}
+    history[-1]["usage"] = {"prompt_tokens": round(true_scale * estimate_tokens(history[:-1])), "output_tokens": 1}
     new: list[MessageObject] = [{"role": "user", "content": "word " * 50}]
-    length = round(true_scale * estimated_tokens([*history, *new]) / 2)
+    length = round(true_scale * estimate_tokens([*history, *new]) / 2)
 
     fitting = Fitting([], history, new, length=length)
 
-    true = true_scale * estimated_tokens(fitting.messages)
+    true = true_scale * estimate_tokens(fitting.messages)
     room = SHARED * (length - 1 - min(ANSWER_TOKENS, length // 4))
-    assert room - 2.1 * true_scale * estimated_tokens(new[:1]) <= true <= room * 1.01
+    assert room - 2.1 * true_scale * estimate_tokens(new[:1]) <= true <= room * 1.01
 
 
 def test_the_last_count_is_of_what_was_sent() -> None:
@@ -196,10 +196,10 @@ def test_the_last_count_is_of_what_was_sent() -> None:
     history = _talk(4)
     tools = [{"type": "function", "function": {"name": "f"}}]
     tools_tokens = 20.0
-    sent = tools_tokens + estimated_tokens(history[2:-1])
+    sent = tools_tokens + estimate_tokens(history[2:-1])
     history[-1] |= {"usage": {"prompt_tokens": round(1.5 * sent)}, "history_dropped": 2}
 
-    assert scale_of([], history, tools_tokens) == pytest.approx(1.5, abs=0.01)
+    assert estimate_scale([], history, tools_tokens) == pytest.approx(1.5, abs=0.01)
     fitting = Fitting([], history, [{"role": "user", "content": "x"}], length=10_000, tools=tools)
     assert fitting.dropped == 0
 
@@ -210,25 +210,25 @@ def test_a_count_that_cannot_be_right_is_bounded(counted: Any, scale: float) -> 
     history = _talk(2)
     history[-1]["usage"] = {"prompt_tokens": counted}
 
-    assert scale_of([], history) == scale
+    assert estimate_scale([], history) == scale
 
 
 def test_ollamas_refusal_is_believed() -> None:
     """It tells what it counted and what it holds: what is sent next fits that, without going down step by step."""
     history, new = _talk(30), _talk(1)[:1]
     fitting = Fitting([], history, new, length=None)
-    prompt = round(3 * estimated_tokens(fitting.messages))
+    prompt = round(3 * estimate_tokens(fitting.messages))
 
     assert fitting.tighten(prompt, 2048)
 
-    assert 0.35 * 2048 < 3 * estimated_tokens(fitting.messages) <= 2048
+    assert 0.35 * 2048 < 3 * estimate_tokens(fitting.messages) <= 2048
 
 
 def test_room_is_left_for_the_answer() -> None:
     """As much as `num_predict` asks for, but never more than a quarter of the context."""
     history, new = _talk(40), _talk(1)[:1]
     sent = {
-        tokens: estimated_tokens(Fitting([], history, new, length=2000, answer_tokens=tokens).messages)
+        tokens: estimate_tokens(Fitting([], history, new, length=2000, answer_tokens=tokens).messages)
         for tokens in (100, None, -1, 100_000)
     }
 
@@ -256,7 +256,7 @@ def _turns(number: int, length: int, true_scale: float = 1.1) -> list[Fitting]:
         text = f"{turn} " + "word " * (20 + turn * 7 % 30)
         new: list[MessageObject] = [{"role": "user", "content": text}]
         fittings.append(fitting := Fitting([], list(history), new, length=length))
-        prompt = round(true_scale * estimated_tokens(fitting.messages)) + turn % 3
+        prompt = round(true_scale * estimate_tokens(fitting.messages)) + turn % 3
         answer: MessageObject = {"role": "assistant", "content": text, "usage": {"prompt_tokens": prompt}}
         history += [*new, answer | ({"history_dropped": fitting.dropped} if fitting.dropped else {})]
     return fittings
@@ -273,7 +273,7 @@ def test_most_turns_beyond_the_context_share_the_beginning_of_the_turn_before() 
     assert shared > 0.5 * len(first)
     for fitting in beyond:
         assert fitting.messages[0]["role"] == "user"
-        assert 0.5 * 768 < 1.1 * estimated_tokens(fitting.messages) <= 768 * 1.1
+        assert 0.5 * 768 < 1.1 * estimate_tokens(fitting.messages) <= 768 * 1.1
 
 
 def test_a_longer_context_gets_its_history_back() -> None:

@@ -29,9 +29,9 @@ def _job(**fields: Any) -> Any:
 def test_raw_and_a_template_need_the_workers_leave(field: dict[str, Any]) -> None:
     """With either, the producer writes control tokens himself; `raw: false` is no use of it."""
     with pytest.raises(InvalidRequest, match=r"^(raw|template): .*LLAMAQ_ALLOW_RAW=1"):
-        InputPolicy().admitted(_job(**field))
-    assert InputPolicy(allow_raw=True).admitted(_job(**field)).request == _job(**field).request
-    InputPolicy().admitted(_job(raw=False))
+        InputPolicy().admit(_job(**field))
+    assert InputPolicy(allow_raw=True).admit(_job(**field)).request == _job(**field).request
+    InputPolicy().admit(_job(raw=False))
 
 
 def test_pulls_are_for_models_on_the_list_alone() -> None:
@@ -39,8 +39,8 @@ def test_pulls_are_for_models_on_the_list_alone() -> None:
     job = claimed("pull", '{"model":"acme/big:7b"}')
 
     with pytest.raises(InvalidRequest, match=r"^model: acme/big:7b may not be pulled here.*LLAMAQ_PULL_ALLOWED"):
-        InputPolicy().admitted(job)
-    assert InputPolicy(pulls=lambda model: model == "acme/big:7b").admitted(job) is job
+        InputPolicy().admit(job)
+    assert InputPolicy(pulls=lambda model: model == "acme/big:7b").admit(job) is job
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_without_a_filter_nothing_is_touched_and_nothing_reported() -> None:
     """Off is the default."""
     policy, job = InputPolicy(), _job(prompt="aeiou")
 
-    assert policy.admitted(job) is job
+    assert policy.admit(job) is job
     assert policy.removed == {}
 
 
@@ -79,7 +79,7 @@ def test_the_filter_takes_out_and_cuts_and_tells() -> None:
     """By field, how many characters are gone; what it left alone is not named."""
     policy = InputPolicy(texts=Filter(re.compile("[<>]"), 4))
 
-    job = policy.admitted(_job(prompt="<ab>cdef", system="abcd", suffix="<>", metadata={"trace": "<kept>"}))
+    job = policy.admit(_job(prompt="<ab>cdef", system="abcd", suffix="<>", metadata={"trace": "<kept>"}))
 
     assert (job.request.prompt, job.request.system, job.request.suffix) == ("abcd", "abcd", "")  # type: ignore[union-attr]  # a generate
     assert job.request.metadata == {"trace": "<kept>"}
@@ -109,12 +109,12 @@ def test_a_result_of_an_unfiltered_job_has_no_such_field() -> None:
 def test_where_nothing_is_left_the_job_fails_with_the_field() -> None:
     """An empty prompt would mean something else to Ollama: load the model."""
     with pytest.raises(InvalidRequest, match="prompt: "):
-        InputPolicy(texts=VOWELS).admitted(_job(prompt="aeiou"))
+        InputPolicy(texts=VOWELS).admit(_job(prompt="aeiou"))
 
 
 def test_a_filter_may_leave_a_role_in_peace() -> None:
     """It is one of four words, and no text of the producer's."""
-    assert InputPolicy(texts=VOWELS).admitted(_chat("axa")).request.messages[0].role == "user"  # type: ignore[union-attr,index]  # a chat
+    assert InputPolicy(texts=VOWELS).admit(_chat("axa")).request.messages[0].role == "user"  # type: ignore[union-attr,index]  # a chat
 
 
 @given(st.text(min_size=1).map(lambda text: f"x{text}"), st.integers(0, 30))
@@ -122,7 +122,7 @@ def test_nothing_longer_and_nothing_that_matches_comes_through(text: str, length
     """And the count is what is missing."""
     policy = InputPolicy(texts=Filter(re.compile("[aeiou]"), length))
 
-    kept = dict(model_texts(policy.admitted(_job(prompt=text)).request))["prompt"]
+    kept = dict(model_texts(policy.admit(_job(prompt=text)).request))["prompt"]
 
     assert not re.search("[aeiou]", kept)
     assert not length or len(kept) <= length

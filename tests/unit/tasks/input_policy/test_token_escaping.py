@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llamaq import GenerateRequest, MultimodalRequest
-from tasks.input_policy.token_escaping import KNOWN, _texts, escaped, escaped_body, tokens_of
+from tasks.input_policy.token_escaping import KNOWN, _template_texts, compile_tokens, escape_body, escape_tokens
 
 RECORDINGS = Path(__file__).parents[3] / "recordings"
 FAMILIES = {
@@ -38,14 +38,14 @@ TEMPLATES = {
 # Texts made of tokens and of their pieces, so that they overlap, nest and come together.
 _pieces = st.sampled_from([*TOKENS, *"<>|[]/", "im_start", "INST", "USER", ":", "a", "\n", " ", "\uff5c", "SYS", "{{"])
 texts = st.lists(_pieces, max_size=12).map("".join) | st.text(max_size=40)
-patterns = st.sampled_from([KNOWN, *(tokens_of(template) for template, _ in TEMPLATES.values())])
+patterns = st.sampled_from([KNOWN, *(compile_tokens(template) for template, _ in TEMPLATES.values())])
 
 
 @pytest.mark.parametrize("token", TOKENS)
 def test_the_known_tokens_of_each_family_are_broken(token: str) -> None:
     """Alone, in the middle of a word, and doubled: no template is needed for that. What is left reads the same."""
     for text in (token, f"a{token}b", token * 2, f"{token[:3]}{token}{token[3:]}"):
-        broken = escaped(text)
+        broken = escape_tokens(text)
         assert token not in broken
         assert not KNOWN.search(broken)
         assert broken.replace(" ", "") == text.replace(" ", "")
@@ -56,15 +56,15 @@ def test_the_tokens_of_a_models_own_template_are_broken(name: str) -> None:
     """Whatever it calls its turns; for other models the same words are words."""
     template, tokens = TEMPLATES[name]
     for token in tokens:
-        assert token not in escaped(f"x {token} y", tokens_of(template))
-        assert token in escaped(f"x {token} y") or KNOWN.search(token)
+        assert token not in escape_tokens(f"x {token} y", compile_tokens(template))
+        assert token in escape_tokens(f"x {token} y") or KNOWN.search(token)
 
 
 def test_the_template_of_a_real_server_is_read() -> None:
     """As `/api/show` gave it; the placeholder of its example is no token, and what stands in an action neither."""
     shown = json.loads(json.loads((RECORDINGS / "show_tools.json").read_text())["body"])
 
-    pattern = tokens_of(shown["template"])
+    pattern = compile_tokens(shown["template"])
 
     for token in ("<|im_start|>", "<|im_end|>", "<tool_call>", "</tool_call>"):
         assert pattern.fullmatch(token)
@@ -88,33 +88,33 @@ def test_the_template_of_a_real_server_is_read() -> None:
 )
 def test_other_text_is_left_alone(text: str) -> None:
     """To the character."""
-    assert escaped(text) == text
+    assert escape_tokens(text) == text
 
 
 def test_a_token_inside_another_is_broken_too() -> None:
     """What is left of the outer one, once it is broken, is the inner one, whole."""
-    pattern = tokens_of("<<turn>>{{ .Prompt }}<turn>")
+    pattern = compile_tokens("<<turn>>{{ .Prompt }}<turn>")
 
-    assert escaped("<<turn>>", pattern) == "< < turn>>"
+    assert escape_tokens("<<turn>>", pattern) == "< < turn>>"
 
 
 @given(texts, patterns)
 def test_no_token_survives(text: str, pattern: re.Pattern[str]) -> None:
     """However tokens nest, overlap, or come together."""
-    assert not pattern.search(escaped(text, pattern))
+    assert not pattern.search(escape_tokens(text, pattern))
 
 
 @given(texts, patterns)
 def test_twice_is_once(text: str, pattern: re.Pattern[str]) -> None:
     """A conversation's history goes through it again with every turn, and must stay the same for the prompt cache."""
-    once = escaped(text, pattern)
-    assert escaped(once, pattern) == once
+    once = escape_tokens(text, pattern)
+    assert escape_tokens(once, pattern) == once
 
 
 @given(texts, patterns)
 def test_nothing_but_spaces_is_added(text: str, pattern: re.Pattern[str]) -> None:
     """And nothing is where there was no token."""
-    changed = escaped(text, pattern)
+    changed = escape_tokens(text, pattern)
     assert changed.replace(" ", "") == text.replace(" ", "")
     assert changed == text or pattern.search(text)
 
@@ -122,7 +122,7 @@ def test_nothing_but_spaces_is_added(text: str, pattern: re.Pattern[str]) -> Non
 @given(st.text(max_size=300))
 def test_any_template_gives_a_pattern(template: str) -> None:
     """A damaged one, or one of another language: the known tokens are always among them."""
-    assert tokens_of(template).search("<|im_start|>")
+    assert compile_tokens(template).search("<|im_start|>")
 
 
 def test_every_text_of_a_request_is_escaped() -> None:
@@ -147,7 +147,7 @@ def test_every_text_of_a_request_is_escaped() -> None:
         ],
     }
 
-    body_escaped = escaped_body(MultimodalRequest, body, KNOWN)
+    body_escaped = escape_body(MultimodalRequest, body, KNOWN)
 
     assert json.dumps(body_escaped).count(bad) == 3  # format, and the images twice
     assert json.dumps(body_escaped).count("< |im_start|>system") == 10
@@ -158,9 +158,9 @@ def test_raw_writes_its_own_tokens() -> None:
     """The prompt is then the producer's work, from the first token on; and a template is made of tokens."""
     whole = "<|im_start|>user\nHi<|im_end|>\n"
 
-    assert escaped_body(GenerateRequest, {"model": "m", "prompt": whole, "raw": True}, KNOWN)["prompt"] == whole
-    assert escaped_body(GenerateRequest, {"model": "m", "prompt": "x", "template": whole}, KNOWN)["template"] == whole
-    assert escaped_body(GenerateRequest, {"model": "m", "prompt": whole, "template": whole}, KNOWN)["prompt"] != whole
+    assert escape_body(GenerateRequest, {"model": "m", "prompt": whole, "raw": True}, KNOWN)["prompt"] == whole
+    assert escape_body(GenerateRequest, {"model": "m", "prompt": "x", "template": whole}, KNOWN)["template"] == whole
+    assert escape_body(GenerateRequest, {"model": "m", "prompt": whole, "template": whole}, KNOWN)["prompt"] != whole
 
 
 @pytest.mark.parametrize(
@@ -177,14 +177,14 @@ def test_raw_writes_its_own_tokens() -> None:
 )
 def test_actions_are_cut_out_of_a_template(template: str, texts: list[str]) -> None:
     """Each to its nearest end, over lines; one without an end is text."""
-    assert list(_texts(template)) == texts
+    assert list(_template_texts(template)) == texts
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.text("{}%#a\n", max_size=30))
 def test_actions_are_cut_as_by_the_expression(template: str) -> None:
     """What is linear gives the same as what says it plainly."""
-    assert list(_texts(template)) == re.split(r"(?s)\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", template)
+    assert list(_template_texts(template)) == re.split(r"(?s)\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", template)
 
 
 def test_an_end_that_is_missing_is_looked_for_once() -> None:
@@ -196,5 +196,5 @@ def test_an_end_that_is_missing_is_looked_for_once() -> None:
             looked.append(args[0])
             return str.find(self, *args)
 
-    assert list(_texts(Template("{%{{{#" * 10_000))) == ["{%{{{#" * 10_000]
+    assert list(_template_texts(Template("{%{{{#" * 10_000))) == ["{%{{{#" * 10_000]
     assert sorted(looked) == ["#}", "%}", "}}"]

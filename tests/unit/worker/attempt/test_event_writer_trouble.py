@@ -118,7 +118,7 @@ def test_a_cancelled_attempt_is_stopped_by_its_next_word(fleet: Fleet, writing: 
     attempt = Attempt(job.id)
     buffer = writer.open(claimed, attempt, silent=False)
     call = Call()
-    with attempt.during(call):
+    with attempt.track_call(call):
         job.cancel()
         buffer.delta("x")
         assert call.cut.wait(60)
@@ -138,7 +138,7 @@ def test_a_fenced_attempt_is_stopped_without_a_word(fleet: Fleet, writing: Writi
     fleet.claim(store, job)
     attempt = Attempt(job.id)
     call = Call()
-    with attempt.during(call):
+    with attempt.track_call(call):
         buffer = writing(lease_seconds=0.03).open(old, attempt, silent=False)
         assert call.cut.wait(60)
     buffer.delta("late")
@@ -217,7 +217,7 @@ def test_an_event_that_cannot_be_formatted_ends_its_own_attempt_alone(fleet: Fle
     bad = writer.open(claimed, attempt, silent=False)
     job, _, good = begin(fleet, writer)
 
-    with writer.changed, attempt.during(call):  # both go out in one batch
+    with writer.changed, attempt.track_call(call):  # both go out in one batch
         good.delta("x")
         bad.delta(thinking=["no text"])  # type: ignore[arg-type]  # as a host could send it
         assert writer.changed.wait_for(call.cut.is_set, 60)
@@ -284,7 +284,7 @@ def test_a_redis_that_forgot_a_flush_ends_the_attempt(fleet: Fleet, writing: Wri
     fleet.redis.xdel(fleet.keys.events(job.id), entry)
     fleet.redis.execute_command("CLIENT KILL", "TYPE", "normal", "SKIPME", "yes")
 
-    with attempt.during(call):
+    with attempt.track_call(call):
         buffer.delta("more")
         assert call.cut.wait(60)
     buffer.close()

@@ -74,6 +74,6 @@ def test_what_another_try_might_mend_fails_with_the_last_one() -> None:
     """Log and figures say `failed` where no attempt follows."""
     last = ClaimedJob("j1", "7", 3, 3, 3, 0.5, 0.0, "generate", "m:latest", "t", "", "gpu-1", "{}")
 
-    assert failures.within_tries(Retry(BROKEN), JOB) == Retry(BROKEN)
-    assert failures.within_tries(Retry(BROKEN), last) == Failed(BROKEN)
-    assert failures.within_tries(DONE, last) == DONE
+    assert failures.limit_tries(Retry(BROKEN), JOB) == Retry(BROKEN)
+    assert failures.limit_tries(Retry(BROKEN), last) == Failed(BROKEN)
+    assert failures.limit_tries(DONE, last) == DONE
