@@ -77,18 +77,21 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
 
 async def answer(request: Request, error: Exception) -> Response:
     """The answer to a request that ended with an error, in the words of its dialect."""
+    path = request.url.path
     if isinstance(error, HTTPException) and error.status_code in (404, 405):
         if (redirect := ollama.undoubled(request)) is not None:
             return redirect
-        if ollama.is_own(request.url.path):
-            return ollama.unserved(request, meant(request))
-        error = explained(request, error)
+        near = meant(request) if error.status_code == 404 else None
+        if ollama.is_own(path) and (near is None or ollama.is_own(near)):
+            return ollama.unserved(request, near)
+        error = explained(request, error, near)
+        path = near or path  # a client with a wrong base address shows an error in the form of its own API alone
     if ui.is_page(request.url.path):
         return ui.failure_page(request, error)
     headers = dict(getattr(error, "headers", None) or {})
     if job_id := getattr(request.state, "job_id", None):
         headers[JOB_HEADER] = job_id
-    return rendered(error, request.url.path, headers)
+    return rendered(error, path, headers)
 
 
 async def _answer_invalid(request: Request, error: Exception) -> Response:

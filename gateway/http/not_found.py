@@ -13,8 +13,8 @@ MOST_CHARS = 200
 """Of a path that an answer repeats, and that is compared with others."""
 
 
-def explained(request: Request, error: HTTPException) -> HTTPException:
-    """The router's 404 or 405 with a text that has the remedy."""
+def explained(request: Request, error: HTTPException, near: str | None) -> HTTPException:
+    """The router's 404 or 405 with a text that has the remedy; `near` is the path that was `meant`."""
     method, path = request.method, request.url.path
     shown = path[:MOST_CHARS]
     if error.status_code == 405:
@@ -22,7 +22,6 @@ def explained(request: Request, error: HTTPException) -> HTTPException:
         there_are = ", ".join(one for one in METHODS if _found(request, path, one) is Match.FULL)
         text = f"{method} is not served at {shown}; served there: {there_are}"
         return HTTPException(405, text, {**(error.headers or {}), "Allow": there_are})
-    near = meant(request)
     text = f"there is no path {shown}: {f'did you mean {near}?' if near else _WHERE}"
     return HTTPException(error.status_code, text, error.headers)
 

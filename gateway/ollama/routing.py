@@ -48,8 +48,7 @@ def methods_of(path: str) -> Sequence[str]:
 def unserved(request: Request, meant: str | None = None) -> Response:
     """The answer to a request with an unknown path, or a method that the path does not have.
 
-    It names the path that was `meant` where that is one of another API, as for a client of OpenAI's with the base
-    address `/api`. For its own API it has the router's words alone.
+    Behind the router's words it names the path that was `meant`, as for a client with the base address `/api`.
     """
     path = request.url.path
     shorter = path.rstrip("/") if path.endswith("/") and not path.endswith("//") else ""
@@ -58,8 +57,7 @@ def unserved(request: Request, meant: str | None = None) -> Response:
     methods = methods_of(path)
     if methods:
         return _plain("405 method not allowed", 405, {"Allow": ", ".join(methods)})
-    elsewhere = meant is not None and not is_own(meant)
-    return _plain(f"404 page not found: did you mean {meant}?" if elsewhere else "404 page not found", 404)
+    return _plain("404 page not found" if meant is None else f"404 page not found: did you mean {meant}?", 404)
 
 
 def undoubled(request: Request) -> Response | None:

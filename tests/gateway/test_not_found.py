@@ -51,7 +51,6 @@ def test_what_is_not_served(
         ("POST", "/v1/chat/completion", "did you mean /v1/chat/completions?"),
         ("GET", "/v1/jobs/x", "did you mean /jobs/x?"),
         ("GET", "/v1/models/", "did you mean /v1/models?"),
-        ("GET", "/tags", "did you mean /api/tags?"),
         ("GET", "/v1/images/generations", "/docs lists the paths of the jobs API"),
         ("PUT", "/jobs", "PUT is not served at /jobs; served there: "),
     ],
@@ -64,17 +63,38 @@ def test_the_answer_says_what_was_meant(gateway: GatewayProcess, method: str, pa
 
 
 @pytest.mark.parametrize(
+    ("path", "members"),
+    [
+        ("/chat/completions", {"message", "type", "param", "code"}),
+        ("/api/chat/completions", {"message", "type", "param", "code"}),
+        ("/api/v1/models", {"message", "type", "param", "code"}),
+        ("/tags", None),
+        ("/v1/api/chat", None),
+        ("/api/jobs", {"code", "message"}),
+        ("/v1/jobs/x", {"code", "message"}),
+    ],
+)
+def test_the_answer_has_the_form_of_the_path_that_was_meant(
+    gateway: GatewayProcess, path: str, members: set[str] | None
+) -> None:
+    """So a client with a wrong base address reads it: under Ollama's API an error is a text."""
+    answer = gateway.http.get(path)
+
+    error = answer.json()["error"]
+    assert (answer.status_code, answer.headers["content-type"]) == (404, JSON)
+    assert isinstance(error, str) if members is None else error.keys() == members
+
+
+@pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("/api/chat/completions", "404 page not found: did you mean /v1/chat/completions?"),
-        ("/api/v1/models", "404 page not found: did you mean /v1/models?"),
-        ("/api/jobs", "404 page not found: did you mean /jobs?"),
-        ("/api/Chat", "404 page not found"),
+        ("/api/api/chat", "404 page not found: did you mean /api/chat?"),
+        ("/api/Chat", "404 page not found: did you mean /api/chat?"),
         ("/api/nosuch", "404 page not found"),
     ],
 )
-def test_ollamas_404_names_the_path_of_another_api(gateway: GatewayProcess, path: str, text: str) -> None:
-    """A client of OpenAI's whose base address is `/api` shows it; for its own paths Ollama's has no more words."""
+def test_ollamas_404_goes_on_with_the_path_that_was_meant(gateway: GatewayProcess, path: str, text: str) -> None:
+    """Its clients show the whole text."""
     assert gateway.http.post(path, json={}).text == text
 
 

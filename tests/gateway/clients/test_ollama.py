@@ -140,6 +140,17 @@ def test_errors_are_those_of_the_client(
     assert text in error["text"]
 
 
+@pytest.mark.parametrize("base", ["/v1", "/api"])
+def test_a_wrong_base_address_is_told_with_the_right_one(client: Program, base: str) -> None:
+    """The client's error is a sentence, and no object of another form."""
+    with pytest.raises(ClientFailed) as raised:
+        client.call("at", base=base, **HI)
+    error = raised.value.error
+    assert (error["kind"], error["status"]) == ("ResponseError", 404)
+    assert "{" not in error["text"]
+    assert "did you mean /api/chat?" in error["text"]
+
+
 def test_an_error_in_a_stream_is_raised(client: Program, service: Service) -> None:
     """The client does not take what came before for a whole answer."""
     service.ollama.script(tokens=["Hi"], fault="error")

@@ -148,6 +148,16 @@ def test_errors_are_of_the_clients_classes(
     assert (error["kind"], error["status"], error["code"], error["param"]) == (kind, status, code, param)
 
 
+@pytest.mark.parametrize("base", ["", "/api", "/api/v1", "/v1/v1"])
+def test_a_wrong_base_address_is_told_with_the_right_one(client: Program, base: str) -> None:
+    """The client's error has the path that was meant, and the code: an answer in another form has neither."""
+    with pytest.raises(ClientFailed) as raised:
+        client.call("at", base=base, **HI)
+    error = raised.value.error
+    assert (error["kind"], error["status"], error["code"]) == ("NotFoundError", 404, "not_found")
+    assert "did you mean /v1/chat/completions?" in error["text"]
+
+
 @pytest.fixture(scope="module")
 def kept(
     shared_front: tuple[Service, GatewayProcess], tmp_path_factory: pytest.TempPathFactory

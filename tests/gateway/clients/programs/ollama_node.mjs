@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
+console.log = console.error; // the client logs there that it reads a text, and stdout is for answers
 const found = createRequire(process.cwd() + "/").resolve("ollama");
 const { Ollama } = await import(pathToFileURL(found).href);
 const client = new Ollama({ host: process.env.GATEWAY_URL });
@@ -41,6 +42,7 @@ const verbs = {
     const answer = await client.chat({ model, messages: [{ role: "user", content: text }], format: person });
     return JSON.parse(answer.message.content);
   },
+  at: ({ base, ...body }) => new Ollama({ host: process.env.GATEWAY_URL + base }).chat(body),
   leave: async (body) => {
     const parts = await client.chat({ ...body, stream: true });
     for await (const part of parts) {

@@ -53,6 +53,11 @@ def structured(model: str, text: str) -> Any:
     return Person.model_validate_json(answer.message.content or "").model_dump()
 
 
+def at(base: str, **arguments: Any) -> Any:
+    """An answer of this gateway under another base address."""
+    return Client(host=URL + base).chat(**arguments).model_dump()
+
+
 def leave(**arguments: Any) -> Any:
     """Read the first piece, and close."""
     parts = CLIENT.chat(stream=True, **arguments)
@@ -69,4 +74,5 @@ def impatient(seconds: float, **arguments: Any) -> Any:
         return "left"
 
 
-serve({"ask": ask, "stream": stream, "tools": tools, "structured": structured, "leave": leave, "impatient": impatient})
+serve({"ask": ask, "stream": stream, "tools": tools, "structured": structured, "at": at, "leave": leave,
+       "impatient": impatient})  # fmt: skip

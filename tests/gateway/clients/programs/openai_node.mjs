@@ -24,6 +24,8 @@ const verbs = {
     const other = client.withOptions({ baseURL: `${url}/v1`, apiKey: key });
     return (await other.chat.completions.create(body)).choices[0].message.content;
   },
+  at: ({ base, ...body }) =>
+    client.withOptions({ baseURL: process.env.GATEWAY_URL + base }).chat.completions.create(body),
   leave: async (body) => {
     for await (const chunk of await client.chat.completions.create({ ...body, stream: true })) {
       const text = chunk.choices[0]?.delta?.content;

@@ -54,6 +54,11 @@ def elsewhere(url: str, key: str, **arguments: Any) -> Any:
     return other.chat.completions.create(**arguments).choices[0].message.content
 
 
+def at(base: str, **arguments: Any) -> Any:
+    """An answer of this gateway under another base address."""
+    return CLIENT.with_options(base_url=URL + base).chat.completions.create(**arguments).model_dump()
+
+
 def leave(**arguments: Any) -> Any:
     """Read the first chunk with a text, and close."""
     with CLIENT.chat.completions.create(stream=True, **arguments) as chunks:
@@ -77,4 +82,4 @@ def parameters(method: str) -> Any:
 
 
 serve({"create": create, "stream": stream, "parse": parse, "accumulated": accumulated, "leave": leave,
-       "elsewhere": elsewhere, "models": models, "model": model, "parameters": parameters})  # fmt: skip
+       "elsewhere": elsewhere, "at": at, "models": models, "model": model, "parameters": parameters})  # fmt: skip
