@@ -14,7 +14,7 @@ from embedded.process import ServerFailed
 from embedded.redis import RedisUnavailable
 from embedded.wheels import NotFetched
 from llamaq import JobQueue, LlamaqError
-from worker.settings.environment import settings
+from worker.settings.environment import load_settings
 
 SHARED_PREFIX = "llamaq-demo"
 """The prefix in the user's own Redis, so that the demo's worker takes no other jobs."""
@@ -43,11 +43,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(console: Console, keep: bool) -> None:
-    config = settings()
+    config = load_settings()
     with ExitStack() as stack:
         redis = stack.enter_context(services.redis(config))
         ollama = stack.enter_context(services.ollama(config))
-        prefix = config.prefix if redis.ours or config.states("prefix") else SHARED_PREFIX
+        prefix = config.prefix if redis.ours or config.is_given("prefix") else SHARED_PREFIX
         exports = {"LLAMAQ_REDIS_URL": redis.url, "LLAMAQ_PREFIX": prefix, "LLAMAQ_OLLAMA_URL": ollama.url}
         exports["LLAMAQ_SLOTS"] = str(services.slots(config))
         drain = f"{services.drain_seconds(config):g}"

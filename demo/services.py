@@ -51,7 +51,7 @@ def redis(config: Settings) -> Iterator[Part]:
     Raises:
         BrokerUnavailable: the Redis of `LLAMAQ_REDIS_URL` does not answer.
     """
-    if config.states("redis_url"):
+    if config.is_given("redis_url"):
         with (
             translate_errors(config.redis_url),
             connect(config.redis_url, retry=False, limit_seconds=LOOK_SECONDS) as client,
@@ -97,12 +97,12 @@ def _bring_runtime() -> None:
 
 def slots(config: Settings) -> int:
     """The worker's slots: those of the environment, else those of the embedded model."""
-    return config.slots if config.states("slots") else SLOTS
+    return config.slots if config.is_given("slots") else SLOTS
 
 
 def drain_seconds(config: Settings) -> float:
     """How long the worker waits for running jobs when it ends: those of the environment, else a few, as for a demo."""
-    return config.drain_seconds if config.states("drain_seconds") else DRAIN_SECONDS
+    return config.drain_seconds if config.is_given("drain_seconds") else DRAIN_SECONDS
 
 
 @contextmanager

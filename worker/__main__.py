@@ -40,21 +40,21 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"there is no command {arguments[0]!r}; there are: {', '.join(COMMANDS)}\n{USAGE}")
         return 2
     # For a worker, of which there are many; the other commands may use all that is installed.
-    with quick_imports(without=unused(os.environ) if arguments[:1] not in (["check"], ["exporter"]) else ()):
+    with quick_imports(without=list_unused(os.environ) if arguments[:1] not in (["check"], ["exporter"]) else ()):
         from pydantic import ValidationError  # noqa: PLC0415 - a slow import, during which a Ctrl-C may come
 
         from worker.settings import variable_errors  # noqa: PLC0415 - as above
-        from worker.settings.environment import settings  # noqa: PLC0415 - as above
+        from worker.settings.environment import load_settings  # noqa: PLC0415 - as above
     try:
-        config = settings()
+        config = load_settings()
     except ValidationError as error:
-        sys.stderr.write(variable_errors.told(error))
+        sys.stderr.write(variable_errors.render(error))
         return 2
     return _run(arguments, config)
 
 
-def unused(variables: Iterable[str]) -> list[str]:
-    """The packages that a worker with these variables is not to import."""
+def list_unused(variables: Iterable[str]) -> list[str]:
+    """List the packages that a worker with these variables is not to import."""
     return [*UNUSED] if "LLAMAQ_OTEL" in map(str.upper, variables) else [*UNUSED, TRACES]
 
 
@@ -120,7 +120,7 @@ def _run_worker(arguments: list[str]) -> int:
     name = f"llamaq-{os.getpid()}@{socket.gethostname()}"
     # Celery logs before it sets up logging itself. `quiet` leaves out its banner, which is not JSON.
     logs.configure(wanted=app.conf.llamaq.log_format)
-    quiet = logs.chosen(app.conf.llamaq.log_format) == "json"
+    quiet = logs.choose_format(app.conf.llamaq.log_format) == "json"
     # Celery's `worker` without the command line around it, which imports Flower and a shell: a third of the start.
     # `app.worker_main` would lose the exit code.
     context = CLIContext(app=app, no_color=None, workdir=None, quiet=quiet)  # None: colours on a terminal

@@ -20,47 +20,47 @@ from worker.celery.lifecycle import WorkerStep, worker_of
 from worker.duties import heartbeat
 from worker.gate import Source
 from worker.settings import variable_errors
-from worker.settings.environment import Settings, settings
+from worker.settings.environment import Settings, load_settings
 from worker.telemetry import logs
 
 
-def create(config: Settings) -> Celery:
-    """The application for these settings, with a task for each kind."""
+def create_app(config: Settings) -> Celery:
+    """Create the application for these settings, with a task for each kind."""
     app = Celery("llamaq", set_as_current=False)
     app.conf.llamaq = config
     # The random part makes a restarted worker another one, even where its process id is the same.
     app.conf.llamaq_worker_name = f"{socket.gethostname()}:{os.getpid()}:{SYSTEM.uuid()[:8]}"
     app.conf.update(_configuration(config, app.conf.llamaq_worker_name))
     app.steps["worker"].add(WorkerStep)
-    transport.install(_doors(app, config), config.redis_url)
+    transport.install(_make_hooks(app, config), config.redis_url)
     for kind in KINDS:
-        _register(app, kind)
+        _register_task(app, kind)
     _register_heartbeat(app)
     model_listing.register(app, config)
     return app
 
 
-def _doors(app: Celery, config: Settings) -> transport.Doors:
+def _make_hooks(app: Celery, config: Settings) -> transport.MessageHooks:
     keys = config.producer.keys
     control = partial(control_message.read, namespace=keys.prefix, allowed=bool(config.allow_control))
 
-    def reader(queue: str) -> tuple[Source, transport.Read] | None:
+    def find_reader(queue: str) -> tuple[Source, transport.Read] | None:
         if queue in app.amqp.queues.consume_from:
             return "celery", partial(broker_message.read, queue=queue)
         if queue.endswith(f".{keys.mailbox()}") and not queue.endswith(f".reply.{keys.mailbox()}"):
             return "control", control
         return None
 
-    return transport.Doors(
-        reader=reader,
+    return transport.MessageHooks(
+        find_reader=find_reader,
         set_aside=lambda message, error: worker_of(app).set_aside(message, error),
-        returned_to=lambda key: key if keys.is_queue(key) else keys.intake_queue(),
-        begins=lambda kind, job_id: worker_of(app).begins(kind, job_id),
-        working=lambda: getattr(app, "llamaq_worker", None) is not None,
+        return_queue=lambda key: key if keys.is_queue(key) else keys.intake_queue(),
+        start_task=lambda kind, job_id: worker_of(app).start_task(kind, job_id),
+        is_worker=lambda: getattr(app, "llamaq_worker", None) is not None,
     )
 
 
-def _register(app: Celery, kind: str) -> None:
+def _register_task(app: Celery, kind: str) -> None:
     request_class = "worker.celery.task_request:TaskRequest"
 
     @app.task(name=f"llamaq.{kind}", bind=True, typing=False, Request=request_class)  # type: ignore[untyped-decorator]  # Celery has no types
@@ -68,7 +68,7 @@ def _register(app: Celery, kind: str) -> None:
         """Run an assigned job, whose message carries the id, or submit a request that was sent by task name."""
         worker = worker_of(app)
         if job_id is not None:
-            return worker.execute(job_id, task_request.began)
+            return worker.execute(job_id, task_request.show_attempt)
         return intake.take(worker, kind, task.request.id, request)
 
 
@@ -77,7 +77,7 @@ def _register_heartbeat(app: Celery) -> None:
     @app.task(name=heartbeat.TASK, send_events=False)  # type: ignore[untyped-decorator]  # Celery has no types
     def beat() -> None:
         """Receive a heartbeat that came through the broker."""
-        worker_of(app).heartbeat.received()
+        worker_of(app).heartbeat.note_received()
 
 
 def _configuration(config: Settings, worker: str) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _configuration(config: Settings, worker: str) -> dict[str, Any]:
 @setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery has no types
 def _configure_logging(loglevel: int | str | None = None, **_: Any) -> None:
     # This signal comes however the worker is started. Celery's two lines for each message repeat ours.
-    logs.configure(loglevel or logging.INFO, settings().log_format)
+    logs.configure(loglevel or logging.INFO, load_settings().log_format)
     for chatty in ("celery.worker.strategy", "celery.app.trace"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs each retry of a probe; the probe itself logs once
@@ -136,10 +136,10 @@ def _configure_logging(loglevel: int | str | None = None, **_: Any) -> None:
 
 def _settings() -> Settings:
     try:
-        return settings()
+        return load_settings()
     except ValidationError as error:
-        sys.stderr.write(variable_errors.told(error))
+        sys.stderr.write(variable_errors.render(error))
         raise SystemExit(2) from None  # Celery's command shows the traceback of any other exception
 
 
-app = create(_settings())
+app = create_app(_settings())

@@ -30,8 +30,8 @@ class Peer(NamedTuple):
     capath: str | None = None
 
 
-def peers(config: Settings) -> Iterator[Peer]:
-    """The servers that the settings reach by TLS: Redis or each Sentinel, and Ollama."""
+def find_peers(config: Settings) -> Iterator[Peer]:
+    """Find the servers that the settings reach by TLS: Redis or each Sentinel, and Ollama."""
     redis = parsed(config.redis_url)
     if redis.tls:
         authority = (redis.options.get("ssl_ca_certs"), redis.options.get("ssl_ca_path"))
@@ -47,27 +47,27 @@ def days_left(config: Settings, clock: Clock = SYSTEM) -> dict[str, float]:
     A server that cannot be reached or verified is left out: other checks and metrics report it.
     """
     found: dict[str, float] = {}
-    for peer in peers(config):
+    for peer in find_peers(config):
         with suppress(OSError):  # also ssl.SSLError
-            found[peer.what] = min(_days(peer, clock), found.get(peer.what, float("inf")))
+            found[peer.what] = min(_count_days(peer, clock), found.get(peer.what, float("inf")))
     return found
 
 
-def _days(peer: Peer, clock: Clock) -> float:
+def _count_days(peer: Peer, clock: Clock) -> float:
     context = ssl.create_default_context(cafile=peer.cafile, capath=peer.capath)
     context.check_hostname = False  # the real connections check the name
     with (
         socket.create_connection((peer.host.strip("[]"), peer.port), LOOK_SECONDS) as plain,
         context.wrap_socket(plain, server_hostname=peer.host.strip("[]")) as connection,
     ):
-        ends = [_ends(connection.getpeercert() or {})]
+        ends = [_read_expiry(connection.getpeercert() or {})]
     if peer.cafile:
         # Of several in the file, one that is still valid is enough.
-        ends.append(max(_ends(each) for each in context.get_ca_certs()))
+        ends.append(max(_read_expiry(each) for each in context.get_ca_certs()))
     return (min(ends) - clock.time()) / DAY_SECONDS
 
 
-def _ends(certificate: dict[str, Any]) -> float:
+def _read_expiry(certificate: dict[str, Any]) -> float:
     return ssl.cert_time_to_seconds(certificate["notAfter"])
 
 
@@ -87,7 +87,7 @@ class CertificateCollector(Collector):
         """Yield the one family."""
         if self._clock.monotonic() > self._next_look:
             # Without TLS nothing ends.
-            tls = {peer.what for peer in peers(self._config)}
+            tls = {peer.what for peer in find_peers(self._config)}
             self._found = {what: float("inf") for what in ("redis", "ollama") if what not in tls}
             self._found |= days_left(self._config, self._clock)
             again = HOUR_SECONDS if tls <= self._found.keys() else MINUTE_SECONDS

@@ -10,7 +10,7 @@ import threading
 import structlog
 from prometheus_client import CollectorRegistry
 
-from worker.settings.environment import Settings, about_unknown_variables
+from worker.settings.environment import Settings, describe_unknown_variables
 from worker.telemetry import fleet_server, logs
 from worker.telemetry.metrics_server import PortTaken
 
@@ -26,7 +26,7 @@ def main(config: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     logs.configure(wanted=config.log_format)
-    for remark in about_unknown_variables():
+    for remark in describe_unknown_variables():
         _log.warning(remark)
     port = DEFAULT_PORT if config.metrics_port is None else config.metrics_port
     try:

@@ -61,7 +61,7 @@ class Incoming:
 SetAside = Callable[[Incoming, Error], None]
 
 
-def passed(
+def handle_or_set_aside(
     message: Incoming, handle: Callable[[], object], set_aside: SetAside, later: tuple[type[Exception], ...] = ()
 ) -> Error | None:
     """Handle one message, or set it aside. After an exception of `later` it stays where it is, and is taken again.
@@ -77,7 +77,7 @@ def passed(
     except Exception as error:
         if is_outage(error) or isinstance(error, later):
             raise
-        reason = _verdict(message, error)
+        reason = _make_error(message, error)
         set_aside(message, reason)
         return reason
     return None
@@ -109,14 +109,14 @@ def read_json(text: str, loads: Callable[[str], Any] = json.loads) -> Any:
     except RecursionError:
         raise BadMessage(f"the JSON is nested more than {DEEPEST} levels deep") from None
     except Exception as error:
-        raise BadMessage(f"not JSON: {_short(error)}") from error
-    for place in _too_deep(value):
+        raise BadMessage(f"not JSON: {_shorten(error)}") from error
+    for place in _find_too_deep(value):
         raise BadMessage(f"{place}: nested more than {DEEPEST} levels deep")
     return value
 
 
-def _too_deep(root: Any) -> Iterator[str]:
-    """The beginning of the path of what is nested too deeply."""
+def _find_too_deep(root: Any) -> Iterator[str]:
+    """Find the beginning of the path of what is nested too deeply."""
     level = [(root, "")]
     for _ in range(DEEPEST):
         level = [
@@ -131,13 +131,13 @@ def _too_deep(root: Any) -> Iterator[str]:
     yield from (path.lstrip(".")[:200] for _, path in level)
 
 
-def _verdict(message: Incoming, error: Exception) -> Error:
+def _make_error(message: Incoming, error: Exception) -> Error:
     if isinstance(error, SubmitError) and not isinstance(error, BrokerUnavailable):
         return failures.refusal(error)
     if isinstance(error, BadMessage):
         return Error("invalid_request", str(error))
     # The text of an exception is not told: it may quote the message, which may be a user's prompt. Redis' own does not.
-    what = _short(error) if isinstance(error, BrokerUnavailable | redis.ResponseError) else type(error).__name__
+    what = _shorten(error) if isinstance(error, BrokerUnavailable | redis.ResponseError) else type(error).__name__
     place = traceback.extract_tb(error.__traceback__)[-1]
     at = f"{place.filename}:{place.lineno}"
     _log.error("a message could not be taken", source=message.source, job_id=message.job_id, error=what, at=at)
@@ -146,5 +146,5 @@ def _verdict(message: Incoming, error: Exception) -> Error:
     return Error("invalid_request", f"the message cannot be read: {what}")
 
 
-def _short(error: Exception) -> str:
+def _shorten(error: Exception) -> str:
     return f"{type(error).__name__} {error}"[:200]

@@ -27,7 +27,7 @@ from worker.attempt import execute
 from worker.attempt.context_factory import ContextFactory
 from worker.attempt.direct_jobs import DirectJobs
 from worker.attempt.event_writer import EventWriter
-from worker.attempt.input_policy import input_policy
+from worker.attempt.input_policy import make_input_policy
 from worker.attempt.running_attempts import RunningAttempts
 from worker.attempt.stream_reader import StreamReader
 from worker.attempt.timers import Timers
@@ -49,7 +49,7 @@ from worker.host.probe import Probe
 from worker.settings.environment import Settings
 from worker.telemetry import tracing
 from worker.telemetry.logs import about
-from worker.telemetry.worker_metrics import Metrics, result
+from worker.telemetry.worker_metrics import Metrics, outcome_label
 
 _log = structlog.get_logger(__name__)
 
@@ -71,8 +71,8 @@ class Worker:
         self._connections = Connections.open(config, clock, self._reader)
         redis = self._connections.redis
         self.queue = self._connections.queue
-        self._store = _job_store(config, self._connections, name, clock)
-        self._tracing = tracing.chosen(config.otel, redis, keys, content=bool(config.otel_content))
+        self._store = _make_job_store(config, self._connections, name, clock)
+        self._tracing = tracing.make_tracing(config.otel, redis, keys, content=bool(config.otel_content))
 
         self._running = RunningAttempts()
         self._direct = DirectJobs(self._running, self._requeue, self._is_over)
@@ -83,7 +83,7 @@ class Worker:
         self._reader.batch = self._events
         self._timers = Timers(clock)
         self._probe = Probe(self._connections.probe, self._store, config, clock)
-        self._contexts = self._context_factory()
+        self._contexts = self._make_context_factory()
         self._dead_letters = DeadLetters(self._store)
         health = Health(clock, partial(FailingDuties(redis, keys).note, config.host, name))
         self.heartbeat = Heartbeat(
@@ -91,11 +91,11 @@ class Worker:
         )
 
         self._scripts = ScriptRegistry(redis, keys, lambda: self._reaper.leads)
-        self._reaper = Reaper(self._store, metrics.reaped, self._scripts.wake)
+        self._reaper = Reaper(self._store, metrics.count_reaped, self._scripts.wake)
         self._fleet_history = FleetHistory(MinuteFigures(redis, keys), lambda: self._reaper.leads)
-        self.supervisor = Supervisor(self._duties(), clock, health, metrics.duty_failed)
+        self.supervisor = Supervisor(self._make_duties(), clock, health, metrics.count_duty_failure)
         names = [duty.name for duty in self.supervisor.duties]
-        metrics.watch(lambda: len(self._running), self.heartbeat.age_seconds, health.seconds, names)
+        metrics.watch(lambda: len(self._running), self.heartbeat.age_seconds, health.failing_seconds, names)
 
     def start(self) -> None:
         """Start every duty."""
@@ -112,7 +112,7 @@ class Worker:
         if len(self._running):
             _log.info("draining", worker=self._name, running=len(self._running), seconds=seconds)
         self._running.drain(seconds)
-        self._probe.ended()
+        self._probe.leave()
         self.supervisor.stop("drain")
 
     def hurry(self) -> None:
@@ -128,23 +128,23 @@ class Worker:
         self._tracing.close()
         self._connections.close()
 
-    def execute(self, job_id: str, began: Callable[[ClaimedJob], None]) -> str:
+    def execute(self, job_id: str, show_attempt: Callable[[ClaimedJob], None]) -> str:
         """Run a job that was assigned to this host; a stale message has no effect.
 
         Returns:
             The outcome, as `llamaq_attempts_total` names it, and the code of its error; "" for a stale message.
         """
-        direct = self._direct.taken(job_id)
+        direct = self._direct.take(job_id)
         if direct is not None:
             with direct.registered:
-                began(direct.job)
+                show_attempt(direct.job)
                 return self._run(direct.job, direct.attempt)
         # Registered before the claim, so that a cancel or a drain in between finds the attempt.
-        with self._running.attempt(job_id) as attempt:
+        with self._running.register(job_id) as attempt:
             job = self._store.claim(job_id)
             if job is None:
                 return ""
-            began(job)
+            show_attempt(job)
             return self._run(job, attempt)
 
     def refuse(self, message: Incoming, error: Error) -> None:
@@ -161,11 +161,11 @@ class Worker:
         """Put a message that cannot be run into the dead-letter stream, without waiting for Redis."""
         self._dead_letters.add(message, error)
 
-    def begins_by(self, start: Callable[[str, str], None]) -> None:
-        """From now on `start` begins the tasks of assigned jobs, and the end of a job claims the host's next one."""
+    def start_tasks_with(self, start: Callable[[str, str], None]) -> None:
+        """Start tasks of assigned jobs with `start` from now on; the end of a job then claims the next one."""
         self._direct.start = start
 
-    def begins(self, kind: str, job_id: str) -> bool:
+    def start_task(self, kind: str, job_id: str) -> bool:
         """Begin the task of an assigned job; returns whether it began: else Celery has to take its message."""
         if self._direct.start is None:
             return False
@@ -176,7 +176,7 @@ class Worker:
             return False
         return True
 
-    def connects(self) -> None:
+    def mend_damaged_keys(self) -> None:
         """Let the reaper look for damaged keys: Celery's consumer connects, maybe after a failure by one."""
         self._reaper.mend_now()
 
@@ -187,27 +187,27 @@ class Worker:
     def status(self) -> dict[str, Any]:
         """This worker's view of its host, from memory."""
         slots = {"slots": self._config.slots, "max_models": self._config.max_models}
-        return {"host": self._config.host, **slots, "running": self._running.job_ids(), **self._probe.seen()}
+        return {"host": self._config.host, **slots, "running": self._running.job_ids(), **self._probe.last_status()}
 
     def _run(self, job: ClaimedJob, attempt: Attempt) -> str:
-        self._metrics.began(job)
+        self._metrics.count_start(job)
         began_at = self._clock.monotonic()
-        with about(job), self._tracing.attempt(job) as ended:
-            outcome = execute.run(job, attempt, self._contexts.context)
+        with about(job), self._tracing.trace_attempt(job) as end_span:
+            outcome = execute.run(job, attempt, self._contexts.open)
             if self._probe.is_remote(job.model):
                 outcome = failures.excuse_remote_model(outcome)
             outcome = failures.limit_tries(outcome, job)
             ran_seconds = self._clock.monotonic() - began_at
             stored = execute.settle(job, outcome, self._store, self._clock.random(), ran_seconds)
-            ended(result(outcome, stored), outcome)
-            self._metrics.ended(job, outcome, stored, self._clock.monotonic() - began_at)
+            end_span(outcome_label(outcome, stored), outcome)
+            self._metrics.count_end(job, outcome, stored, self._clock.monotonic() - began_at)
             if isinstance(outcome, Completed) and stored == "ok":
-                self._fleet_history.completed(outcome.result)
-            _say_ended(outcome, stored)
-        if failures.is_host_failure(outcome) or not self._probe.loaded(job.model):
+                self._fleet_history.count_completed(outcome.result)
+            _log_end(outcome, stored)
+        if failures.is_host_failure(outcome) or not self._probe.is_loaded(job.model):
             self._probe.wake()  # the host has changed: report it now, before all that waits has failed there
         code = [outcome.error.code] if isinstance(outcome, Failed | Retry) else []
-        return " ".join([result(outcome, stored), *code])
+        return " ".join([outcome_label(outcome, stored), *code])
 
     def _requeue(self, job: ClaimedJob) -> None:
         execute.settle(job, Stopped("draining"), self._store, 0, 0)
@@ -217,8 +217,8 @@ class Worker:
             return self._connections.redis.hget(self._config.producer.keys.record(job.id), "state") != "running"
         return False
 
-    def _duties(self) -> list[Duty]:
-        """Every duty of the worker. The supervisor runs each in a thread."""
+    def _make_duties(self) -> list[Duty]:
+        """Make every duty of the worker. The supervisor runs each in a thread."""
         keys, redis = self._config.producer.keys, self._connections.redis
         duties: list[Duty] = [
             StreamReader(self._reader, self._events.pause_seconds, self._clock),
@@ -239,27 +239,27 @@ class Worker:
             duties.append(Webhooks(Deliveries(redis, keys, self._config.webhooks), secret, self._clock, post))
         return duties
 
-    def _context_factory(self) -> ContextFactory:
+    def _make_context_factory(self) -> ContextFactory:
         ollama = self._connections.ollama
         return ContextFactory(
-            ollama=self._tracing.ollama(ollama),
+            ollama=self._tracing.trace_client(ollama),
             store=self._store,
             blobs=self._connections.binary_redis,
             keys=self._config.producer.keys,
             events=self._events,
             timers=self._timers,
             clock=self._clock,
-            loaded=self._probe.loaded,
-            thinks=self._probe.thinks,
+            is_loaded=self._probe.is_loaded,
+            can_think=self._probe.can_think,
             own_name=self._probe.own_name,
-            answer_arrives=self._probe.answer_arrives,
-            answer_ended=self._probe.answer_ended,
+            on_answer=self._probe.note_answer,
+            on_answer_end=self._probe.note_answer_end,
             context_lengths=ContextLengths(ollama, self._clock),
-            input_policy=partial(input_policy, self._config, self._probe.template),
+            make_input_policy=partial(make_input_policy, self._config, self._probe.prompt_template),
         )
 
 
-def _job_store(config: Settings, connections: Connections, worker: str, clock: Clock) -> JobStore:
+def _make_job_store(config: Settings, connections: Connections, worker: str, clock: Clock) -> JobStore:
     return JobStore(
         connections.redis,
         config.producer.keys,
@@ -276,9 +276,9 @@ def _job_store(config: Settings, connections: Connections, worker: str, clock: C
     )
 
 
-def _say_ended(outcome: Outcome, stored: str) -> None:
+def _log_end(outcome: Outcome, stored: str) -> None:
     """Log the last line of an attempt: a warning where it failed."""
-    said = {"outcome": result(outcome, stored), "stored": stored}
+    said = {"outcome": outcome_label(outcome, stored), "stored": stored}
     if isinstance(outcome, Failed | Retry):
         _log.warning("attempt ended", **said, code=outcome.error.code, message=failures.log_message(outcome.error))
     else:

@@ -16,7 +16,7 @@ from ops.credentials import OpensslFailed
 from ops.topology.packages import PROGRAMS, NotInstalled, bring, find
 from ops.topology.running import NotRunning
 from ops.topology.site import Site
-from worker.settings.environment import settings
+from worker.settings.environment import load_settings
 
 FAILURES = (NotRunning, NotInstalled, ServiceMissing, NotFetched, ServerFailed, OpensslFailed, LlamaqError)
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="llamaq-topology-") as folder, ExitStack() as stack:
         try:
             _see_programs(install=given.install)
-            ollama_url = given.ollama or stack.enter_context(services.ollama(settings())).url
+            ollama_url = given.ollama or stack.enter_context(services.ollama(load_settings())).url
             with Site(Path(folder), ollama_url) as site, site.producer() as queue:
                 site.start_flower()
                 site.start_gateway()

@@ -54,7 +54,7 @@ def test_heartbeats_while_connections_are_cut(own_site: Site) -> None:
     def beat() -> int:
         sent = 0
         while not over.is_set():
-            sent += heartbeat._sent()
+            sent += heartbeat._send()
         return sent
 
     with ThreadPoolExecutor(SENDERS) as senders:

@@ -61,7 +61,7 @@ def test_a_duty_goes_on_after_whatever_exception(
 ) -> None:
     """It is logged and counted once, the next round follows, and a job completes."""
     duty = next(duty for duty in process.worker.supervisor.duties if duty.name == name)
-    rounds, failed, went_on = duty.round, threading.Event(), threading.Event()
+    rounds, failed, went_on = duty.run_round, threading.Event(), threading.Event()
 
     def broken() -> float:
         if not failed.is_set():
@@ -72,7 +72,7 @@ def test_a_duty_goes_on_after_whatever_exception(
 
     before = process.failures(name)
     with capture_logs() as logs:
-        monkeypatch.setattr(duty, "round", broken)
+        monkeypatch.setattr(duty, "run_round", broken)
         process.run_job()  # gives the event writer and the timers something to do
         assert failed.wait(WAIT_SECONDS)
         assert went_on.wait(WAIT_SECONDS)
@@ -101,7 +101,7 @@ def test_a_duty_that_goes_on_failing_is_told(
 ) -> None:
     """In the metrics, by the preflight and by the liveness file, until it has had a good round again."""
     duty = next(duty for duty in process.worker.supervisor.duties if duty.name == name)
-    alive, rounds, mended = tmp_path / "alive", duty.round, threading.Event()
+    alive, rounds, mended = tmp_path / "alive", duty.run_round, threading.Event()
     monkeypatch.setattr(health, "FAILING_SECONDS", 0.05)
     monkeypatch.setattr(process.worker.heartbeat, "_file", alive)
 
@@ -111,15 +111,15 @@ def test_a_duty_that_goes_on_failing_is_told(
         return rounds()
 
     def findings() -> list[tuple[bool | None, str]]:
-        found = [each for each in redis_checks.look(process.config) if each.name == "duties"]
+        found = [each for each in redis_checks.check_redis(process.config) if each.name == "duties"]
         return [(each.well, each.message) for each in found if f"{name} of the worker w1 on here" in each.message]
 
-    monkeypatch.setattr(duty, "round", broken)
+    monkeypatch.setattr(duty, "run_round", broken)
     with ThreadPoolExecutor(1) as beside:
         job = beside.submit(process.run_job)  # gives the event writer and the timers something to do
         try:
             until(lambda: bool(findings()))
-            process.worker.heartbeat.received()  # as when the message has come through Celery
+            process.worker.heartbeat.note_received()  # as when the message has come through Celery
             assert not alive.exists()
             assert process.failing_seconds(name) > 0.05
             assert findings()[0][0] is False
@@ -129,7 +129,7 @@ def test_a_duty_that_goes_on_failing_is_told(
     until(lambda: process.failing_seconds(name) == 0)
 
     def is_well() -> bool:
-        process.worker.heartbeat.received()
+        process.worker.heartbeat.note_received()
         return alive.exists()
 
     until(is_well)  # on a slow machine another duty may be late for a moment

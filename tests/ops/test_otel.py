@@ -22,7 +22,7 @@ from tests.commands import run
 from tests.conftest import MODEL
 from tests.service import Service, fresh_name, until
 from tests.worker_process import CHECKOUT, WorkerProcess
-from worker.telemetry.tracing import NotInstalled, Untraced, chosen
+from worker.telemetry.tracing import NotInstalled, Untraced, make_tracing
 
 PROMPT, ANSWER = "planted-prompt", "planted-answer"
 Span = dict[str, Any]
@@ -192,5 +192,5 @@ def test_a_worker_that_shall_trace_and_cannot_says_so(
     monkeypatch.setitem(sys.modules, "worker.telemetry.spans", None)
     with connect(redis_server.url) as client:
         with pytest.raises(NotInstalled, match=r"LLAMAQ_OTEL .*otel"):
-            chosen("otlp", client, Keys("llamaq"), content=False)
-        assert isinstance(chosen(None, client, Keys("llamaq"), content=False), Untraced)
+            make_tracing("otlp", client, Keys("llamaq"), content=False)
+        assert isinstance(make_tracing(None, client, Keys("llamaq"), content=False), Untraced)

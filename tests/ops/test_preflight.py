@@ -44,7 +44,7 @@ def found(findings: Iterator[Finding], name: str) -> Finding:
 
 def in_redis(url: str, name: str, **settings: Any) -> Finding:
     """One finding about a Redis."""
-    return found(redis_checks.look(Settings(redis_url=url, **settings)), name)
+    return found(redis_checks.check_redis(Settings(redis_url=url, **settings)), name)
 
 
 def test_the_deployment_of_ops_has_nothing_wrong(
@@ -71,7 +71,7 @@ def test_the_deployment_of_ops_has_nothing_wrong(
 def test_a_user_with_too_few_rights_is_told_which(user: str, locked_redis: LockedRedis) -> None:
     """What it may not do, and the file to compare with. A user that may not even look is told to look at the ACL."""
     config = Settings(redis_url=locked_redis.url(user))
-    findings = list(redis_checks.look(config))
+    findings = list(redis_checks.check_redis(config))
     wrong = [finding for finding in findings if finding.well is False]
 
     assert len(wrong) == 1
@@ -95,7 +95,7 @@ def test_a_right_that_only_the_check_uses_is_named(plain: EmbeddedRedis, right: 
         client.acl_setuser("u", enabled=True, nopass=True, commands=["+@all", right], keys=["*"], channels=["*"])
     url = plain.url.replace("//", "//u:x@")
 
-    wrong = [one for one in redis_checks.look(Settings(redis_url=url)) if one.well is False]
+    wrong = [one for one in redis_checks.check_redis(Settings(redis_url=url)) if one.well is False]
 
     assert len(wrong) == 1
     assert (wrong[0].name, f"'{right[1:]}' command" in wrong[0].message) == ("redis", True)
@@ -108,7 +108,7 @@ def test_a_command_that_is_renamed_away_is_told(monkeypatch: pytest.MonkeyPatch,
     """With the line of redis.conf to look for. A worker would fail at it."""
     monkeypatch.setattr(EmbeddedRedis, "_version", lambda _, client: client.ping())  # it asks by INFO
     with EmbeddedRedis.start(appendonly=False, options=("--rename-command", command, "")) as server:
-        wrong = [one for one in redis_checks.look(Settings(redis_url=server.url)) if one.well is False]
+        wrong = [one for one in redis_checks.check_redis(Settings(redis_url=server.url)) if one.well is False]
 
     assert [one.name for one in wrong] == [name]
     assert "`rename-command` in redis.conf" in wrong[0].message
@@ -153,14 +153,14 @@ def test_what_is_set_wrong_in_redis_has_its_remedy(
 )
 def test_each_version_of_redis_has_its_verdict(version: str, well: bool | None) -> None:
     """Below 6.2 it does not work; below 7.0 it does, and is not for production."""
-    assert redis_checks._version({"redis_version": version}, "r:1").well is well
+    assert redis_checks._check_version({"redis_version": version}, "r:1").well is well
 
 
 def test_an_append_only_file_that_cannot_be_written_is_wrong() -> None:
     """A full disk shows here first."""
     broken = {"aof_enabled": 1, "aof_last_write_status": "err", "aof_last_bgrewrite_status": "ok"}
 
-    finding = redis_checks._persistence(broken)
+    finding = redis_checks._check_persistence(broken)
 
     assert finding.well is False
     assert "disk" in finding.message
@@ -173,7 +173,7 @@ def test_clocks_that_are_apart_are_named(plain: EmbeddedRedis) -> None:
         def time(self) -> float:
             return super().time() + 90
 
-    finding = found(redis_checks.look(Settings(redis_url=plain.url), Ahead()), "clock")
+    finding = found(redis_checks.check_redis(Settings(redis_url=plain.url), Ahead()), "clock")
 
     assert finding.well is None
     assert "90 s apart" in finding.message
@@ -201,7 +201,7 @@ def test_slots_are_held_against_ollamas_own(
     monkeypatch.setenv("OLLAMA_NUM_PARALLEL", ollamas)
     monkeypatch.setenv("LLAMAQ_SLOTS", str(ours))
 
-    finding = found(ollama_checks.look(Settings(ollama_url=host.url)), "slots")
+    finding = found(ollama_checks.check_ollama(Settings(ollama_url=host.url)), "slots")
 
     assert finding.well is well
     if well is None:
@@ -213,7 +213,7 @@ def test_slots_are_held_against_ollamas_own(
 )
 def test_versions_of_ollama_with_known_holes_are_named(version: str, well: bool | None) -> None:
     """With the version that mends them; a build of one's own has no number to go by."""
-    assert ollama_checks._version(version, "http://gpu").well is well
+    assert ollama_checks._check_version(version, "http://gpu").well is well
 
 
 def test_a_host_without_models_is_to_be_minded() -> None:
@@ -221,7 +221,7 @@ def test_a_host_without_models_is_to_be_minded() -> None:
     with ScriptedOllama.start() as host:
         for model in MODELS:
             host.remove_model(model.name)
-        finding = found(ollama_checks.look(Settings(ollama_url=host.url)), "models")
+        finding = found(ollama_checks.check_ollama(Settings(ollama_url=host.url)), "models")
 
     assert finding.well is None
     assert "ollama pull" in finding.message
@@ -243,7 +243,7 @@ def test_what_a_host_says_does_not_reach_the_terminal(
 def test_models_that_the_worker_leaves_out_are_not_among_its_own() -> None:
     """No request can name them."""
     with ScriptedOllama.start(models=[ScriptedModel("a b:latest"), ScriptedModel("well:latest")]) as host:
-        findings = list(ollama_checks.look(Settings(ollama_url=host.url)))
+        findings = list(ollama_checks.check_ollama(Settings(ollama_url=host.url)))
 
     offered, left_out = (finding for finding in findings if finding.name == "models")
     assert (offered.well, offered.message) == (True, "well:latest")

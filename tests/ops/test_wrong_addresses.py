@@ -16,8 +16,8 @@ from llamaq import AsyncJobQueue, BrokerUnavailable, JobQueue
 from ops import credentials
 from ops.topology.redis_server import LockedRedis
 from tests.faults.lateness import Lateness
-from worker.celery.lifecycle import look_at_redis
-from worker.preflight.redis_checks import look
+from worker.celery.lifecycle import log_redis_problem
+from worker.preflight.redis_checks import check_redis
 from worker.settings.environment import Settings
 
 SOON_SECONDS = 5.0
@@ -108,9 +108,9 @@ def _is_said(address: str, says: str) -> None:
             call()
         assert time.monotonic() - began < SOON_SECONDS + 1 + late.seconds
         said.append(str(refused.value))
-    said += [finding.message for finding in look(config) if finding.well is False][:1]
+    said += [finding.message for finding in check_redis(config) if finding.well is False][:1]
     with capture_logs() as logs:
-        look_at_redis(config)
+        log_redis_problem(config)
     said += [line["event"] for line in logs if line["log_level"] == "error"]
 
     names = ["the argument `url`"] * 2 + ["LLAMAQ_REDIS_URL"] * 2

@@ -34,12 +34,12 @@ class ContextFactory:
     """Makes contexts from the parts of a worker that its attempts need.
 
     Attributes:
-        loaded: whether a model was in memory at the last probe.
-        thinks: whether a model has the capability `thinking`, by the last probe.
+        is_loaded: whether a model was in memory at the last probe.
+        can_think: whether a model has the capability `thinking`, by the last probe.
         own_name: the name of a model as the host wrote it at the last probe.
-        answer_arrives: called with the job's id for the first piece of an answer of Ollama.
-        answer_ended: called with the job's id after the last piece.
-        input_policy: makes the input policy of an attempt.
+        on_answer: called with the job's id for the first piece of an answer of Ollama.
+        on_answer_end: called with the job's id after the last piece.
+        make_input_policy: makes the input policy of an attempt.
     """
 
     ollama: OllamaClient
@@ -49,17 +49,17 @@ class ContextFactory:
     events: EventWriter
     timers: Timers
     clock: Clock
-    loaded: Callable[[str], bool]
-    thinks: Callable[[str], bool]
+    is_loaded: Callable[[str], bool]
+    can_think: Callable[[str], bool]
     own_name: Callable[[str], str]
-    answer_arrives: Callable[[str], None]
-    answer_ended: Callable[[str], None]
+    on_answer: Callable[[str], None]
+    on_answer_end: Callable[[str], None]
     context_lengths: ContextLengths
-    input_policy: Callable[[], InputPolicy] = InputPolicy
+    make_input_policy: Callable[[], InputPolicy] = InputPolicy
 
     @contextmanager
-    def context(self, job: ClaimedJob, attempt: Attempt) -> Iterator[AttemptContext]:
-        """The context of one attempt. Its event buffer is open and its deadline runs while the block lasts.
+    def open(self, job: ClaimedJob, attempt: Attempt) -> Iterator[AttemptContext]:
+        """Open the context of one attempt. Its event buffer is open and its deadline runs while the block lasts.
 
         Raises:
             InvalidRequest: the stored request cannot be read.
@@ -67,7 +67,7 @@ class ContextFactory:
         request = job.request
         began = self.clock.monotonic()
         buffer = self.events.open(job, attempt, silent=not request.stream)
-        deadline = self.timers.after(max(request.deadline - job.ran_seconds, 0), partial(attempt.stop, "deadline"))
+        deadline = self.timers.call_later(max(request.deadline - job.ran_seconds, 0), partial(attempt.stop, "deadline"))
 
         def first_token_after() -> float | None:
             return None if buffer.first_at is None else buffer.first_at - began
@@ -77,16 +77,16 @@ class ContextFactory:
                 ollama=self.ollama,
                 attempt=attempt,
                 events=buffer,
-                image=lambda reference: retry(partial(self._image, reference), attempt, self.clock),
-                history=lambda: retry(partial(self._history, job), attempt, self.clock),
+                image=lambda reference: retry(partial(self._load_image, reference), attempt, self.clock),
+                history=lambda: retry(partial(self._load_history, job), attempt, self.clock),
                 settings=lambda: read_settings(retry(partial(self.store.settings, job), attempt, self.clock)),
                 context_lengths=self.context_lengths,
-                silence=partial(self._silence, job, buffer),
-                thinks=self.thinks,
+                silence=partial(self._report_silence, job, buffer),
+                thinks=self.can_think,
                 own_name=self.own_name,
                 elapsed=lambda: self.clock.monotonic() - began,
                 first_token_after=first_token_after,
-                input_policy=self.input_policy(),
+                input_policy=self.make_input_policy(),
             )
         finally:
             deadline.cancel()
@@ -94,30 +94,32 @@ class ContextFactory:
             attempt.events, attempt.pieces = buffer.numbered, buffer.pieces
 
     @contextmanager
-    def _silence(self, job: ClaimedJob, buffer: EventBuffer, held_back: Sequence[str]) -> Iterator[Callable[[], None]]:
-        def tell() -> None:
-            if not self.loaded(job.model):
+    def _report_silence(
+        self, job: ClaimedJob, buffer: EventBuffer, held_back: Sequence[str]
+    ) -> Iterator[Callable[[], None]]:
+        def report() -> None:
+            if not self.is_loaded(job.model):
                 buffer.progress("loading")
                 return
             # Ollama sends no header before the first piece, so a client cannot know which of these it is.
             buffer.progress("prompt", possible=["prompt", "queue", *held_back])
 
-        timer = self.timers.after(SILENCE_SECONDS, tell)
+        timer = self.timers.call_later(SILENCE_SECONDS, report)
 
-        def arrives() -> None:
+        def on_piece() -> None:
             timer.cancel()
-            self.answer_arrives(job.id)
+            self.on_answer(job.id)
 
         try:
-            yield arrives
+            yield on_piece
         finally:
             timer.cancel()
-            self.answer_ended(job.id)
+            self.on_answer_end(job.id)
 
-    def _history(self, job: ClaimedJob) -> list[dict[str, Any]]:
+    def _load_history(self, job: ClaimedJob) -> list[dict[str, Any]]:
         return [json.loads(message) for message in self.store.history(job)]
 
-    def _image(self, reference: str) -> str:
+    def _load_image(self, reference: str) -> str:
         data = self.blobs.get(self.keys.blob(reference.removeprefix(REFERENCE)))
         if data is None:
             raise ImageGone(f"the image {reference} is no longer stored: send its bytes again")

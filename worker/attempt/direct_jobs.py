@@ -53,11 +53,11 @@ class DirectJobs:
     def begin(self, job: ClaimedJob) -> None:
         """Start the task of a job that was claimed. It counts as running from now on, so that a drain waits for it."""
         with ExitStack() as stack:
-            attempt = stack.enter_context(self._running.attempt(job.id))
+            attempt = stack.enter_context(self._running.register(job.id))
             if self._closed:
                 attempt.stop("draining")
             # The cancel was faster than the answer that tells of the job; or it was of an earlier job with this id.
-            elif self._running.missed(job.id) and self._is_over(job):
+            elif self._running.take_missed_cancel(job.id) and self._is_over(job):
                 attempt.stop("cancelled")
             self._claimed[job.id] = Direct(job, attempt, stack.pop_all())
         try:
@@ -65,12 +65,12 @@ class DirectJobs:
                 self.start(job.kind, job.id)
         except Exception:  # noqa: BLE001 - it is claimed, so nobody else would begin it
             _log.exception("a job that was claimed cannot be started; it is requeued", job_id=job.id)
-            if (direct := self.taken(job.id)) is not None:
+            if (direct := self.take(job.id)) is not None:
                 with direct.registered:
                     self._requeue(job)
 
-    def taken(self, job_id: str) -> Direct | None:
-        """The job of this id, once; None where its message has brought it."""
+    def take(self, job_id: str) -> Direct | None:
+        """Take the job of this id out, once; None where its message has brought it."""
         return self._claimed.pop(job_id, None)
 
     def close(self) -> None:

@@ -28,8 +28,8 @@ class PendingEvent:
         self.tool_calls: list[Any] | None = None
         self.logprobs: list[Any] | None = None
 
-    def formatted(self) -> tuple[str, str]:
-        """The event's type, and its JSON members."""
+    def format(self) -> tuple[str, str]:
+        """Give the event's type, and its JSON members."""
         if self.fields is not None:
             return "progress", members(**self.fields)
         text = "".join(self.text)
@@ -61,8 +61,8 @@ class EventBuffer:
         timer: FlushTimer,
         clock: Clock,
         changed: threading.Condition,
-        due: Callable[["EventBuffer"], None],
-        closed: Callable[["EventBuffer"], None],
+        on_due: Callable[["EventBuffer"], None],
+        on_close: Callable[["EventBuffer"], None],
         *,
         silent: bool,
     ) -> None:
@@ -74,8 +74,8 @@ class EventBuffer:
             timer: of this attempt.
             clock: gives the time.
             changed: the writer's lock, which is notified after each write.
-            due: called, with the lock held, when there are events to write.
-            closed: called, with the lock held, when no more will come.
+            on_due: called, with the lock held, when there are events to write.
+            on_close: called, with the lock held, when no more will come.
             silent: whether deltas are discarded.
         """
         self.job = job
@@ -88,8 +88,8 @@ class EventBuffer:
         self.revoked = False
         self._clock = clock
         self._changed = changed
-        self._due = due
-        self._closed = closed
+        self._on_due = on_due
+        self._on_close = on_close
         self._silent = silent
         self._pending: deque[PendingEvent] = deque()
         self._pending_chars = 0
@@ -135,14 +135,14 @@ class EventBuffer:
             self._pending_chars += len(text) + len(thinking)
             if first:
                 self.timer.urgent = True
-            self._due(self)
+            self._on_due(self)
 
     def progress(self, stage: str, **numbers: Any) -> None:
         """Add a progress event."""
         with self._changed:
             self._pending.append(PendingEvent({"stage": stage, **numbers}))
             self.timer.urgent = True
-            self._due(self)
+            self._on_due(self)
 
     def close(self) -> None:
         """Wait until every event is written or discarded, and stop renewing the lease."""
@@ -150,9 +150,9 @@ class EventBuffer:
             while not self.idle and not self.revoked:
                 if not self.sending:  # the call under way may write the last event: another would have none
                     self.timer.urgent = True
-                    self._due(self)
+                    self._on_due(self)
                 self._changed.wait()
-            self._closed(self)
+            self._on_close(self)
 
     @property
     def idle(self) -> bool:
@@ -167,7 +167,7 @@ class EventBuffer:
         if self.sending:
             return
         while self._pending:
-            self.sending.append((self.numbered + 1, *self._pending.popleft().formatted()))
+            self.sending.append((self.numbered + 1, *self._pending.popleft().format()))
             self.numbered += 1
         self._pending_chars = 0
         self.pieces = self._added

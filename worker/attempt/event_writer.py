@@ -70,12 +70,12 @@ class EventWriter(Duty):
         super().__init__()
         lock = threading.RLock()
         self.changed = threading.Condition(lock)
-        self._sooner = threading.Condition(lock)  # wakes this duty's thread, which a write must not
+        self._wake_condition = threading.Condition(lock)  # wakes this duty's thread, which a write must not
         self._logs = AttemptLogs(client, keys, lease_seconds, clock)
         self._clock = clock
         self._flush = flush_seconds
         self._lease = lease_seconds
-        self._held = ThrottledWarning("events of running jobs are held: Redis does not take them", clock)
+        self._warning = ThrottledWarning("events of running jobs are held: Redis does not take them", clock)
         self._open: set[EventBuffer] = set()
         self._dirty: set[EventBuffer] = set()
         self._window = FlushWindow(most_flush_seconds if flush_seconds else 0)
@@ -89,7 +89,9 @@ class EventWriter(Duty):
     def open(self, job: ClaimedJob, attempt: Attempt, *, silent: bool) -> EventBuffer:
         """Open a buffer, whose lease is renewed from now on. A silent one discards deltas."""
         timer = FlushTimer(self._flush, self._lease, self._clock.monotonic())
-        buffer = EventBuffer(job, attempt, timer, self._clock, self.changed, self._due, self._closed, silent=silent)
+        buffer = EventBuffer(
+            job, attempt, timer, self._clock, self.changed, self._mark_due, self._forget, silent=silent
+        )
         with self.changed:
             self._open.add(buffer)
             if self.stopping.is_set():
@@ -119,7 +121,7 @@ class EventWriter(Duty):
         """How long a thread that reads for all attempts may wait, because nothing that it reads is written sooner."""
         return min(max(self._window.ends_at - self._clock.monotonic(), 0.0), LONGEST_PAUSE_SECONDS)
 
-    def round(self) -> float:
+    def run_round(self) -> float:
         """Wait until calls may be due, and send them once."""
         due = self._wait()
         failure, self._failure = self._failure, None
@@ -155,9 +157,9 @@ class EventWriter(Duty):
             for buffer in self._open:
                 buffer.drop()
             self.changed.notify_all()
-            self._sooner.notify()
+            self._wake_condition.notify()
 
-    def _due(self, buffer: EventBuffer) -> None:
+    def _mark_due(self, buffer: EventBuffer) -> None:
         self._dirty.add(buffer)
         if threading.get_ident() not in self._batching:
             self._wake_thread()
@@ -166,9 +168,9 @@ class EventWriter(Duty):
         """Wake the thread of this duty, where a call is due before it would wake by itself."""
         if self._wakes_at and self._next_write_at() < self._wakes_at:
             self._wakes_at = 0.0  # one notification is enough
-            self._sooner.notify()
+            self._wake_condition.notify()
 
-    def _closed(self, buffer: EventBuffer) -> None:
+    def _forget(self, buffer: EventBuffer) -> None:
         self._open.discard(buffer)
         self._dirty.discard(buffer)
 
@@ -176,10 +178,10 @@ class EventWriter(Duty):
         """Wait until a call may be due; returns whether one is."""
         with self.changed:
             now = self._clock.monotonic()
-            wakes_at = self._next_at(now)
+            wakes_at = self._next_wake_at(now)
             if wakes_at > now and not self.stopping.is_set():
                 self._wakes_at = wakes_at
-                self._sooner.wait(wakes_at - now)
+                self._wake_condition.wait(wakes_at - now)
                 self._wakes_at = 0.0
                 return False
             return not self.stopping.is_set()
@@ -190,7 +192,7 @@ class EventWriter(Duty):
             if self.stopping.is_set():
                 return []
             now = self._clock.monotonic()
-            due = self._due_by(now)
+            due = self._find_due(now)
             batch = [buffer for buffer in due if self._take(buffer, now)]
             if any(buffer.timer.renewing for buffer in batch):
                 # All attempts renew in one call, because most of a small one's cost is the call.
@@ -200,27 +202,27 @@ class EventWriter(Duty):
                 batch += also
             return batch
 
-    def _due_by(self, now: float) -> set[EventBuffer]:
-        due = self._renewals(now) if self._renew_at <= now else set()
+    def _find_due(self, now: float) -> set[EventBuffer]:
+        due = self._find_renewals(now) if self._renew_at <= now else set()
         ends_at = self._window.ends_at
-        times = [(buffer.timer.write_at(ends_at), buffer) for buffer in self._dirty]
+        times = [(buffer.timer.write_due_at(ends_at), buffer) for buffer in self._dirty]
         if any(at <= now for at, _ in times):
             due.update(buffer for at, buffer in times if at <= now + AHEAD_SECONDS)
         return due
 
-    def _renewals(self, now: float) -> set[EventBuffer]:
-        """The buffers whose leases must be renewed now. All are looked at, so no more often than one may be due."""
-        due = {buffer for buffer in self._open if buffer.timer.renew_at() <= now}
+    def _find_renewals(self, now: float) -> set[EventBuffer]:
+        """Find the buffers whose leases must be renewed. All are looked at, so no more often than one may be due."""
+        due = {buffer for buffer in self._open if buffer.timer.renewal_due_at() <= now}
         latest = now + min(IDLE_SECONDS, self._lease / 3)
-        self._renew_at = min((buffer.timer.renew_at() for buffer in self._open - due), default=latest)
+        self._renew_at = min((buffer.timer.renewal_due_at() for buffer in self._open - due), default=latest)
         self._renew_at = min(self._renew_at, latest)
         return due
 
     def _next_write_at(self) -> float:
         ends_at = self._window.ends_at
-        return min((buffer.timer.write_at(ends_at) for buffer in self._dirty), default=float("inf"))
+        return min((buffer.timer.write_due_at(ends_at) for buffer in self._dirty), default=float("inf"))
 
-    def _next_at(self, now: float) -> float:
+    def _next_wake_at(self, now: float) -> float:
         return min(self._next_write_at(), self._renew_at, now + IDLE_SECONDS)
 
     def _take(self, buffer: EventBuffer, now: float) -> bool:
@@ -230,15 +232,15 @@ class EventWriter(Duty):
             buffer.take()
         except Exception:  # noqa: BLE001 - the events of the other attempts must be written all the same
             _log.exception("the events of an attempt cannot be formatted", job_id=buffer.job.id)
-            self._end(buffer, "unwritable")
+            self._revoke(buffer, "unwritable")
             self.changed.notify_all()
             return False
-        buffer.timer.sent(now)
+        buffer.timer.note_sent(now)
         return True
 
     def _write(self, batch: Sequence[EventBuffer]) -> None:
         """Send all flushes together. What Redis does not take of one is sent again later, and delays no other."""
-        flushes = [_flush(buffer) for buffer in batch]
+        flushes = [_make_flush(buffer) for buffer in batch]
         sent_at, answered = self._clock.monotonic(), True
         try:
             written = self._logs.write(flushes)
@@ -247,7 +249,7 @@ class EventWriter(Duty):
         with self.changed:
             now = self._clock.monotonic()
             if answered:
-                self._window.answered(sent_at, now, self._logs.jobs)
+                self._window.note_answer(sent_at, now, self._logs.jobs)
             held = [self._settle(buffer, outcome, now) for buffer, outcome in zip(batch, written, strict=True)]
             failures = [error for error in held if error is not None]
             self._refused = bool(failures)
@@ -256,9 +258,9 @@ class EventWriter(Duty):
 
     def _warn(self, failures: Sequence[Exception]) -> None:
         if failures:
-            self._held.warn(failures[0])
+            self._warning.warn(failures[0])
         else:
-            self._held.reset()
+            self._warning.reset()
 
     def _settle(self, buffer: EventBuffer, written: Written, now: float) -> Exception | None:
         """Act on the outcome of a flush, with the lock held; returns the error for which its events are held."""
@@ -266,29 +268,29 @@ class EventWriter(Duty):
         if isinstance(word, Exception):
             self._hold(buffer)
             return word
-        buffer.timer.confirmed(now)
+        buffer.timer.note_confirmed(now)
         buffer.sending.clear()
         if word != "OK":
-            self._end(buffer, _STOPS[word])
+            self._revoke(buffer, _STOPS[word])
         elif not buffer.idle:
-            self._keep(buffer)
+            self._mark_dirty(buffer)
         return None
 
     def _hold(self, buffer: EventBuffer) -> None:
-        buffer.timer.refused(self._clock.monotonic())
-        self._keep(buffer)
+        buffer.timer.note_refused(self._clock.monotonic())
+        self._mark_dirty(buffer)
 
-    def _keep(self, buffer: EventBuffer) -> None:
+    def _mark_dirty(self, buffer: EventBuffer) -> None:
         if buffer in self._open:  # a buffer that was closed meanwhile must not renew its lease
             self._dirty.add(buffer)
 
-    def _end(self, buffer: EventBuffer, reason: StopReason) -> None:
+    def _revoke(self, buffer: EventBuffer, reason: StopReason) -> None:
         if not buffer.revoked:
             buffer.drop()
             buffer.attempt.stop(reason)
 
 
-def _flush(buffer: EventBuffer) -> Flush:
+def _make_flush(buffer: EventBuffer) -> Flush:
     # A copy, because another thread may discard what is sent.
     events = tuple(buffer.sending)
     renews = buffer.timer.renewing or not events

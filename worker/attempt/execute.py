@@ -32,15 +32,15 @@ def run(job: ClaimedJob, attempt: Attempt, provide: Provide) -> Outcome:
             outcome = registry.run(job, context)
         # Readers would miss a part of the text: such an attempt must not complete.
         if attempt.stopped == "unwritable":
-            return _stopped(job, attempt)
+            return _make_stop(job, attempt)
         if isinstance(outcome, Completed):
             outcome = replace(outcome, events=attempt.events, pieces=attempt.pieces)
-        return _readable(job, outcome)
+        return _check_readable(job, outcome)
     except (Aborted, AttemptStopped):
-        return _stopped(job, attempt)
+        return _make_stop(job, attempt)
     except OllamaError as error:
         # A socket that `stop` has shut down may raise the error of a cut connection.
-        return _stopped(job, attempt) if attempt.stopped else _of_host(job, attempt, error)
+        return _make_stop(job, attempt) if attempt.stopped else _make_host_failure(job, attempt, error)
     except (InvalidRequest, ImageGone) as error:
         return failures.outcome_of_error(error, job)
     except Exception as error:  # noqa: BLE001 - the job must end now, not when its lease expires
@@ -69,8 +69,8 @@ def settle(job: ClaimedJob, outcome: Outcome, store: JobStore, jitter: float, ra
             return "fenced"  # a newer attempt has the job and the slot
 
 
-def _readable(job: ClaimedJob, outcome: Outcome) -> Outcome:
-    """The outcome. A result that readers of the job would refuse becomes a failure."""
+def _check_readable(job: ClaimedJob, outcome: Outcome) -> Outcome:
+    """Return the outcome. A result that readers of the job would refuse becomes a failure."""
     if not isinstance(outcome, Completed):
         return outcome
     try:
@@ -79,27 +79,27 @@ def _readable(job: ClaimedJob, outcome: Outcome) -> Outcome:
         events.parse("0-0", f'{{{common},"result":{outcome.result_json}}}')
         outcome.turn_json  # noqa: B018 - formatted here, where a number that is not JSON can still end the attempt
     except (ValueError, StreamError) as error:
-        reason = _reason(error.__cause__ or error)
+        reason = _describe_refusal(error.__cause__ or error)
         _log.error("a result cannot be read back", job_id=job.id, attempt=job.attempt, kind=job.kind, reason=reason)
         message = f"the answer of {job.host} makes a result that cannot be read back: {reason}"
         return failures.outcome_of(WorkerEvent.UNREADABLE_RESULT, message)
     return outcome
 
 
-def _reason(error: BaseException) -> str:
-    """Why readers refuse a result, without the result's own text, which no log holds."""
+def _describe_refusal(error: BaseException) -> str:
+    """Say why readers refuse a result, without the result's own text, which no log holds."""
     if not isinstance(error, ValidationError):
         return str(error)
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
-def _of_host(job: ClaimedJob, attempt: Attempt, error: OllamaError) -> Outcome:
+def _make_host_failure(job: ClaimedJob, attempt: Attempt, error: OllamaError) -> Outcome:
     outcome = failures.outcome_of_error(error, job)
     return failures.excuse_begun_answer(outcome) if attempt.pieces else outcome
 
 
-def _stopped(job: ClaimedJob, attempt: Attempt) -> Outcome:
+def _make_stop(job: ClaimedJob, attempt: Attempt) -> Outcome:
     if attempt.stopped == "deadline":
         return failures.timeout_outcome(FAILURES[WorkerEvent.DEADLINE], job.request.deadline)
     if attempt.stopped == "unwritable":

@@ -49,7 +49,7 @@ class FlushTimer:
         self._retry_at = 0.0
         self._renewed_at = now
 
-    def write_at(self, shared_window_ends_at: float) -> float:
+    def write_due_at(self, shared_window_ends_at: float) -> float:
         """When pending events are due."""
         if self._retry_at:
             return self._retry_at
@@ -59,22 +59,22 @@ class FlushTimer:
         # each pair a whole window late.
         return max(self._window_ends_at - self._flush - LATE_SECONDS, shared_window_ends_at)
 
-    def renew_at(self) -> float:
+    def renewal_due_at(self) -> float:
         """When a renewal of the lease is due, with events or without."""
         seconds = self._lease / 3
         return max(self._renewed_at + (min(seconds, 2 * RENEW_SECONDS) if self.behind else seconds), self._retry_at)
 
-    def sent(self, now: float) -> None:
-        """A call goes out: the next flush window begins."""
+    def note_sent(self, now: float) -> None:
+        """Note that a call goes out: the next flush window begins."""
         self._window_ends_at = max(self._window_ends_at, now) + self._flush
         self.renewing = self._renewed_at + min(RENEW_SECONDS, self._lease / 3) <= now
 
-    def refused(self, now: float) -> None:
-        """Redis did not take the call."""
+    def note_refused(self, now: float) -> None:
+        """Note that Redis did not take the call."""
         self._retry_at = now + RETRY_SECONDS
 
-    def confirmed(self, now: float) -> None:
-        """Redis took the call."""
+    def note_confirmed(self, now: float) -> None:
+        """Note that Redis took the call."""
         self._retry_at = 0.0
         self.behind = not self.renewing
         if self.renewing:

@@ -38,8 +38,8 @@ class FlushWindow:
         self._fastest = float("inf")
         self._answers: deque[float] = deque(maxlen=ANSWERS)
 
-    def answered(self, sent_at: float, now: float, jobs: int) -> None:
-        """Redis has answered a call. `jobs` run in the fleet."""
+    def note_answer(self, sent_at: float, now: float, jobs: int) -> None:
+        """Note that Redis has answered a call. `jobs` run in the fleet."""
         took = now - sent_at
         self._fastest = min(self._fastest, took)
         self._answers.append(took)

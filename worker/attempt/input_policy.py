@@ -11,18 +11,18 @@ from tasks.input_policy.token_escaping import compile_tokens
 from worker.settings.environment import Settings
 
 
-def input_policy(config: Settings, template: Callable[[str], str]) -> InputPolicy:
-    """The input policy of one attempt; `template` gives a model's prompt template, or "" where it is not known."""
+def make_input_policy(config: Settings, template: Callable[[str], str]) -> InputPolicy:
+    """Make the input policy of one attempt; `template` gives a model's prompt template, or "" where it is not known."""
     pattern = re.compile(config.filter_pattern) if config.filter_pattern else None
     texts = Filter(pattern, config.filter_length)
     return InputPolicy(
         lambda model: compile_tokens(template(model)),
         texts,
         allow_raw=bool(config.allow_raw),
-        pulls=lambda model: may_be_pulled(model, config.pull_allowed),
+        pulls=lambda model: is_pull_allowed(model, config.pull_allowed),
     )
 
 
-def may_be_pulled(model: str, allowed: str) -> bool:
+def is_pull_allowed(model: str, allowed: str) -> bool:
     """Whether a list of names and patterns (`llama3.2, qwen3:*`) has the model. A name without a tag is `:latest`."""
     return any(matches(model, pattern, any_tag=False) for pattern in parse_list(allowed))

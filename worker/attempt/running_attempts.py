@@ -27,8 +27,8 @@ class RunningAttempts:
         return len(self._attempts)
 
     @contextmanager
-    def attempt(self, job_id: str) -> Iterator[Attempt]:
-        """An attempt at the job, which runs as long as the block."""
+    def register(self, job_id: str) -> Iterator[Attempt]:
+        """Register an attempt at the job, which runs as long as the block."""
         attempt = Attempt(job_id)
         with self._changed:
             self._attempts.add(attempt)
@@ -53,8 +53,8 @@ class RunningAttempts:
         for attempt in found:
             attempt.stop("cancelled")
 
-    def missed(self, job_id: str) -> bool:
-        """Whether a cancel of the job found no attempt; True once."""
+    def take_missed_cancel(self, job_id: str) -> bool:
+        """Take a cancel of the job that found no attempt; returns whether there was one."""
         with self._changed:
             if job_id not in self._missed:
                 return False

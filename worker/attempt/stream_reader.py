@@ -29,7 +29,7 @@ class StreamReader(Duty):
         self._pause_seconds = pause_seconds
         self._clock = clock
 
-    def round(self) -> float:
+    def run_round(self) -> float:
         """Take what has arrived, or wait for it."""
         if seconds := self._pause_seconds():
             self._clock.sleep(seconds)

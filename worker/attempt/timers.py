@@ -41,7 +41,7 @@ class Timers(Duty):
         self._changed = threading.Condition()
         self._wakes_at = float("inf")
 
-    def after(self, seconds: float, call: Callable[[], None]) -> Timer:
+    def call_later(self, seconds: float, call: Callable[[], None]) -> Timer:
         """Make the call once, `seconds` from now, in the duty's thread."""
         timer = Timer(call)
         with self._changed:
@@ -52,9 +52,9 @@ class Timers(Duty):
                 self._changed.notify()
         return timer
 
-    def round(self) -> float:
+    def run_round(self) -> float:
         """Make the call of the next timer, or wait until it may be due."""
-        timer = self._next()
+        timer = self._next_timer()
         if timer is not None and (call := timer.call) is not None:
             call()
         return 0
@@ -73,7 +73,7 @@ class Timers(Duty):
         heapq.heapify(self._due)
         self._swept_at = max(LEAST_SWEPT, 2 * len(self._due))
 
-    def _next(self) -> Timer | None:
+    def _next_timer(self) -> Timer | None:
         with self._changed:
             if self.stopping.is_set():
                 return None

@@ -11,11 +11,11 @@ def celery_settings(redis_url: str) -> dict[str, Any]:
     """Celery's settings of the broker. With TLS the certificate is verified, which kombu does not do by default."""
     target = parsed(redis_url)
     tls = {"broker_use_ssl": {"ssl_cert_reqs": ssl.CERT_REQUIRED}} if target.tls else {}
-    return {"broker_url": url(target), **tls}
+    return {"broker_url": kombu_url(target), **tls}
 
 
-def url(target: Address) -> str:
-    """The address for kombu. With Sentinels it has the first alone: `transport.SentinelTransport` knows the others."""
+def kombu_url(target: Address) -> str:
+    """Make kombu's address. With Sentinels it has the first alone: `transport.SentinelTransport` knows the others."""
     plain = target._replace(options={name: value for name, value in target.options.items() if name != "client_name"})
     if target.path:
         account = quote(target.user, safe="") + (f":{quote(target.password, safe='')}" if target.password else "")

@@ -17,7 +17,7 @@ from llamaq.store.clock import SYSTEM
 from llamaq.store.keys import checked_id, usable_id
 from llamaq.vocabulary.requests import KINDS
 from worker.celery import model_listing
-from worker.celery.envelope import Envelope, Foreign, checked, text_of
+from worker.celery.envelope import Envelope, Foreign, decode_body, validate
 from worker.duties import heartbeat
 from worker.gate import BadMessage, Incoming, read_json
 
@@ -43,7 +43,7 @@ _ASSIGNED_FORM = (
 _TASKS = frozenset({*_KINDS, *_NO_JOB})
 
 
-def _assigned_pattern() -> re.Pattern[str]:
+def _build_assigned_pattern() -> re.Pattern[str]:
     id_, again = r"(?P<id>[A-Za-z0-9._-]{1,128})", "(?P=id)"
     plain, escape = r'[^"\\\x00-\x1f]', r'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})'
     values = [id_, r"(?P<task>[a-z.]+)", again, again, again, again, f'"(?:{plain}|{escape})*"', f"{plain}*"]
@@ -51,7 +51,7 @@ def _assigned_pattern() -> re.Pattern[str]:
     return re.compile(before + "".join(value + part for value, part in zip(values, parts, strict=True)))
 
 
-_ASSIGNED = _assigned_pattern()
+_ASSIGNED = _build_assigned_pattern()
 
 
 class _Task(Foreign):
@@ -84,8 +84,8 @@ class _Arguments(NamedTuple):
     named: dict[str, Any]
 
 
-def assigned(text: str) -> tuple[str, str] | None:
-    """The kind and the id of the assigned job whose message this is; None for any other message."""
+def parse_assigned(text: str) -> tuple[str, str] | None:
+    """Parse the kind and the id of the assigned job whose message this is; None for any other message."""
     found = _ASSIGNED.fullmatch(text)
     if found is None or (kind := _KINDS.get(found["task"])) is None or not usable_id(found["id"]):
         return None
@@ -93,33 +93,33 @@ def assigned(text: str) -> tuple[str, str] | None:
 
 
 def read(message: Incoming, queue: str) -> dict[str, Any]:
-    """The message that Celery gets for one that came in `queue`. What becomes known of the job is noted in `message`.
+    """Make Celery's message of one that came in `queue`. What becomes known of the job is noted in `message`.
 
     Raises:
         BadMessage: it cannot be run.
         InvalidRequest: its id cannot be a job's.
     """
-    raw = _parsed(message)
-    headers = identified(message, raw)
-    message.content = text_of(checked(Envelope, raw))
+    raw = _parse(message)
+    headers = read_headers(message, raw)
+    message.content = decode_body(validate(Envelope, raw))
     payload = read_json(message.content, kombu.utils.json.loads)
-    fields, arguments, embed = _parts(headers, payload)
-    identified(message, {"headers": fields})
-    task = _task(message, fields)
+    fields, arguments, embed = _split_body(headers, payload)
+    read_headers(message, {"headers": fields})
+    task = _check_task(message, fields)
     if task.task not in _NO_JOB and not _names_the_job(message, arguments, task.id):
         raise BadMessage("the arguments are neither the job's id nor request={...}")
     _refuse_further_tasks(embed, fields)
-    eta = _eta(task)
+    eta = _find_future_eta(task)
     message.read = True
     body = [[], {}, {}] if task.task in _NO_JOB else [arguments.positional, arguments.named, {}]
     # Without its message, a job that was assigned goes back to its queue by itself (`lease.lua`).
     no_ack = eta is None and (task.task == heartbeat.TASK or bool(arguments.positional))
     text = kombu.utils.json.dumps(body)
-    return _made(task.task, task.id, text, queue, eta, takes(headers), no_ack=no_ack)
+    return _build_message(task.task, task.id, text, queue, eta, count_takes(headers), no_ack=no_ack)
 
 
-def _parsed(message: Incoming) -> Any:
-    """The message. Where it cannot be parsed (too large, cut off), the id of its job is looked for in the text.
+def _parse(message: Incoming) -> Any:
+    """Parse the message. Where it cannot be parsed (too large, cut off), the id of its job is looked for in the text.
 
     Raises:
         BadMessage: it cannot be parsed.
@@ -127,12 +127,12 @@ def _parsed(message: Incoming) -> Any:
     try:
         return read_json(message.content)
     except BadMessage:
-        identified(message, {"headers": dict(reversed(_MEMBER.findall(message.content)))})
+        read_headers(message, {"headers": dict(reversed(_MEMBER.findall(message.content)))})
         raise
 
 
-def identified(message: Incoming, raw: object) -> dict[str, Any]:
-    """The headers; what they tell of the job is noted, so that it can be told of whatever is wrong further on.
+def read_headers(message: Incoming, raw: object) -> dict[str, Any]:
+    """Read the headers; what they tell of the job is noted, so that it can be told of whatever is wrong further on.
 
     Raises:
         BadMessage: it does not have the form of a message.
@@ -149,21 +149,21 @@ def identified(message: Incoming, raw: object) -> dict[str, Any]:
     return headers
 
 
-def noted(message: Incoming) -> tuple[dict[str, Any], dict[str, Any], str]:
-    """A message as kombu notes it while it is not acknowledged: the message, its headers, and its routing key.
+def parse_unacked(message: Incoming) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """Parse what kombu notes of a message that is not acknowledged: the message, its headers, and its routing key.
 
     Raises:
         BadMessage: it is not one.
     """
-    found = _parsed(message)
+    found = _parse(message)
     if not isinstance(found, list) or len(found) != 3 or not isinstance(found[2], str):
         raise BadMessage("not [message, exchange, routing key]")
     message.content = json.dumps(found[0])
-    return found[0], identified(message, found[0]), found[2]
+    return found[0], read_headers(message, found[0]), found[2]
 
 
-def takes(headers: Mapping[str, Any]) -> int:
-    """How often the message came back."""
+def count_takes(headers: Mapping[str, Any]) -> int:
+    """Count how often the message came back."""
     counted = headers.get(TAKEN, 0)
     return counted if isinstance(counted, int) and 0 < counted < 1_000 else 0
 
@@ -171,28 +171,28 @@ def takes(headers: Mapping[str, Any]) -> int:
 def is_waiting(headers: Mapping[str, Any]) -> bool:
     """Whether the message has an `eta` that is yet to come: until then a worker holds it and does not begin it."""
     try:
-        return (_time(headers.get("eta"), "eta") or 0) > SYSTEM.time()
+        return (_parse_time(headers.get("eta"), "eta") or 0) > SYSTEM.time()
     except BadMessage:
         return False
 
 
-def _parts(headers: dict[str, Any], payload: Any) -> tuple[dict[str, Any], _Arguments, dict[str, Any]]:
-    """The task's fields, its arguments, and what is to follow it."""
+def _split_body(headers: dict[str, Any], payload: Any) -> tuple[dict[str, Any], _Arguments, dict[str, Any]]:
+    """Split off the task's fields, its arguments, and what is to follow it."""
     if "task" not in headers and isinstance(payload, dict):  # protocol 1
-        return payload, _arguments(payload.get("args", []), payload.get("kwargs", {})), payload
+        return payload, _check_arguments(payload.get("args", []), payload.get("kwargs", {})), payload
     if not isinstance(payload, list) or len(payload) != 3 or not isinstance(payload[2], dict):
         raise BadMessage("the body is not [args, kwargs, embed]")
-    return headers, _arguments(payload[0], payload[1]), payload[2]
+    return headers, _check_arguments(payload[0], payload[1]), payload[2]
 
 
-def _arguments(args: object, kwargs: object) -> _Arguments:
+def _check_arguments(args: object, kwargs: object) -> _Arguments:
     if not isinstance(args, list) or not isinstance(kwargs, dict):
         raise BadMessage("the arguments are not a list and an object")
     return _Arguments(args, kwargs)
 
 
-def _task(message: Incoming, fields: dict[str, Any]) -> _Task:
-    task = checked(_Task, fields)
+def _check_task(message: Incoming, fields: dict[str, Any]) -> _Task:
+    task = validate(_Task, fields)
     checked_id(task.id)
     if task.task not in _TASKS:
         raise BadMessage(f"there is no task {ascii(task.task)[:100]}")
@@ -208,16 +208,16 @@ def _names_the_job(message: Incoming, given: _Arguments, job_id: str) -> bool:
 
 
 def _refuse_further_tasks(*places: Mapping[str, Any]) -> None:
-    """A worker would send them with its own rights, to any queue, when the request has only been taken in."""
+    """Refuse them: a worker would send them with its own rights, to any queue, once the request is taken in."""
     for name in FURTHER_TASKS:
         if any(place.get(name) for place in places):
             raise BadMessage(f"{name}: no further task is sent; follow the job's events, or use a webhook (`notify`)")
 
 
-def _eta(task: _Task) -> str | None:
-    """The `eta`, where it is yet to come."""
+def _find_future_eta(task: _Task) -> str | None:
+    """Find the `eta`, where it is yet to come."""
     now = SYSTEM.time()
-    expires, eta = _time(task.expires, "expires"), _time(task.eta, "eta")
+    expires, eta = _parse_time(task.expires, "expires"), _parse_time(task.eta, "eta")
     if expires is not None and expires <= now:
         raise BadMessage(f"expires: {task.expires} had passed when a worker took the message")
     if eta is None or eta <= now:
@@ -227,7 +227,7 @@ def _eta(task: _Task) -> str | None:
     return datetime.fromtimestamp(eta, UTC).isoformat()
 
 
-def _time(value: Any, name: str) -> float | None:
+def _parse_time(value: Any, name: str) -> float | None:
     if value is None:
         return None
     try:
@@ -242,7 +242,7 @@ def needs_no_ack(delivery_info: Mapping[str, Any] | None) -> bool:
     return bool((delivery_info or {}).get(_NO_ACK))
 
 
-def _made(
+def _build_message(
     task: str, task_id: str, body: str, queue: str, eta: str | None = None, taken: int = 0, *, no_ack: bool
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {"lang": "py", "task": task, "id": task_id, "root_id": task_id, "parent_id": None}

@@ -30,14 +30,14 @@ class Consumer(CeleryConsumer):
 
     def ensure_connected(self, conn: Any) -> Any:
         """Connect, and try again at least once a second: kombu's own pauses grow to half a minute."""
-        worker_of(self.app).connects()
+        worker_of(self.app).mend_damaged_keys()
         conn.ensure_connection = partial(conn.ensure_connection, interval_start=0.2, interval_step=0.2, interval_max=1)
         return super().ensure_connected(conn)
 
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], None]:
         """Celery's handler. A message that it fails at goes back, until it has been taken too often."""
         handle = super().create_task_handler(*args, **options)
-        worker_of(self.app).begins_by(partial(direct_request.begin, self))
+        worker_of(self.app).start_tasks_with(partial(direct_request.start_task, self))
 
         def take(message: Any) -> None:
             try:

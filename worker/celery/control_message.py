@@ -11,7 +11,7 @@ import structlog
 from celery.worker.control import Panel, control_command
 from pydantic import Field
 
-from worker.celery.envelope import Envelope, Foreign, checked, text_of
+from worker.celery.envelope import Envelope, Foreign, decode_body, validate
 from worker.gate import BadMessage, Incoming, read_json
 
 READING = frozenset({
@@ -45,21 +45,21 @@ class _Command(Foreign):
 
 
 @control_command(name=_REFUSED, visible=False)  # type: ignore[untyped-decorator]  # Celery has no types
-def refused(_state: Any, command: str) -> dict[str, str]:
-    """Answers a command that is not taken."""
+def refuse_command(_state: Any, command: str) -> dict[str, str]:
+    """Answer a command that is not taken."""
     remedy = "cancel the job, as by `llamaq cancel ID`" if command in REVOKING else "LLAMAQ_ALLOW_CONTROL=1 allows it"
     _log.warning("a remote control command was refused", command=command)
     return {"error": f"{command} is refused: {remedy}"}
 
 
 def read(message: Incoming, namespace: str, *, allowed: bool) -> dict[str, Any]:
-    """The message that Celery gets. `namespace` is the first part of the mailbox' names.
+    """Make the message that Celery gets. `namespace` is the first part of the mailbox' names.
 
     Raises:
         BadMessage: it is no command.
     """
-    message.content = text_of(checked(Envelope, read_json(message.content)))
-    command = checked(_Command, read_json(message.content, kombu.utils.json.loads))
+    message.content = decode_body(validate(Envelope, read_json(message.content)))
+    command = validate(_Command, read_json(message.content, kombu.utils.json.loads))
     method, arguments = command.method, command.arguments or {}
     if method not in Panel.data or method == _REFUSED:
         raise BadMessage(f"there is no command {method[:100]!r}")

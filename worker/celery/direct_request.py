@@ -69,7 +69,7 @@ class DirectRequest(TaskRequest):
         began = monotonic()
         self.on_accepted(os.getpid(), began)
         try:
-            outcome = worker_of(self.app).execute(self.id, task_request.began)
+            outcome = worker_of(self.app).execute(self.id, task_request.show_attempt)
         except Exception:  # noqa: BLE001 - outside an attempt: the reaper requeues the job
             _log.exception("a task failed outside its attempt", job_id=self.id)
             self.on_failure(ExceptionInfo(), return_ok=True)  # else Celery logs it a second time
@@ -89,7 +89,7 @@ def _run_in_turn(request: DirectRequest | None) -> None:
         request.following, request = None, request.following
 
 
-def begin(consumer: Any, kind: str, job_id: str) -> None:
+def start_task(consumer: Any, kind: str, job_id: str) -> None:
     """Give the task of the job to this thread, where another one ends in it, or to Celery's pool.
 
     Another thread would have to be woken, and begin no sooner: this one has Python's lock until it waits for something.
@@ -100,7 +100,7 @@ def begin(consumer: Any, kind: str, job_id: str) -> None:
     request = DirectRequest(consumer, kind, job_id)
     request.send_event("task-received", name=request.name, args="", kwargs="", retries=0, eta=None, expires=None)
     state.task_reserved(request)
-    ending = task_request.current()
+    ending = task_request.current_request()
     if isinstance(ending, DirectRequest) and ending.runs and ending.following is None:
         ending.following = request
         return

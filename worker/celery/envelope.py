@@ -58,8 +58,8 @@ class Envelope(Foreign):
     properties: Properties
 
 
-def checked(model: type[M], given: object) -> M:
-    """The fields, typed.
+def validate(model: type[M], given: object) -> M:
+    """Validate the fields; returns them typed.
 
     Raises:
         BadMessage: names those that are wrong.
@@ -70,8 +70,8 @@ def checked(model: type[M], given: object) -> M:
         raise BadMessage(str(InvalidRequest(problems(error, given)))) from error
 
 
-def text_of(envelope: Envelope) -> str:
-    """The text of the body.
+def decode_body(envelope: Envelope) -> str:
+    """Decode the text of the body.
 
     Raises:
         BadMessage: it cannot be decoded.
@@ -79,12 +79,12 @@ def text_of(envelope: Envelope) -> str:
     compression = (envelope.headers or {}).get("compression")
     try:
         content = base64.b64decode(envelope.body) if envelope.properties.body_encoding else envelope.body.encode()
-        return (_decompressed(content, compression) if compression else content).decode()
+        return (_decompress(content, compression) if compression else content).decode()
     except ValueError as error:
         raise BadMessage("body: it is neither base64 nor UTF-8 as it says") from error
 
 
-def _decompressed(content: bytes, compression: object) -> bytes:
+def _decompress(content: bytes, compression: object) -> bytes:
     start = _DECOMPRESSORS.get(compression) if isinstance(compression, str) else None
     if start is None:
         known = ", ".join(_DECOMPRESSORS)

@@ -6,7 +6,7 @@ import kombu.utils.json
 import structlog
 
 from llamaq.vocabulary.errors import InvalidRequest
-from worker.gate import Incoming, is_outage, passed
+from worker.gate import Incoming, handle_or_set_aside, is_outage
 from worker.worker import Worker
 
 AGAIN_SECONDS = 1.0
@@ -28,7 +28,7 @@ def take(worker: Worker, kind: str, job_id: str, request: Any) -> str:
 
     while True:
         try:
-            refusal = passed(message, submit, worker.refuse)
+            refusal = handle_or_set_aside(message, submit, worker.refuse)
         except Exception as error:
             if not is_outage(error):
                 raise

@@ -7,9 +7,9 @@ import structlog
 from celery import Celery, bootsteps
 
 from worker.celery.stop_signals import StopSignals
-from worker.preflight.redis_checks import look
+from worker.preflight.redis_checks import check_redis
 from worker.settings import liveness_file
-from worker.settings.environment import Settings, about_unknown_variables
+from worker.settings.environment import Settings, describe_unknown_variables
 from worker.telemetry import fleet_server
 from worker.telemetry.metrics_server import MetricsServer, PortTaken
 from worker.telemetry.tracing import NotInstalled
@@ -47,20 +47,22 @@ class WorkerStep(bootsteps.StartStopStep):
         """Create the worker and start its threads."""
         config = parent.app.conf.llamaq
         name = parent.app.conf.llamaq_worker_name
-        for remark in about_unknown_variables():
+        for remark in describe_unknown_variables():
             _log.warning(remark)
-        if problem := liveness_file.problem(config.liveness_file):
+        if problem := liveness_file.find_problem(config.liveness_file):
             _log.critical(problem)
             raise SystemExit(WRONG_SETTING)
         metrics = Metrics()
-        self._metrics = _serve(metrics, config)  # first: a port that is taken ends the process before anything starts
+        self._metrics = _serve_metrics(
+            metrics, config
+        )  # first: a port that is taken ends the process before anything starts
         try:
             self._worker = Worker(config, parent.app, name, metrics)
         except NotInstalled as error:
             _log.critical(str(error))
             raise SystemExit(WRONG_SETTING) from error
-        look_at_redis(config)
-        StopSignals(self._worker.hurry, config.drain_seconds, partial(_wake, parent.hub)).install()
+        log_redis_problem(config)
+        StopSignals(self._worker.hurry, config.drain_seconds, partial(_wake_loop, parent.hub)).install()
         parent.app.llamaq_worker = self._worker
         self._worker.start()
         _log.info("worker started", worker=name, host=config.host, slots=config.slots)
@@ -88,20 +90,20 @@ class WorkerStep(bootsteps.StartStopStep):
             self.stop(parent)
 
 
-def look_at_redis(config: Settings) -> None:
-    """Say in one line what is wrong. The worker starts all the same, since Redis may be about to come."""
-    finding = next(look(config))
+def log_redis_problem(config: Settings) -> None:
+    """Log in one line what is wrong. The worker starts all the same, since Redis may be about to come."""
+    finding = next(check_redis(config))
     if finding.well is False:
         _log.error(finding.message)
 
 
-def _wake(loop: Any) -> None:
+def _wake_loop(loop: Any) -> None:
     """Have Celery's loop go round once; None on Windows, where Celery waits in another way."""
     if loop is not None:
         loop.call_soon(lambda: None)
 
 
-def _serve(metrics: Metrics, config: Settings) -> MetricsServer | None:
+def _serve_metrics(metrics: Metrics, config: Settings) -> MetricsServer | None:
     if config.metrics_port is None:
         return None
     try:

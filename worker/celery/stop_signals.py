@@ -49,12 +49,12 @@ class StopSignals:
         woken, self._waker = socket.socketpair()
         self._waker.setblocking(False)
         for number in _SIGNALS:
-            signal.signal(number, _noted)
+            signal.signal(number, _ignore_signal)
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
-        threading.Thread(target=self._act, args=(woken,), name="llamaq-signals", daemon=True).start()
+        threading.Thread(target=self._handle_signals, args=(woken,), name="llamaq-signals", daemon=True).start()
         threading.Thread(target=self._end_in_time, name="llamaq-stop-limit", daemon=True).start()
 
-    def _act(self, woken: socket.socket) -> None:
+    def _handle_signals(self, woken: socket.socket) -> None:
         while numbers := woken.recv(64):  # the number of each signal that has come, as a byte
             for number in numbers:
                 if number in _SIGNALS:
@@ -79,5 +79,5 @@ class StopSignals:
         os._exit(UNFINISHED)
 
 
-def _noted(_number: int, _frame: FrameType | None) -> None:
+def _ignore_signal(_number: int, _frame: FrameType | None) -> None:
     """Do nothing: the number is in the wake-up descriptor. Without a handler the signal would end the process."""

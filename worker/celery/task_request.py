@@ -40,7 +40,7 @@ class TaskRequest(Request):
         _current.set(self)
         super().on_accepted(pid, time_accepted)
 
-    def began(self, job: ClaimedJob) -> None:
+    def show_attempt(self, job: ClaimedJob) -> None:
         """Show the attempt, whose claim has succeeded."""
         self._kwargsrepr = repr({"model": job.named_model, "attempt": job.attempt, "host": job.host})
         super().send_event("task-started", kwargs=self._kwargsrepr)
@@ -53,14 +53,14 @@ class TaskRequest(Request):
     def send_event(self, type: str, **fields: Any) -> None:  # noqa: A002 - the signature is Celery's
         """Send the job's event in place of one of Celery's, or none."""
         if type == "task-succeeded":
-            self._ended(str(fields.get("result")).strip("'"), fields.get("runtime"))
+            self._send_end(str(fields.get("result")).strip("'"), fields.get("runtime"))
         elif type == "task-failed":
             # An exception outside an attempt. Its message may quote anything, so only the log has it.
             super().send_event(type, exception="internal", traceback="")
-        elif type != "task-started":  # sent by `began`: the attempt starts with its claim
+        elif type != "task-started":  # sent by `show_attempt`: the attempt starts with its claim
             super().send_event(type, **fields)
 
-    def _ended(self, outcome: str, runtime: float | None) -> None:
+    def _send_end(self, outcome: str, runtime: float | None) -> None:
         word, _, code = outcome.partition(" ")
         event = _EVENTS.get(word)
         if event is None or (self._by_name and word != "failed"):
@@ -78,13 +78,13 @@ class TaskRequest(Request):
 _current: ContextVar[TaskRequest | None] = ContextVar("current_request", default=None)
 
 
-def current() -> TaskRequest | None:
+def current_request() -> TaskRequest | None:
     """The request that runs in this thread, or ran in it last."""
     return _current.get()
 
 
-def began(job: ClaimedJob) -> None:
+def show_attempt(job: ClaimedJob) -> None:
     """Show that an attempt at the job runs in this thread."""
-    request = current()
+    request = current_request()
     if request is not None:
-        request.began(job)
+        request.show_attempt(job)

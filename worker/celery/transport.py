@@ -20,7 +20,7 @@ from llamaq.store.connections.address import Address, parsed
 from llamaq.store.connections.master_connections import MasterConnection, TlsMasterConnection
 from llamaq.store.connections.sentinel import MasterPool
 from worker.celery import broker_message
-from worker.gate import MOST_TAKES, TAKEN_TOO_OFTEN, Incoming, SetAside, Source, is_outage, passed
+from worker.gate import MOST_TAKES, TAKEN_TOO_OFTEN, Incoming, SetAside, Source, handle_or_set_aside, is_outage
 
 Read = Callable[[Incoming], dict[str, Any]]
 """Makes the message that kombu gets. Raises where the one that came cannot be run."""
@@ -33,22 +33,22 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
+class MessageHooks:
     """What a worker does with the messages of its queues.
 
     Attributes:
-        reader: the source of what comes in a queue, and how it is read; None for a queue of a client, as of answers.
+        find_reader: gives the source of what comes in a queue, and its reader; None for a queue of a client.
         set_aside: called for a message that cannot be run.
-        returned_to: the queue for a message of this routing key that was not acknowledged.
-        begins: begins the task of an assigned job, given its kind and id; returns whether it did.
-        working: whether a worker runs in this process. A client (`inspect`, Flower) returns no messages.
+        return_queue: the queue for a message of this routing key that was not acknowledged.
+        start_task: begins the task of an assigned job, given its kind and id; returns whether it did.
+        is_worker: whether a worker runs in this process. A client (`inspect`, Flower) returns no messages.
     """
 
-    reader: Callable[[str], tuple[Source, Read] | None]
+    find_reader: Callable[[str], tuple[Source, Read] | None]
     set_aside: SetAside
-    returned_to: Callable[[str], str]
-    begins: Callable[[str, str], bool]
-    working: Callable[[], bool]
+    return_queue: Callable[[str], str]
+    start_task: Callable[[str, str], bool]
+    is_worker: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class QoS(kombu.transport.redis.QoS):
 
     def ack(self, delivery_tag: Any) -> None:
         """Forget a message, which is dealt with."""
-        if self._unnoted(delivery_tag) is None:
+        if self._find_unnoted(delivery_tag) is None:
             super().ack(delivery_tag)
         else:
             kombu.transport.virtual.QoS.ack(self, delivery_tag)
@@ -100,7 +100,7 @@ class QoS(kombu.transport.redis.QoS):
 
     def restore_visible(self, *args: Any, **options: Any) -> None:
         """Return the messages of workers that have vanished."""
-        if Transport.doors is None or Transport.doors.working():
+        if Transport.hooks is None or Transport.hooks.is_worker():
             super().restore_visible(*args, **options)
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
@@ -108,51 +108,51 @@ class QoS(kombu.transport.redis.QoS):
         answer: list[str | bytes | None] = []
 
         def restore(pipe: Any) -> None:
-            unnoted = self._unnoted(tag)
-            answer[:] = [pipe.hget(self.unacked_key, tag) if unnoted is None else _note(unnoted)]
+            unnoted = self._find_unnoted(tag)
+            answer[:] = [pipe.hget(self.unacked_key, tag) if unnoted is None else _serialize(unnoted)]
             pipe.multi()
             self._remove_from_indices(tag, pipe)
-            back = self._returned(answer[0]) if answer[0] is not None else None
+            back = self._prepare_return(answer[0]) if answer[0] is not None else None
             if back is not None:
                 (pipe.lpush if leftmost else pipe.rpush)(*back)
                 answer.clear()
 
         with self.channel.conn_or_acquire(client) as connection:
             connection.transaction(restore, self.unacked_key)
-        if answer and answer[0] is not None and Transport.doors is not None:
-            self._set_aside(answer[0], Transport.doors.set_aside)
+        if answer and answer[0] is not None and Transport.hooks is not None:
+            self._set_aside(answer[0], Transport.hooks.set_aside)
 
-    def _unnoted(self, tag: Any) -> Any:
-        """The message of this tag where it needs no acknowledgement, else None."""
+    def _find_unnoted(self, tag: Any) -> Any:
+        """Find the message of this tag where it needs no acknowledgement, else None."""
         message = self._delivered.get(tag)
         return message if message is not None and broker_message.needs_no_ack(message.delivery_info) else None
 
-    def _returned(self, noted: str | bytes) -> tuple[str, str] | None:
-        """The queue and the text of a message that comes back; None for one that does not."""
+    def _prepare_return(self, noted: str | bytes) -> tuple[str, str] | None:
+        """Prepare the queue and the text of a message that comes back; None for one that does not."""
         try:
-            message, headers, key = broker_message.noted(_incoming(noted))
+            message, headers, key = broker_message.parse_unacked(_make_incoming(noted))
         except Exception:  # noqa: BLE001 - whatever it is: it is read again when it is set aside
             return None
-        taken = broker_message.takes(headers) + _is_lost(headers)
+        taken = broker_message.count_takes(headers) + _is_lost(headers)
         if taken >= MOST_TAKES:
             return None
-        queue = key if Transport.doors is None else Transport.doors.returned_to(key)
+        queue = key if Transport.hooks is None else Transport.hooks.return_queue(key)
         return queue, dumps({**message, "headers": {**headers, broker_message.TAKEN: taken}})
 
     def _set_aside(self, noted: str | bytes, set_aside: SetAside) -> None:
-        message = _incoming(noted)
-        if passed(message, lambda: broker_message.noted(message), set_aside) is None:
+        message = _make_incoming(noted)
+        if handle_or_set_aside(message, lambda: broker_message.parse_unacked(message), set_aside) is None:
             set_aside(message, TAKEN_TOO_OFTEN)
 
 
-def _note(message: Any) -> str:
-    """A message as kombu notes it in Redis."""
+def _serialize(message: Any) -> str:
+    """Serialize a message as kombu notes it in Redis."""
     info = message.delivery_info
     noted: str = dumps([message._raw, info["exchange"], info["routing_key"]])  # noqa: SLF001 - as kombu does
     return noted
 
 
-def _incoming(noted: str | bytes) -> Incoming:
+def _make_incoming(noted: str | bytes) -> Incoming:
     return Incoming("celery", noted.decode(errors="replace") if isinstance(noted, bytes) else noted)
 
 
@@ -211,9 +211,9 @@ class Channel(kombu.transport.redis.Channel):
 
 
 class Transport(kombu.transport.redis.Transport):
-    """The transport behind the gate. `doors` is None where no application of ours is in the process."""
+    """The transport behind the gate. `hooks` is None where no application of ours is in the process."""
 
-    doors: Doors | None = None
+    hooks: MessageHooks | None = None
     Channel = Channel
     # A master that has become a replica counts as a lost connection. Any other error would end the worker.
     connection_errors = (*kombu.transport.redis.Transport.connection_errors, ReadOnlyError)
@@ -231,16 +231,18 @@ class Transport(kombu.transport.redis.Transport):
         if not isinstance(message, Unread):
             super()._deliver(message, queue)
             return
-        door = self.doors.reader(queue) if self.doors is not None else None
-        if self.doors is None or door is None:
+        found = self.hooks.find_reader(queue) if self.hooks is not None else None
+        if self.hooks is None or found is None:
             self._deliver_to_client(message.text, queue)
             return
-        source, read = door
-        job = broker_message.assigned(message.text) if source == "celery" and queue in self._callbacks else None
-        if job is not None and self.doors.begins(*job):
+        source, read = found
+        job = broker_message.parse_assigned(message.text) if source == "celery" and queue in self._callbacks else None
+        if job is not None and self.hooks.start_task(*job):
             return
         incoming = Incoming(source, message.text)
-        passed(incoming, lambda: super(Transport, self)._deliver(read(incoming), queue), self.doors.set_aside)
+        handle_or_set_aside(
+            incoming, lambda: super(Transport, self)._deliver(read(incoming), queue), self.hooks.set_aside
+        )
 
     def _deliver_to_client(self, text: str, queue: str) -> None:
         try:
@@ -274,9 +276,9 @@ class SentinelTransport(Transport):
     Channel = SentinelChannel
 
 
-def install(doors: Doors, redis_url: str) -> None:
+def install(hooks: MessageHooks, redis_url: str) -> None:
     """Put every Redis connection that kombu opens in this process behind the gate."""
-    Transport.doors = doors
+    Transport.hooks = hooks
     SentinelTransport.target = parsed(redis_url)
     for scheme, transport in (("redis", Transport), ("rediss", Transport), ("sentinel", SentinelTransport)):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:{transport.__name__}"

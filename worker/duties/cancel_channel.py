@@ -54,10 +54,10 @@ class CancelChannel(Duty):
         self._pinged_at = 0.0
         self._waits_since: float | None = None
 
-    def round(self) -> float:
+    def run_round(self) -> float:
         """Wait up to a second for one message."""
         try:
-            self._listen(self._subscribed())
+            self._listen(self._subscribe())
         except BaseException:
             self.finish()
             raise
@@ -89,7 +89,7 @@ class CancelChannel(Duty):
         elif self._waits_since is not None and self._clock.monotonic() - self._waits_since > SILENT_SECONDS:
             raise RedisConnectionError(f"the cancel channel has brought nothing for {SILENT_SECONDS:.0f} s")
 
-    def _subscribed(self) -> Any:
+    def _subscribe(self) -> Any:
         if self._pubsub is None:
             self._pubsub = self._client.pubsub()
             self._pubsub.subscribe(self._channel)

@@ -39,7 +39,7 @@ class DeadLetters(Duty):
             _log.error("a bad message is dropped: Redis has not taken those before it", job_id=message.job_id)
         self.wake()
 
-    def round(self) -> float:
+    def run_round(self) -> float:
         """Write the next message, if there is one; `add` ends the wait."""
         try:
             self._write(self._unwritten or self._waiting.get_nowait())

@@ -33,7 +33,7 @@ class Duty(ABC):
         self._wake = threading.Event()
 
     @abstractmethod
-    def round(self) -> float:
+    def run_round(self) -> float:
         """Do one round.
 
         Returns:

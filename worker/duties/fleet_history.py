@@ -26,7 +26,7 @@ class FleetHistory(Duty):
         self._lock = threading.Lock()
         self._counted: Counter[str] = Counter()
 
-    def completed(self, result: Mapping[str, Any]) -> None:
+    def count_completed(self, result: Mapping[str, Any]) -> None:
         """Count a job that this worker has completed, from any thread."""
         tokens = (result.get("usage") or {}).get("output_tokens") or 0
         first = (result.get("timings") or {}).get("first_token")
@@ -35,7 +35,7 @@ class FleetHistory(Duty):
             if first is not None:
                 self._counted[f"{FIRST}{bucket(first)}"] += 1
 
-    def round(self) -> float:
+    def run_round(self) -> float:
         """Write what was counted since the last round."""
         self._write(leads=self._leads())
         return ROUND_SECONDS

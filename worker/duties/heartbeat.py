@@ -55,7 +55,7 @@ class Heartbeat(Duty):
         self._received_at = clock.monotonic()
         self._arrived = False
 
-    def received(self) -> None:
+    def note_received(self) -> None:
         """Note that a heartbeat has reached a thread of Celery's pool."""
         self._received_at = self._clock.monotonic()
         self._arrived = True
@@ -65,7 +65,7 @@ class Heartbeat(Duty):
         """Seconds since a heartbeat last arrived. The time in which Redis was away does not count."""
         return self._clock.monotonic() - self._received_at
 
-    def round(self) -> float:
+    def run_round(self) -> float:
         """Send a heartbeat, and exit when none has arrived for too long.
 
         Raises:
@@ -76,14 +76,14 @@ class Heartbeat(Duty):
         first = min(AGAIN_SECONDS, BEAT_SECONDS)
         if self.stopping.wait(first) or (self._arrived and self.stopping.wait(BEAT_SECONDS - first)):
             return 0
-        if not self._sent():
-            self._health.redis_is_away()
-            self.received()  # while Redis is away no heartbeat can arrive, so this time does not count
+        if not self._send():
+            self._health.forget_failures()
+            self.note_received()  # while Redis is away no heartbeat can arrive, so this time does not count
         elif self.age_seconds() > MISSED_SECONDS:
             self._exit()
         return 0
 
-    def _sent(self) -> bool:
+    def _send(self) -> bool:
         self._arrived = False
         try:
             self._app.send_task(TASK, queue=self._queue, ignore_result=True)
@@ -95,7 +95,7 @@ class Heartbeat(Duty):
         return True
 
     def _touch(self) -> None:
-        if self._file is not None and not self._health.failing():
+        if self._file is not None and not self._health.failing_duties():
             self._file.touch()
 
     def _exit(self) -> None:

@@ -26,7 +26,7 @@ from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Error
 from llamaq.vocabulary.errors import InvalidRequest, QueueFull
 from worker.duties.duty import Duty
-from worker.gate import MOST_TAKES, TAKEN_TOO_OFTEN, BadMessage, Incoming, is_outage, passed, read_json
+from worker.gate import MOST_TAKES, TAKEN_TOO_OFTEN, BadMessage, Incoming, handle_or_set_aside, is_outage, read_json
 
 GROUP = "workers"
 READ_AT_A_TIME = 20
@@ -73,7 +73,7 @@ class Inbox(Duty):
         self._swept, self._left = False, True
         self._looks_at = 0.0
 
-    def round(self) -> float:
+    def run_round(self) -> float:
         """Read once, and handle what was read. An entry that cannot be queued now stays pending, and is read again."""
         try:
             self._read()
@@ -86,15 +86,15 @@ class Inbox(Duty):
     def _read(self) -> None:
         # First the entries of dead workers, then a page of those that could not be queued before, then new ones.
         if self._left or self._clock.monotonic() >= self._looks_at:
-            self._look()
+            self._read_left()
         if not self.stopping.is_set():
             left, self._left = self._left, True  # also where the answer is lost, after Redis has noted who gets what
             block = AGAIN_MILLISECONDS if left else BLOCK_MILLISECONDS
-            new = self._entries(">", count=READ_AT_A_TIME, block=block)
+            new = self._read_entries(">", count=READ_AT_A_TIME, block=block)
             self._left = left or bool(new)
             self._take(new, again=False)
 
-    def _look(self) -> None:
+    def _read_left(self) -> None:
         """Read what is left: by dead workers, and by this one."""
         left, self._left = self._left, True
         self._looks_at = self._clock.monotonic() + LOOK_SECONDS
@@ -106,13 +106,13 @@ class Inbox(Duty):
             self._left = False
             return
         first = self._after == FIRST
-        pending = self._entries(self._after, count=READ_AT_A_TIME)
+        pending = self._read_entries(self._after, count=READ_AT_A_TIME)
         # The next page follows in the next round: the jobs of a full model do not delay those behind them.
         self._after = pending[-1][0] if len(pending) == READ_AT_A_TIME else FIRST
         self._take(pending, again=True)
         self._left = bool(pending) or not first
 
-    def _entries(self, after: bytes | str, **how: int) -> list[StreamEntry]:
+    def _read_entries(self, after: bytes | str, **how: int) -> list[StreamEntry]:
         answer = self._client.xreadgroup(GROUP, self._worker, {self._keys.inbox(): after}, **how)
         return [entry for _, entries in answer for entry in entries]
 
@@ -150,15 +150,15 @@ class Inbox(Duty):
     def _take_one(self, entry_id: bytes, given: Mapping[bytes, bytes], *, again: bool) -> None:
         if not given:  # it was deleted while it was pending
             return
-        fields = {_text(name): value for name, value in given.items()}
-        message = _incoming(fields)
-        if again and self._times_taken(entry_id) > MOST_TAKES:
+        fields = {_decode(name): value for name, value in given.items()}
+        message = _make_incoming(fields)
+        if again and self._count_takes(entry_id) > MOST_TAKES:
             self._set_aside(message, TAKEN_TOO_OFTEN)
         else:
-            passed(message, lambda: self._handle(message, fields), self._set_aside, later=(QueueFull,))
+            handle_or_set_aside(message, lambda: self._handle(message, fields), self._set_aside, later=(QueueFull,))
 
-    def _times_taken(self, entry_id: bytes) -> int:
-        """How often the entry has been taken, this time included; an outage of Redis does not count."""
+    def _count_takes(self, entry_id: bytes) -> int:
+        """Count how often the entry has been taken, this time included; an outage of Redis does not count."""
         if entry_id in self._interrupted:
             return 1
         noted = self._keys.inbox_taken()
@@ -180,15 +180,15 @@ class Inbox(Duty):
     def _handle(self, message: Incoming, fields: Mapping[str, bytes]) -> None:
         if "cancel" in fields:
             reason = fields.get("reason", b"cancelled by the producer")
-            self._store.call_off(checked_id(_text(fields["cancel"])), checked_reason(_text(reason)))
+            self._store.call_off(checked_id(_decode(fields["cancel"])), checked_reason(_decode(reason)))
             return
         if "delete" in fields:
-            self._queue.delete(checked_id(_text(fields["delete"])))
+            self._queue.delete(checked_id(_decode(fields["delete"])))
             return
         if order := next((order for order in PAUSES if order in fields), None):
-            self._pause(order, _text(fields[order]))
+            self._pause(order, _decode(fields[order]))
             return
-        job_id, request = checked_id(_text(fields.get("id", b""))), _object(message.content)
+        job_id, request = checked_id(_decode(fields.get("id", b""))), _parse_request(message.content)
         message.read = True
         self._queue.submit({**request, "kind": message.kind}, job_id=job_id)
 
@@ -200,19 +200,19 @@ class Inbox(Duty):
         verbs[order](host=name if which == "host" else None, model=name if which == "model" else None)
 
 
-def _incoming(fields: Mapping[str, bytes]) -> Incoming:
+def _make_incoming(fields: Mapping[str, bytes]) -> Incoming:
     for order in ("cancel", "delete", *PAUSES):
         if order in fields:
-            return Incoming("inbox", f"{order} {_text(fields[order])}")
-    job_id, kind, request = (_text(fields.get(name, b"")) for name in ("id", "kind", "request"))
+            return Incoming("inbox", f"{order} {_decode(fields[order])}")
+    job_id, kind, request = (_decode(fields.get(name, b"")) for name in ("id", "kind", "request"))
     return Incoming("inbox", request, job_id, kind)
 
 
-def _text(value: bytes) -> str:
+def _decode(value: bytes) -> str:
     return value.decode(errors="replace")
 
 
-def _object(request: str) -> dict[str, Any]:
+def _parse_request(request: str) -> dict[str, Any]:
     try:
         fields = read_json(request)
     except BadMessage as error:

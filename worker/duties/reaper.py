@@ -54,7 +54,7 @@ class Reaper(Duty):
         self._mends_now.set()
         self.wake()
 
-    def round(self) -> float:
+    def run_round(self) -> float:
         """Run one round of the reaper, if this worker leads."""
         whole = self._until_whole <= 0 or self._mends_now.is_set()
         self._mends_now.clear()

@@ -65,7 +65,7 @@ class ScriptRegistry(Duty):
             seconds=PUBLISHED_SECONDS,
         )
 
-    def round(self) -> float:
+    def run_round(self) -> float:
         """Load the scripts that Redis lacks, and publish now and then."""
         leads = self._leads()
         due = (not self._rounds or not self._has_scripts()) if leads else not self._is_published()

@@ -29,19 +29,23 @@ _log = structlog.get_logger(__name__)
 class Supervisor:
     """The duties of one worker, each in a thread."""
 
-    def __init__(self, duties: Sequence[Duty], clock: Clock, health: Health, failed: Callable[[str], None]) -> None:
+    def __init__(
+        self, duties: Sequence[Duty], clock: Clock, health: Health, count_failure: Callable[[str], None]
+    ) -> None:
         """Create the threads.
 
         Args:
             duties: started and stopped in this order.
             clock: gives the time.
             health: is told of every round.
-            failed: called with the duty's name for each round that failed, unless Redis could not be reached.
+            count_failure: called with the duty's name for each round that failed, unless Redis could not be reached.
         """
         self.duties = tuple(duties)
         self._clock = clock
         self._threads = [
-            threading.Thread(target=_Rounds(duty, clock, health, failed).run, name=f"llamaq-{duty.name}", daemon=True)
+            threading.Thread(
+                target=_Rounds(duty, clock, health, count_failure).run, name=f"llamaq-{duty.name}", daemon=True
+            )
             for duty in self.duties
         ]
 
@@ -70,38 +74,38 @@ class Supervisor:
 class _Rounds:
     """The thread of one duty."""
 
-    def __init__(self, duty: Duty, clock: Clock, health: Health, failed: Callable[[str], None]) -> None:
+    def __init__(self, duty: Duty, clock: Clock, health: Health, count_failure: Callable[[str], None]) -> None:
         self._duty = duty
         self._health = health
-        self._failed = failed
+        self._count_failure = count_failure
         self._outage = ThrottledWarning(duty.when_redis_fails, clock)
         self._refused = ThrottledWarning(REFUSED.format(duty.name), clock)
         self._failures = 0
 
     def run(self) -> None:
         while not self._duty.stopping.is_set():
-            self._duty.wait(self._round())
+            self._duty.wait(self._run_round())
         try:
             self._duty.finish()
         except BaseException as error:  # noqa: BLE001 - the thread ends here, so the error would be lost
             self._report(error)
 
-    def _round(self) -> float:
+    def _run_round(self) -> float:
         try:
-            pause = self._duty.round()
+            pause = self._duty.run_round()
         except BaseException as error:  # noqa: BLE001 - no exception may end a duty, no SystemExit of a library either
             pause = self._report(error)
-            self._note()
+            self._note_failure()
             return pause
-        self._health.good(self._duty.name)
+        self._health.note_success(self._duty.name)
         self._outage.reset()
         self._refused.reset()
         self._failures = 0
         return pause
 
-    def _note(self) -> None:
+    def _note_failure(self) -> None:
         try:
-            self._health.failed(self._duty.name)
+            self._health.note_failure(self._duty.name)
         except Exception as error:  # noqa: BLE001 - the duty goes on, even where nobody can be told that it fails
             _log.warning("a failing duty could not be noted", duty=self._duty.name, error=str(error))
 
@@ -110,7 +114,7 @@ class _Rounds:
         duty = self._duty
         refused = refuses(error)
         if refused or not isinstance(error, _OUTAGE):
-            self._failed(duty.name)
+            self._count_failure(duty.name)
         if refused or isinstance(error, (RedisError, *_OUTAGE)):
             (self._refused if refused else self._outage).warn(error)  # type: ignore[arg-type]  # an Exception by now
             return duty.retry_seconds

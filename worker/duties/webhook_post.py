@@ -35,8 +35,8 @@ class WebhookRefused(WebhookError):
     """The address is not allowed, or the receiver has answered 410. Another try does not help."""
 
 
-def resolved(host: str, port: int) -> list[str]:
-    """The addresses of a name, from the machine's resolver."""
+def resolve_host(host: str, port: int) -> list[str]:
+    """Resolve a name to its addresses, by the machine's resolver."""
     found = getaddrinfo(host, port, type=SOCK_STREAM, proto=IPPROTO_TCP)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
@@ -47,7 +47,7 @@ def post(
     headers: Mapping[str, str],
     *,
     private: bool = False,
-    resolve: Resolve = resolved,
+    resolve: Resolve = resolve_host,
     tls: ssl.SSLContext | None = None,
     seconds: float = ANSWER_SECONDS,
 ) -> int:
@@ -66,7 +66,7 @@ def post(
         WebhookRefused: No address may be called, or the receiver answered 410.
         WebhookError: It could not be reached, was too slow, or answered with another status.
     """
-    parts, host, port = _parsed(url)
+    parts, host, port = _parse_url(url)
     try:
         addresses = resolve(host, port)
     except (OSError, UnicodeError) as error:
@@ -75,7 +75,7 @@ def post(
     if not addresses or not (private or all(is_public(address) for address in addresses)):
         raise WebhookRefused(f"{host} is not a public address (LLAMAQ_WEBHOOK_PRIVATE)")
     # The message goes only to the first address that accepts a connection: a second one could receive it again.
-    status = _call(_connected(parts, host, addresses, port, tls), parts, body, headers, seconds)
+    status = _call(_connect(parts, host, addresses, port, tls), parts, body, headers, seconds)
     if status == GONE:
         raise WebhookRefused("the receiver answered 410: it wants no more")
     if not 200 <= status < 300:
@@ -83,7 +83,7 @@ def post(
     return status
 
 
-def _parsed(url: str) -> tuple[SplitResult, str, int]:
+def _parse_url(url: str) -> tuple[SplitResult, str, int]:
     # The exception's message is left out: it may quote the URL, which may hold a secret of the receiver.
     try:
         parts = urlsplit(url)
@@ -95,12 +95,12 @@ def _parsed(url: str) -> tuple[SplitResult, str, int]:
     return parts, parts.hostname, port
 
 
-def _connected(
+def _connect(
     parts: SplitResult, host: str, addresses: Sequence[str], port: int, tls: ssl.SSLContext | None
 ) -> HTTPConnection:
     failures = []
     for address in addresses[:MOST_ADDRESSES]:
-        connection = _connection(parts.scheme, host, address, port, tls)
+        connection = _make_connection(parts.scheme, host, address, port, tls)
         try:
             connection.connect()
         except (OSError, HTTPError) as error:
@@ -111,7 +111,7 @@ def _connected(
     raise WebhookError(f"{host} cannot be reached: {failures[-1]}")
 
 
-def _connection(scheme: str, host: str, address: str, port: int, tls: ssl.SSLContext | None) -> HTTPConnection:
+def _make_connection(scheme: str, host: str, address: str, port: int, tls: ssl.SSLContext | None) -> HTTPConnection:
     if scheme != "https":
         return HTTPConnection(address, port, timeout=CONNECT_SECONDS)
     # The certificate must be for the name, although the connection goes to an address.
@@ -126,7 +126,7 @@ def _call(
     connection.response_class = FinalResponse
     connection.timeout = seconds  # urllib3 sets the socket to it, twice in a call; until now it was that of connecting
     timed_out = threading.Event()
-    timer = threading.Timer(seconds, _cut, (sock, timed_out))
+    timer = threading.Timer(seconds, _cut_connection, (sock, timed_out))
     timer.daemon = True
     timer.start()
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -143,7 +143,7 @@ def _call(
     return status
 
 
-def _cut(sock: socket, timed_out: threading.Event) -> None:
+def _cut_connection(sock: socket, timed_out: threading.Event) -> None:
     timed_out.set()
     with suppress(OSError):  # the connection may have ended meanwhile
         sock.shutdown(SHUT_RDWR)

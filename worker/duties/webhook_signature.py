@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 
-def headers(secrets: str, message: str, body: str, now: float) -> dict[str, str]:
-    """The headers of a signed message; `now` is in Unix seconds."""
+def sign(secrets: str, message: str, body: str, now: float) -> dict[str, str]:
+    """Sign a message; returns its headers. `now` is in Unix seconds."""
     from standardwebhooks import Webhook  # noqa: PLC0415 - an extra, which a worker without a secret does not need
 
     at = datetime.fromtimestamp(int(now), UTC)

@@ -45,7 +45,7 @@ class Webhooks(Duty):
         self._counting = threading.Lock()
         self._unexpected: deque[Exception] = deque()
 
-    def round(self) -> float:
+    def run_round(self) -> float:
         """Start the delivery of one message that is due. Raises the unexpected exception of an earlier delivery."""
         if self._unexpected:
             raise self._unexpected.popleft()
@@ -67,7 +67,7 @@ class Webhooks(Duty):
 
     def _start_next(self) -> bool:
         try:
-            delivery = self._deliveries.take(self._busy())
+            delivery = self._deliveries.take(self._busy_receivers())
         except (ValueError, KeyError, TypeError) as error:  # the record was damaged
             _log.warning("a webhook cannot be read", error=type(error).__name__)
             return False
@@ -83,7 +83,7 @@ class Webhooks(Duty):
             raise
         return True
 
-    def _busy(self) -> list[str]:
+    def _busy_receivers(self) -> list[str]:
         with self._counting:
             return [receiver for receiver, calls in self._calls.items() if calls >= PER_RECEIVER]
 
@@ -108,7 +108,7 @@ class Webhooks(Duty):
             self.wake()  # the next message of this receiver may have waited for this call
 
     def _call(self, delivery: Delivery) -> webhook_post.WebhookError | None:
-        headers = webhook_signature.headers(self._secrets, delivery.message, delivery.body, self._clock.time())
+        headers = webhook_signature.sign(self._secrets, delivery.message, delivery.body, self._clock.time())
         try:
             self._post(delivery.url, delivery.body.encode(), headers)
         except webhook_post.WebhookError as error:

@@ -20,7 +20,7 @@ from api_client import (
 )
 from llamaq.vocabulary.models import model_name, normalise
 from llamaq.vocabulary.wire import dumps, plain_json
-from worker.host.runners import described, shared_names
+from worker.host.runners import describe_runners, shared_names
 
 CARDS_AT_A_TIME = 20
 """Calls of `/api/show` in one probe. Without a limit a host with hundreds of models would be reported minutes late."""
@@ -46,7 +46,7 @@ class Report:
         loaded: names of the models in its memory.
         whole: whether `/api/show` was asked about every model.
         templates: the prompt template by model; empty where it is not known.
-        runners: by model which runner serves it, as `worker.host.runners.described`.
+        runners: by model which runner serves it, as `worker.host.runners.describe_runners`.
         contexts: tokens of context of the models in memory, where the host tells them.
         thinking: names of the models that think.
         remote: names of the models that run elsewhere, as on ollama.com.
@@ -81,7 +81,7 @@ class Inventory:
 
     def ping(self) -> None:
         """Ask for the version, which is the cheapest request. Raises as `take`."""
-        version_of(self._ollama)
+        read_version(self._ollama)
 
     def take(self) -> Report:
         """Ask about everything.
@@ -89,22 +89,22 @@ class Inventory:
         Raises:
             OllamaError: the host does not answer as it should.
         """
-        listed, version = self._ollama.tags(), version_of(self._ollama)
-        running = _if_there(self._ollama.ps, _unlisted())
-        installed, unusable = usable(listed)
-        whole = self._learn(installed)
-        problem = _summary([*listed.problems, *running.problems, *unusable, *self._odd_cards.values()])
+        listed, version = self._ollama.tags(), read_version(self._ollama)
+        running = _ask_if_present(self._ollama.ps, _make_empty_listing())
+        installed, unusable = select_usable(listed)
+        whole = self._update_cards(installed)
+        problem = _summarize([*listed.problems, *running.problems, *unusable, *self._odd_cards.values()])
         named = {normalise(model.name): model for model in installed}
         cards = {name: self._cards.get(_key(model), _UNKNOWN) for name, model in named.items()}
-        resident = residents(installed, running, cards)
+        resident = find_loaded(installed, running, cards)
         trained = {name: model.details.context_length or cards[name].context_length for name, model in named.items()}
         return Report(
-            status=status(installed, resident, version, cards, problem),
+            status=render_status(installed, resident, version, cards, problem),
             models=list(cards),
             loaded=frozenset(resident),
             whole=whole,
             templates={name: card.template for name, card in cards.items()},
-            runners=described(cards, trained),
+            runners=describe_runners(cards, trained),
             contexts={name: model.context_length for name, model in resident.items() if model.context_length},
             problem=problem,
             thinking=frozenset(name for name, model in named.items() if "thinking" in capabilities(model, cards[name])),
@@ -113,7 +113,7 @@ class Inventory:
             cards={model.digest: self._texts[model.digest] for model in installed if model.digest in self._texts},
         )
 
-    def _learn(self, installed: Sequence[InstalledModel]) -> bool:
+    def _update_cards(self, installed: Sequence[InstalledModel]) -> bool:
         """Ask about new models, and forget deleted ones; returns whether all were asked about."""
         names = {_key(model): model.name for model in installed}
         self._cards = {key: card for key, card in self._cards.items() if key in names}
@@ -123,7 +123,7 @@ class Inventory:
         for key in new[:CARDS_AT_A_TIME]:
             try:
                 self._cards[key] = card = self._ollama.show(names[key])
-                if text := _kept(card.entry, MOST_CARD_CHARS):
+                if text := _dump_entry(card.entry, MOST_CARD_CHARS):
                     self._texts[key] = text
             except ModelNotFound:
                 continue  # deleted since `tags`
@@ -136,15 +136,15 @@ class Inventory:
         return len(new) <= CARDS_AT_A_TIME
 
 
-def version_of(ollama: OllamaClient) -> str:
-    """The version of a server; empty where it does not tell one. Raises as `Inventory.take`."""
+def read_version(ollama: OllamaClient) -> str:
+    """Read the version of a server; empty where it does not tell one. Raises as `Inventory.take`."""
     try:
-        return _if_there(ollama.version, "")
+        return _ask_if_present(ollama.version, "")
     except UnknownShape:
         return ""
 
 
-def _if_there(ask: Callable[[], T], otherwise: T) -> T:
+def _ask_if_present(ask: Callable[[], T], otherwise: T) -> T:
     try:
         return ask()
     except OllamaStatusError as error:
@@ -153,14 +153,14 @@ def _if_there(ask: Callable[[], T], otherwise: T) -> T:
         return otherwise
 
 
-def _unlisted() -> Listing[RunningModel]:
+def _make_empty_listing() -> Listing[RunningModel]:
     listing: Listing[RunningModel] = Listing()
     listing.problems = ("/api/ps is not there, so which models are in memory is not known",)
     return listing
 
 
-def usable(listed: Sequence[InstalledModel]) -> tuple[list[InstalledModel], list[str]]:
-    """The models whose names a request can have, each name once, and what is wrong with the names of the others."""
+def select_usable(listed: Sequence[InstalledModel]) -> tuple[list[InstalledModel], list[str]]:
+    """Select the models whose names a request can have, each once; and say what is wrong with other names."""
     found: dict[str, InstalledModel] = {}
     problems: list[str] = []
     for model in listed:
@@ -173,15 +173,15 @@ def usable(listed: Sequence[InstalledModel]) -> tuple[list[InstalledModel], list
     return [*found.values()], problems
 
 
-def _summary(problems: Sequence[str]) -> str:
+def _summarize(problems: Sequence[str]) -> str:
     if not problems:
         return ""
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"Ollama's lists have what cannot be read: {problems[0]}{more}"
 
 
-def _kept(entry: Mapping[str, Any], most_chars: int) -> str:
-    """The JSON of what the host wrote; empty where it is too long, or not valid for every reader."""
+def _dump_entry(entry: Mapping[str, Any], most_chars: int) -> str:
+    """Dump what the host wrote as JSON; empty where it is too long, or not valid for every reader."""
     try:
         text = dumps(plain_json(entry))
     except ValueError:
@@ -193,10 +193,10 @@ def _key(model: InstalledModel) -> str:
     return model.digest or f"{model.name} {model.modified_at}"
 
 
-def residents(
+def find_loaded(
     installed: Sequence[InstalledModel], running: Sequence[RunningModel], cards: Mapping[str, ModelCard]
 ) -> dict[str, RunningModel]:
-    """The models in memory by name. Models of the same weights share a runner, and `/api/ps` lists only the first."""
+    """Find the models in memory by name. Those of the same weights share a runner; `/api/ps` lists the first."""
     by_name = {normalise(model.name): model for model in running}
     by_digest = {model.digest: model for model in running if model.digest}
     shared = shared_names(cards)
@@ -210,29 +210,29 @@ def residents(
     return found
 
 
-def status(
+def render_status(
     installed: Sequence[InstalledModel],
     resident: Mapping[str, RunningModel],
     version: str,
     cards: Mapping[str, ModelCard],
     problem: str = "",
 ) -> str:
-    """The host's status as JSON. `serves` is added to `capabilities` where a server does more than it lists."""
+    """Render the host's status as JSON. `serves` is added to `capabilities` where a server does more than it lists."""
     models = []
     for model in installed:
         name = normalise(model.name)
-        known = _model(model, cards[name])
+        known = _describe_model(model, cards[name])
         loaded = resident.get(name)
         if known["capabilities"] and _embeds_always(version):
             known["serves"] = sorted({*known["capabilities"], "embedding"})
         entries = {"listed": model, "running": loaded}
-        known |= {at: one.entry for at, one in entries.items() if one and _kept(one.entry, MOST_ENTRY_CHARS)}
-        models.append(known | (_memory(loaded, known["context_length"]) if loaded else {}))
+        known |= {at: one.entry for at, one in entries.items() if one and _dump_entry(one.entry, MOST_ENTRY_CHARS)}
+        models.append(known | (_describe_memory(loaded, known["context_length"]) if loaded else {}))
     found = {"version": version, "models": models}
     return dumps(found | {"problem": problem} if problem else found)
 
 
-def _model(model: InstalledModel, card: ModelCard) -> dict[str, Any]:
+def _describe_model(model: InstalledModel, card: ModelCard) -> dict[str, Any]:
     details, more = model.details, card.details
     return {
         "model": normalise(model.name),
@@ -251,7 +251,7 @@ def capabilities(model: InstalledModel, card: ModelCard) -> list[str]:
     return sorted(card.capabilities or model.capabilities or ())
 
 
-def _memory(running: RunningModel, context_length: int | None) -> dict[str, Any]:
+def _describe_memory(running: RunningModel, context_length: int | None) -> dict[str, Any]:
     return {
         "loaded": True,
         "memory": running.size,

@@ -79,8 +79,8 @@ class Probe(Duty):
             if reporting:
                 self._reporting.release()
 
-    def ended(self) -> None:
-        """Note that nothing of this worker runs any more. Nothing is tried where Redis did not answer to `stop`."""
+    def leave(self) -> None:
+        """Remove this worker from the list, as nothing of it runs. Not tried where Redis did not answer to `stop`."""
         if self._withdrawn:
             self._leave(0)
 
@@ -93,22 +93,22 @@ class Probe(Duty):
             return False
         return True
 
-    def answer_arrives(self, job_id: str) -> None:
+    def note_answer(self, job_id: str) -> None:
         """Note that a piece of a job's answer has come. The first one closes a half-open circuit."""
         if job_id not in self._answering:
             self._answering.add(job_id)
             if self._host.recovering:
                 self.wake()
 
-    def answer_ended(self, job_id: str) -> None:
+    def note_answer_end(self, job_id: str) -> None:
         """Note that a job's answer has ended."""
         self._answering.discard(job_id)
 
-    def loaded(self, model: str) -> bool:
+    def is_loaded(self, model: str) -> bool:
         """Whether the model was in memory at the last probe."""
         return model in self._report.loaded
 
-    def thinks(self, model: str) -> bool:
+    def can_think(self, model: str) -> bool:
         """Whether a model had the capability `thinking` at the last probe."""
         return normalise(model) in self._report.thinking
 
@@ -120,35 +120,35 @@ class Probe(Duty):
         """A model's name as the host wrote it at the last probe. On its disk letter case may count."""
         return self._report.own_names.get(model, model)
 
-    def template(self, model: str) -> str:
+    def prompt_template(self, model: str) -> str:
         """A model's prompt template at the last probe; empty where it is not known."""
         return self._report.templates.get(model, "")
 
-    def seen(self) -> dict[str, Any]:
+    def last_status(self) -> dict[str, Any]:
         """The last probe: the status that was reported, the circuit, and the error."""
         error = (self._report.problem or None) if self._error is None else self._error.message
         state = self._host.pause or "running"
         return {"state": state, "circuit": self._host.circuit, "last_error": error, **json.loads(self._report.status)}
 
-    def round(self) -> float:
+    def run_round(self) -> float:
         """Probe the host, unless it is down and its pause has not ended, and report it."""
         if self._error is None or self._host.wanted or self._clock.monotonic() > self._paused_until:
-            self._ask()
+            self._ask_host()
         with self._reporting:
             if not self.stopping.is_set():
                 self._send_report()
         changing = not self._report.whole or self._host.loading or self._host.recovering
         return AGAIN_SECONDS if changing or self._error is not None else self._config.probe_seconds
 
-    def _ask(self) -> None:
+    def _ask_host(self) -> None:
         try:
             if self._error is not None:
                 self._inventory.ping()
             report = self._inventory.take()
         except OllamaError as error:
-            self._missed(error)
+            self._note_error(error)
         else:
-            self._answered(report)
+            self._note_report(report)
 
     def _keep_cards(self) -> None:
         now = self._clock.monotonic()
@@ -156,7 +156,7 @@ class Probe(Duty):
             self._store.keep_cards(self._report.cards)
             self._cards, self._cards_at = self._report.cards, now
 
-    def _missed(self, error: OllamaError) -> None:
+    def _note_error(self, error: OllamaError) -> None:
         if self._error is None:
             _log.warning("Ollama does not answer as it should; its jobs wait", url=self._address, error=error.message)
         self._error = error
@@ -164,7 +164,7 @@ class Probe(Duty):
         pause = min(AGAIN_SECONDS * 2.0 ** (self._misses - 1), LONGEST_PAUSE_SECONDS)
         self._paused_until = self._clock.monotonic() + pause * (0.5 + self._clock.random() / 2)
 
-    def _answered(self, report: Report) -> None:
+    def _note_report(self, report: Report) -> None:
         if report.problem and report.problem != self._report.problem:
             _log.warning("a part of what the host lists is left out", url=self._address, error=report.problem)
         self._report = report

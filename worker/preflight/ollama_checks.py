@@ -3,32 +3,32 @@
 from collections.abc import Iterator
 
 from api_client import Forbidden, OllamaError, UntrustedCertificate
-from worker.host.inventory import usable, version_of
+from worker.host.inventory import read_version, select_usable
 from worker.host.ollama_client import ollama_client
 from worker.preflight.finding import Finding
-from worker.settings.environment import Settings, parallel_of_ollama
+from worker.settings.environment import Settings, read_ollama_parallel
 
 FIXED = (0, 20, 3)
 """The first version without the known vulnerabilities of older ones (CVE-2026-7020, and before it CVE-2026-7482)."""
 
 
-def look(config: Settings) -> Iterator[Finding]:
-    """All checks of Ollama, or the one finding that it does not answer."""
+def check_ollama(config: Settings) -> Iterator[Finding]:
+    """Check Ollama: all findings, or the one finding that it does not answer."""
     with ollama_client(config, retries=0) as ollama:
         try:
-            version, installed = version_of(ollama), ollama.tags()
+            version, installed = read_version(ollama), ollama.tags()
         except OllamaError as error:
             yield Finding("ollama", False, f"{error.message}; {_remedy(error)}")
             return
-        yield _version(version, ollama.address)
-    offered, unusable = usable(installed)
+        yield _check_version(version, ollama.address)
+    offered, unusable = select_usable(installed)
     names = ", ".join(model.name for model in offered)
     yield Finding("models", True if names else None, names or "none: pull one first, as in `ollama pull llama3.2`")
     if installed.problems:
         yield Finding("models", None, f"left out, since they cannot be read: {'; '.join(installed.problems)}")
     if unusable:
         yield Finding("models", None, f"left out: {'; '.join(unusable)}")
-    yield _slots(config)
+    yield _check_slots(config)
 
 
 def _remedy(error: OllamaError) -> str:
@@ -40,7 +40,7 @@ def _remedy(error: OllamaError) -> str:
     return "is it running there? The address is LLAMAQ_OLLAMA_URL, else OLLAMA_HOST"
 
 
-def _version(version: str, where: str) -> Finding:
+def _check_version(version: str, where: str) -> Finding:
     shown = f"{version or 'of unknown version'} at {where}"
     numbers = version.split("-", maxsplit=1)[0].split(".")
     # The version of a build from source is 0.0.0, or any text.
@@ -52,9 +52,9 @@ def _version(version: str, where: str) -> Finding:
     return Finding("ollama", True, shown)
 
 
-def _slots(config: Settings) -> Finding:
+def _check_slots(config: Settings) -> Finding:
     shown = f"{config.slots} for each of {config.max_models} model(s) on {config.host}"
-    parallel = parallel_of_ollama()
+    parallel = read_ollama_parallel()
     if parallel is None:
         return Finding("slots", True, f"{shown}; set LLAMAQ_SLOTS to the server's OLLAMA_NUM_PARALLEL")
     if config.slots > parallel:

@@ -30,39 +30,39 @@ NO_JOB = "llamaq-check"
 """An id that no job has."""
 
 
-def look(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
-    """All checks of Redis, up to one that it does not answer, or refuses."""
+def check_redis(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
+    """Check Redis, up to a check that it does not answer, or refuses."""
     try:
         with (
             translate_errors(config.redis_url),
             connect(config.redis_url, retry=False, limit_seconds=LOOK_SECONDS) as client,
         ):
-            yield from _findings(client, config, clock)
+            yield from _check_all(client, config, clock)
     except BrokerUnavailable as error:
         yield Finding("redis", False, str(error))
 
 
-def _findings(client: Client, config: Settings, clock: Clock) -> Iterator[Finding]:
+def _check_all(client: Client, config: Settings, clock: Clock) -> Iterator[Finding]:
     client.ping()
     about = client.info()
-    yield _version(about, address(config.redis_url))
+    yield _check_version(about, address(config.redis_url))
     if about.get("cluster_enabled"):
         return
-    yield _persistence(about)
+    yield _check_persistence(about)
     if parsed(config.redis_url).master:
-        yield _replication(about)
-    yield _eviction(about)
-    yield _memory(about)
-    rights = _rights(client, config)
+        yield _check_replication(about)
+    yield _check_eviction(about)
+    yield _check_memory(about)
+    rights = _check_rights(client, config)
     yield rights
     if rights.well is not False:  # without the rights the next checks would fail for the same reason
-        yield _clock(client, clock)
-        yield from _shared_host(client, config)
-        yield from _duties(client, config)
-        yield from _damaged(client, config)
+        yield _check_clock(client, clock)
+        yield from _check_shared_host(client, config)
+        yield from _check_duties(client, config)
+        yield from _check_damaged_keys(client, config)
 
 
-def _version(about: dict[str, Any], where: str) -> Finding:
+def _check_version(about: dict[str, Any], where: str) -> Finding:
     version = tuple(int(part) for part in str(about["redis_version"]).split(".")[:2])
     shown = f"{about['redis_version']} at {where}"
     if about.get("cluster_enabled"):
@@ -74,7 +74,7 @@ def _version(about: dict[str, Any], where: str) -> Finding:
     return Finding("redis", True, shown)
 
 
-def _persistence(about: dict[str, Any]) -> Finding:
+def _check_persistence(about: dict[str, Any]) -> Finding:
     if not about.get("aof_enabled"):
         remedy = "no append-only file: a restart of Redis loses jobs; set `appendonly yes`"
         return Finding("redis persistence", None, remedy)
@@ -84,21 +84,21 @@ def _persistence(about: dict[str, Any]) -> Finding:
     return Finding("redis persistence", True, "append-only file on, last written well")
 
 
-def _replication(about: dict[str, Any]) -> Finding:
+def _check_replication(about: dict[str, Any]) -> Finding:
     if "min_slaves_good_slaves" in about:  # Redis tells it where `min-replicas-to-write` is set
         return Finding("redis replication", True, f"{about['min_slaves_good_slaves']} replicas in time")
     remedy = "a master that was cut off goes on taking writes, which are lost: set `min-replicas-to-write 1`"
     return Finding("redis replication", None, f"{remedy} on three servers (docs/scaling.md)")
 
 
-def _eviction(about: dict[str, Any]) -> Finding:
+def _check_eviction(about: dict[str, Any]) -> Finding:
     policy = about.get("maxmemory_policy")
     if policy == "noeviction":
         return Finding("redis eviction", True, "noeviction")
     return Finding("redis eviction", False, f"{policy} would throw jobs away: set `maxmemory-policy noeviction`")
 
 
-def _memory(about: dict[str, Any]) -> Finding:
+def _check_memory(about: dict[str, Any]) -> Finding:
     used, most = int(about.get("used_memory", 0)), int(about.get("maxmemory", 0))
     if not most:
         remedy = f"{used >> 20} MiB used, no limit: a full machine would kill Redis; set `maxmemory`"
@@ -111,8 +111,8 @@ def _memory(about: dict[str, Any]) -> Finding:
     )
 
 
-def _rights(client: Client, config: Settings) -> Finding:
-    refused = [what for what, attempt in _attempts(client, config).items() if not _allowed(attempt)]
+def _check_rights(client: Client, config: Settings) -> Finding:
+    refused = [what for what, attempt in _list_commands(client, config).items() if not _is_allowed(attempt)]
     if refused:
         remedy = "compare its line with ops/redis/users.acl, and look for `rename-command` in redis.conf"
         return Finding("redis rights", False, f"this user may not {', '.join(refused)}: {remedy}")
@@ -126,8 +126,8 @@ def _rights(client: Client, config: Settings) -> Finding:
     return Finding("redis rights", True, f"user {user} may do all that a worker needs")
 
 
-def _attempts(client: Client, config: Settings) -> dict[str, Callable[[], object]]:
-    """One harmless command for each kind of access that a worker needs, on the keys that it uses."""
+def _list_commands(client: Client, config: Settings) -> dict[str, Callable[[], object]]:
+    """List one harmless command for each kind of access that a worker needs, on the keys that it uses."""
     keys = config.producer.keys
     queue = keys.host_queue(config.host)
     claim = Claim(id=NO_JOB, host="", lease_seconds=1, worker="", members="", fence="")
@@ -153,7 +153,7 @@ def _listen(client: Client, channel: str) -> None:
         subscription.get_message(timeout=LOOK_SECONDS)
 
 
-def _allowed(attempt: Callable[[], object]) -> bool:
+def _is_allowed(attempt: Callable[[], object]) -> bool:
     try:
         attempt()
     except RedisError as error:
@@ -161,7 +161,7 @@ def _allowed(attempt: Callable[[], object]) -> bool:
     return True
 
 
-def _clock(client: Client, clock: Clock) -> Finding:
+def _check_clock(client: Client, clock: Clock) -> Finding:
     before = clock.time()
     seconds, micros = client.time()
     apart = abs(seconds + micros / 1e6 - (before + clock.time()) / 2)
@@ -174,8 +174,8 @@ def _clock(client: Client, clock: Clock) -> Finding:
     return Finding("clock", None, remedy)
 
 
-def _shared_host(client: Client, config: Settings) -> Iterator[Finding]:
-    """Whether the workers of the host have the same settings: the least counts for all."""
+def _check_shared_host(client: Client, config: Settings) -> Iterator[Finding]:
+    """Check whether the workers of the host have the same settings: the least counts for all."""
     names = ("slots", "max_models")
     *theirs, sizes, machines = client.hmget(config.producer.keys.host(config.host), *names, "sizes", "machines")
     if machines is not None:
@@ -197,8 +197,8 @@ def _shared_host(client: Client, config: Settings) -> Iterator[Finding]:
         yield Finding("slots", None, said)
 
 
-def _duties(client: Client, config: Settings) -> Iterator[Finding]:
-    """Duties of the fleet's workers that fail: a worker says so in Redis, since this is another process."""
+def _check_duties(client: Client, config: Settings) -> Iterator[Finding]:
+    """Check for duties of the fleet's workers that fail: a worker says so in Redis, since this is another process."""
     for each in FailingDuties(client, config.producer.keys).read():
         said = (
             f"{each.duty} of the worker {each.worker} on {each.host} has failed for a while, last "
@@ -207,8 +207,8 @@ def _duties(client: Client, config: Settings) -> Iterator[Finding]:
         yield Finding("duties", False if each.host == config.host else None, said)
 
 
-def _damaged(client: Client, config: Settings) -> Iterator[Finding]:
-    """Keys that something else has written over, and that workers have set aside since."""
+def _check_damaged_keys(client: Client, config: Settings) -> Iterator[Finding]:
+    """Check for keys that something else has written over, and that workers have set aside since."""
     keys = config.producer.keys
     found = damaged_keys.read(client, keys)
     if found:

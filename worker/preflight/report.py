@@ -11,7 +11,7 @@ from worker.certificate_expiry import WARN_DAYS, days_left
 from worker.preflight import ollama_checks, redis_checks
 from worker.preflight.finding import Finding
 from worker.settings import liveness_file
-from worker.settings.environment import Settings, about_unknown_variables
+from worker.settings.environment import Settings, describe_unknown_variables
 from worker.telemetry.metrics_server import MetricsServer, PortTaken
 
 
@@ -28,20 +28,20 @@ def main(config: Settings) -> int:
 
 def check(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
     """Check the variables, files, Redis, then Ollama."""
-    for remark in about_unknown_variables():
+    for remark in describe_unknown_variables():
         yield Finding("settings", None, remark)
-    if problem := liveness_file.problem(config.liveness_file):
+    if problem := liveness_file.find_problem(config.liveness_file):
         yield Finding("liveness file", False, problem)
     if config.metrics_port:
-        yield _metrics(config.metrics_host, config.metrics_port)
-    yield from redis_checks.look(config)
+        yield _check_metrics_port(config.metrics_host, config.metrics_port)
+    yield from redis_checks.check_redis(config)
     for server, days in days_left(config, clock).items():
         said = f"ends in {days:.0f} days" + ("" if days > WARN_DAYS else ": renew it (python3 run.py ops credentials)")
         yield Finding(f"{server} certificate", True if days > WARN_DAYS else None, said)
-    yield from ollama_checks.look(config)
+    yield from ollama_checks.check_ollama(config)
 
 
-def _metrics(host: str, port: int) -> Finding:
+def _check_metrics_port(host: str, port: int) -> Finding:
     try:
         MetricsServer(host, port, CollectorRegistry()).close()
     except PortTaken as error:

@@ -143,14 +143,14 @@ class Settings(ProcessVariables):
     otel_content: int = setting(0, "1 adds prompts and answers to the traces", least=0, most=1)
     probe_seconds: float = setting(5, "seconds between two probes of the host", above=0, most=5)
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, **values: Any) -> None:
         """Read what is not given from our variables, and from Ollama's where ours are not set."""
-        ollamas = variable_errors.of_ollama(os.environ, type(self).model_fields)
-        super().__init__(**ollamas | collect_fields(type(self), os.environ) | given)
+        ollamas = variable_errors.read_ollama_variables(os.environ, type(self).model_fields)
+        super().__init__(**ollamas | collect_fields(type(self), os.environ) | values)
 
     @field_validator("ollama_token")
     @classmethod
-    def _fits_a_header(cls, token: SecretStr | None) -> SecretStr | None:
+    def _check_token(cls, token: SecretStr | None) -> SecretStr | None:
         if token is not None and not (
             token.get_secret_value().isascii() and token.get_secret_value().strip().isprintable()
         ):
@@ -159,36 +159,36 @@ class Settings(ProcessVariables):
 
     @field_validator("ollama_ca_file")
     @classmethod
-    def _has_certificate(cls, path: str | None) -> str | None:
+    def _check_ca_file(cls, path: str | None) -> str | None:
         if path:
             authorities.check(path)
         return path
 
     @field_validator("webhook_secret")
     @classmethod
-    def _signs(cls, secret: SecretStr | None) -> SecretStr | None:
-        return SecretStr(webhook_secret.checked(secret.get_secret_value())) if secret is not None else None
+    def _check_webhook_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        return SecretStr(webhook_secret.check(secret.get_secret_value())) if secret is not None else None
 
     @field_validator("ollama_token_file", "webhook_secret_file")
     @classmethod
-    def _has_secret(cls, path: str, about: ValidationInfo) -> str:
+    def _check_secret_file(cls, path: str, about: ValidationInfo) -> str:
         name = str(about.field_name).removesuffix("_file")
         if path and about.data.get(name) is not None:
             raise ValueError(f"give either this or {variable_name(name)}, not both")
         if path:
-            check = cls._fits_a_header if name == "ollama_token" else cls._signs
+            check = cls._check_token if name == "ollama_token" else cls._check_webhook_secret
             check(SecretStr(read_secret(path)))
         return path
 
     @field_validator("pull_allowed")
     @classmethod
-    def _are_models(cls, text: str) -> str:
+    def _check_model_list(cls, text: str) -> str:
         parse_list(text)
         return text
 
     @field_validator("filter_pattern")
     @classmethod
-    def _is_pattern(cls, pattern: str) -> str:
+    def _check_pattern(cls, pattern: str) -> str:
         try:
             re.compile(pattern)
         except re.error as error:
@@ -197,8 +197,8 @@ class Settings(ProcessVariables):
 
     @field_validator("ollama_url")
     @classmethod
-    def _is_ollama(cls, url: str) -> str:
-        return ollama_address.url(url)
+    def _parse_ollama_url(cls, url: str) -> str:
+        return ollama_address.parse_url(url)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -214,7 +214,7 @@ class Settings(ProcessVariables):
         self._replace(host=self.host or ollama_address.identity(self.ollama_url))
         return self
 
-    def states(self, name: str) -> bool:
+    def is_given(self, name: str) -> bool:
         """Whether this setting was given, rather than left at its default."""
         return name in self.model_fields_set
 
@@ -249,8 +249,8 @@ class Settings(ProcessVariables):
 
 
 @cache
-def settings() -> Settings:
-    """The settings of this process, read once.
+def load_settings() -> Settings:
+    """Load the settings of this process, once.
 
     Raises:
         pydantic.ValidationError: naming each variable that does not fit, as it was set.
@@ -258,15 +258,15 @@ def settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise variable_errors.named(Settings, error, os.environ) from None
+        raise variable_errors.name_variables(Settings, error, os.environ) from None
 
 
-def parallel_of_ollama() -> int | None:
-    """The slots that Ollama's own variable sets here; None where it is not set, or lets Ollama decide."""
+def read_ollama_parallel() -> int | None:
+    """Read the slots that Ollama's own variable sets here; None where it is not set, or lets Ollama decide."""
     said = os.environ.get("OLLAMA_NUM_PARALLEL", "")
     return int(said) or None if said.isascii() and said.isdecimal() else None
 
 
-def about_unknown_variables() -> list[str]:
-    """A sentence for each variable that looks like a setting and is none."""
+def describe_unknown_variables() -> list[str]:
+    """Describe each variable that looks like a setting and is none."""
     return remarks(os.environ)

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 
-def problem(path: str) -> str | None:
-    """What is wrong with the file, or None, also where none is set. Nothing is written."""
+def find_problem(path: str) -> str | None:
+    """Find what is wrong with the file; None where nothing is, also where none is set. Nothing is written."""
     if not path:
         return None
     file = Path(path)

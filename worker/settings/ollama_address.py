@@ -17,8 +17,8 @@ _ENDPOINTS = re.compile(r"(?P<before>.*?)/(api|v1)(/.*)?", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9._-]*")
 
 
-def url(given: str) -> str:
-    """The URL, with its port, as Ollama reads `OLLAMA_HOST`.
+def parse_url(given: str) -> str:
+    """Parse the URL, with its port, as Ollama reads `OLLAMA_HOST`.
 
     That may be `ip`, `ip:port`, `:port`, an IPv6 address with or without brackets, a scheme alone, or a URL; in quotes
     and blanks too. Without a scheme the port is 11434, else that of the scheme. An address of a listener (`0.0.0.0`)
@@ -44,11 +44,11 @@ def url(given: str) -> str:
         ending = path[len(endpoint["before"]) :]
         raise ValueError(f"leave out `{ending}` at its end: llamaq adds the paths of Ollama's API itself")
     account, at, place = place.rpartition("@")
-    host, port = _host_and_port(place, _PORTS[scheme] if separator else PORT)
+    host, port = _parse_host_and_port(place, _PORTS[scheme] if separator else PORT)
     return f"{scheme}://{account}{at}{host}:{port}{path}"
 
 
-def _host_and_port(place: str, default: int) -> tuple[str, int]:
+def _parse_host_and_port(place: str, default: int) -> tuple[str, int]:
     bare, bracket, after = place.removeprefix("[").partition("]") if place.startswith("[") else (place, "", "")
     try:
         address = ipaddress.IPv6Address(bare)

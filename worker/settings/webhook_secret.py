@@ -9,8 +9,8 @@ LEAST_BYTES, MOST_BYTES = 24, 64
 FORM = f"`{PREFIX}` and base64 of {LEAST_BYTES} to {MOST_BYTES} bytes"
 
 
-def checked(secrets: str) -> str:
-    """The secrets, if messages can be signed with them: one, or several while one is replaced.
+def check(secrets: str) -> str:
+    """Check that messages can be signed with the secrets: one, or several while one is replaced.
 
     Raises:
         ValueError: a secret is malformed, or the package `standardwebhooks` is missing. The message quotes none.
@@ -18,14 +18,14 @@ def checked(secrets: str) -> str:
     if not secrets.split():
         raise ValueError("is empty")
     for secret in secrets.split():
-        if not LEAST_BYTES <= _length(secret) <= MOST_BYTES:
+        if not LEAST_BYTES <= _count_bytes(secret) <= MOST_BYTES:
             raise ValueError(f"must be {FORM}")
     if find_spec("standardwebhooks") is None:
         raise ValueError("needs the package standardwebhooks: pip install standardwebhooks")
     return secrets
 
 
-def _length(secret: str) -> int:
+def _count_bytes(secret: str) -> int:
     if not secret.startswith(PREFIX):
         return 0
     try:

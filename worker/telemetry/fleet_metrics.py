@@ -157,14 +157,14 @@ def _ended(jobs: dict[str, int]) -> Metric:
 
 
 def _gauge(name: str, meaning: str, labels: Sequence[str], rows: Rows) -> Metric:
-    return _filled(GaugeMetricFamily(name, meaning, labels=labels), rows)
+    return _fill(GaugeMetricFamily(name, meaning, labels=labels), rows)
 
 
 def _counter(name: str, meaning: str, labels: Sequence[str], rows: Rows) -> Metric:
-    return _filled(CounterMetricFamily(name, meaning, labels=labels), rows)
+    return _fill(CounterMetricFamily(name, meaning, labels=labels), rows)
 
 
-def _filled(family: GaugeMetricFamily | CounterMetricFamily, rows: Rows) -> Metric:
+def _fill(family: GaugeMetricFamily | CounterMetricFamily, rows: Rows) -> Metric:
     for values, figure in rows:
         family.add_metric(values, float(figure))
     return family

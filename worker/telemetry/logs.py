@@ -15,8 +15,8 @@ Format = Literal["json", "console"]
 _attempt: ContextVar[ClaimedJob | None] = ContextVar("attempt", default=None)
 
 
-def chosen(wanted: Format | None) -> Format:
-    """The format of `LLAMAQ_LOG_FORMAT`; without it `console` on a terminal, else `json`."""
+def choose_format(wanted: Format | None) -> Format:
+    """Choose the format: that of `LLAMAQ_LOG_FORMAT`; without it `console` on a terminal, else `json`."""
     return wanted or ("console" if sys.stderr.isatty() else "json")
 
 
@@ -24,7 +24,7 @@ def configure(level: int | str = logging.INFO, wanted: Format | None = None) -> 
     """Send all records to stderr in one format: of structlog, the standard library, Celery, and uncaught exceptions."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
-        _with_attempt,
+        _add_attempt,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso"),
@@ -39,7 +39,10 @@ def configure(level: int | str = logging.INFO, wanted: Format | None = None) -> 
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(chosen(wanted))],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_make_renderers(choose_format(wanted)),
+            ],
         )
     )
     root = logging.getLogger()
@@ -70,7 +73,7 @@ class about:  # noqa: N801 - it is used as a function, like `contextlib.suppress
         _attempt.reset(self._token)
 
 
-def _with_attempt(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+def _add_attempt(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
     job = _attempt.get()
     if job is None:
         return event
@@ -84,7 +87,7 @@ def _with_attempt(_: object, __: str, event: structlog.types.EventDict) -> struc
     }
 
 
-def _rendering(wanted: Format) -> list[structlog.types.Processor]:
+def _make_renderers(wanted: Format) -> list[structlog.types.Processor]:
     if wanted == "json":
         return [structlog.processors.JSONRenderer()]
     return [escape_event, structlog.dev.ConsoleRenderer()]

@@ -28,8 +28,8 @@ _FLUSH_MILLISECONDS = 5_000
 _log = structlog.get_logger(__name__)
 
 
-def provider(export: Export) -> TracerProvider:
-    """The provider that sends spans. OpenTelemetry's variables (`OTEL_EXPORTER_OTLP_ENDPOINT` ...) configure it.
+def make_provider(export: Export) -> TracerProvider:
+    """Make the provider that sends spans. OpenTelemetry's variables (`OTEL_EXPORTER_OTLP_ENDPOINT` ...) configure it.
 
     Raises:
         ImportError: the exporter is not installed.
@@ -37,7 +37,7 @@ def provider(export: Export) -> TracerProvider:
     named = Resource.create({SERVICE_NAME: "llamaq-worker"}).merge(OTELResourceDetector().detect())
     made = TracerProvider(resource=named)
     if export == "console":
-        made.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(formatter=_line)))
+        made.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(formatter=_format_line)))
     else:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - as needed
 
@@ -46,7 +46,7 @@ def provider(export: Export) -> TracerProvider:
     return made
 
 
-def _line(span: Any) -> str:
+def _format_line(span: Any) -> str:
     return f"{span.to_json(indent=None)}\n"
 
 
@@ -61,8 +61,8 @@ class Traced:
         self._content = content
 
     @contextmanager
-    def attempt(self, job: ClaimedJob) -> Iterator[Callable[[str, Outcome], None]]:
-        """The span of one attempt. Each line that is logged inside has its `trace_id`."""
+    def trace_attempt(self, job: ClaimedJob) -> Iterator[Callable[[str, Outcome], None]]:
+        """Open the span of one attempt. Each line that is logged inside has its `trace_id`."""
         about: dict[str, str | int] = {
             **span_attributes(job.kind, job.named_model),
             "messaging.system": "llamaq",
@@ -78,10 +78,10 @@ class Traced:
         ) as span:
             trace_id = f"{span.get_span_context().trace_id:032x}"
             with structlog.contextvars.bound_contextvars(trace_id=trace_id):
-                yield lambda word, outcome: _end(span, word, outcome)
+                yield lambda word, outcome: _end_span(span, word, outcome)
 
-    def ollama(self, client: OllamaClient) -> OllamaClient:
-        """The client, with a span for each request to a model."""
+    def trace_client(self, client: OllamaClient) -> OllamaClient:
+        """Give the client a span for each request to a model."""
         return cast("OllamaClient", _TracedClient(client, self._tracer, content=self._content))
 
     def close(self) -> None:
@@ -97,7 +97,7 @@ class Traced:
             return ""
 
 
-def _end(span: Span, word: str, outcome: Outcome) -> None:
+def _end_span(span: Span, word: str, outcome: Outcome) -> None:
     span.set_attribute("llamaq.outcome", word)
     if isinstance(outcome, Completed):
         usage = outcome.result.get("usage") or {}
@@ -123,18 +123,18 @@ class _TracedClient:
         self._content = content
 
     def generate(self, payload: Mapping[str, Any], **limits: Any) -> "_TracedCall":
-        return self._traced(Endpoint.GENERATE, self._client.generate(payload, **limits), payload)
+        return self._trace_call(Endpoint.GENERATE, self._client.generate(payload, **limits), payload)
 
     def chat(self, payload: Mapping[str, Any], **limits: Any) -> "_TracedCall":
-        return self._traced(Endpoint.CHAT, self._client.chat(payload, **limits), payload)
+        return self._trace_call(Endpoint.CHAT, self._client.chat(payload, **limits), payload)
 
     def embed(self, payload: Mapping[str, Any], **limits: Any) -> "_TracedCall":
-        return self._traced(Endpoint.EMBED, self._client.embed(payload, **limits), payload)
+        return self._trace_call(Endpoint.EMBED, self._client.embed(payload, **limits), payload)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    def _traced(self, endpoint: Endpoint, call: Any, payload: Mapping[str, Any]) -> "_TracedCall":
+    def _trace_call(self, endpoint: Endpoint, call: Any, payload: Mapping[str, Any]) -> "_TracedCall":
         model, where = str(payload.get("model", "")), urlsplit(self._client.address)
         span = self._tracer.start_span(
             f"{endpoint.operation} {model}",
@@ -173,7 +173,7 @@ class _TracedCall:
     def each(self, sink: Sink) -> None:
         self._call.each(_TracedSink(self, sink))
 
-    def took(self, chunk: Mapping[str, Any]) -> None:
+    def note_chunk(self, chunk: Mapping[str, Any]) -> None:
         if not self._began:
             self._span.add_event("first chunk")
             self._began = True
@@ -213,5 +213,5 @@ class _TracedSink:
         self.is_full = sink.is_full
 
     def take(self, chunk: Chunk) -> bool:
-        self._call.took(chunk)
+        self._call.note_chunk(chunk)
         return self._sink.take(chunk)

@@ -16,7 +16,7 @@ from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Outcome
 from worker.settings.environment import Export
 
-Ended = Callable[[str, Outcome], None]
+EndSpan = Callable[[str, Outcome], None]
 
 
 class NotInstalled(Exception):
@@ -26,11 +26,11 @@ class NotInstalled(Exception):
 class Tracing(Protocol):
     """Tracing, whether it is on or off."""
 
-    def attempt(self, job: ClaimedJob) -> AbstractContextManager[Ended]:
-        """The span of one attempt. It yields a function to be called with the outcome."""
+    def trace_attempt(self, job: ClaimedJob) -> AbstractContextManager[EndSpan]:
+        """Open the span of one attempt. It yields a function to be called with the outcome."""
 
-    def ollama(self, client: OllamaClient) -> OllamaClient:
-        """The client, with a span for each request to a model."""
+    def trace_client(self, client: OllamaClient) -> OllamaClient:
+        """Give the client a span for each request to a model."""
 
     def close(self) -> None:
         """Send the spans that are left."""
@@ -39,12 +39,12 @@ class Tracing(Protocol):
 class Untraced:
     """Tracing that is off."""
 
-    def attempt(self, job: ClaimedJob) -> AbstractContextManager[Ended]:  # noqa: ARG002 - as Tracing
+    def trace_attempt(self, job: ClaimedJob) -> AbstractContextManager[EndSpan]:  # noqa: ARG002 - as Tracing
         """Trace nothing."""
         return nullcontext(_ignore)
 
-    def ollama(self, client: OllamaClient) -> OllamaClient:
-        """The client itself."""
+    def trace_client(self, client: OllamaClient) -> OllamaClient:
+        """Return the client itself."""
         return client
 
     def close(self) -> None:
@@ -55,8 +55,8 @@ def _ignore(word: str, outcome: Outcome) -> None:
     """Do nothing: there is no span."""
 
 
-def chosen(export: Export | None, client: Client, keys: Keys, *, content: bool) -> Tracing:
-    """The tracing that the settings ask for.
+def make_tracing(export: Export | None, client: Client, keys: Keys, *, content: bool) -> Tracing:
+    """Make the tracing that the settings ask for.
 
     Raises:
         NotInstalled: they ask for traces, and OpenTelemetry is missing.

@@ -67,15 +67,15 @@ class Metrics:
             self._duty_failing.labels(duty).set_function(partial(failing, duty))
             self._duty_failures(duty)  # shown as 0 from the start, so that the first one is an increase
 
-    def began(self, job: ClaimedJob) -> None:
+    def count_start(self, job: ClaimedJob) -> None:
         """Count a claimed attempt."""
         if job.attempt == 1:
             self._wait(job.model, _lane(job)).observe(job.waited_seconds)
 
-    def ended(self, job: ClaimedJob, outcome: Outcome, stored: str, seconds: float) -> None:
-        """An attempt ended with an outcome; `stored` is the answer of `JobStore`."""
+    def count_end(self, job: ClaimedJob, outcome: Outcome, stored: str, seconds: float) -> None:
+        """Count an attempt that ended with an outcome; `stored` is the answer of `JobStore`."""
         which = (job.kind, job.model)
-        self._attempts(*which, result(outcome, stored)).inc()
+        self._attempts(*which, outcome_label(outcome, stored)).inc()
         self._attempt(*which).observe(seconds)
         if stored != "ok":
             return
@@ -83,18 +83,18 @@ class Metrics:
             retried = "yes" if isinstance(outcome, Retry) else "no"
             self._failures(*which, outcome.error.code, retried).inc()
         elif isinstance(outcome, Completed):
-            self._completed(job, outcome)
+            self._count_completed(job, outcome)
 
-    def reaped(self, done: Reaped) -> None:
+    def count_reaped(self, done: Reaped) -> None:
         """Count the actions of a round of the reaper that this worker led."""
         for action, number in done._asdict().items():
             self._reaped(action).inc(number)
 
-    def duty_failed(self, duty: str) -> None:
+    def count_duty_failure(self, duty: str) -> None:
         """Count a failed round of a duty."""
         self._duty_failures(duty).inc()
 
-    def _completed(self, job: ClaimedJob, outcome: Completed) -> None:
+    def _count_completed(self, job: ClaimedJob, outcome: Completed) -> None:
         which = (job.kind, job.model)
         usage, timings = outcome.result.get("usage") or {}, outcome.result.get("timings") or {}
         for counter, tokens in ((self._prompt, "prompt_tokens"), (self._output, "output_tokens")):
@@ -111,7 +111,7 @@ class Metrics:
         return cache(Counter(name, meaning, labels, registry=self.registry).labels)
 
 
-def result(outcome: Outcome, stored: str) -> str:
+def outcome_label(outcome: Outcome, stored: str) -> str:
     """The outcome label: `completed`, `failed`, `retried`, `cancelled`, `drained`, `fenced` or `unsent`."""
     if stored in {"cancelled", "fenced", "unsent"}:
         return stored

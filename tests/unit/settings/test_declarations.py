@@ -15,7 +15,7 @@ from llamaq.settings.environment import read
 from llamaq.settings.producer import ProducerVariables
 from llamaq.settings.producer import Settings as ProducerSettings
 from ops.flower.settings import FlowerSettings
-from worker.settings.environment import Settings, settings
+from worker.settings.environment import Settings, load_settings
 
 BAD_TEXTS = {
     "filter_pattern": "(",
@@ -71,7 +71,7 @@ def test_a_worker_refuses_it(name: str, text: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(variable_name(name), text)
 
     with pytest.raises(ValidationError) as refused:
-        settings.__wrapped__()
+        load_settings.__wrapped__()
 
     assert [problem["loc"] for problem in refused.value.errors()] == [(variable_name(name),)]
 

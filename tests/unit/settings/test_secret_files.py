@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from llamaq import InvalidRequest
 from llamaq.settings.environment import read
 from llamaq.settings.secret_files import add_password, read_secret
-from worker.settings.environment import Settings, settings
+from worker.settings.environment import Settings, load_settings
 
 ODD = "p@ss/w:rd#?%&="
 
@@ -81,7 +81,7 @@ def test_a_file_that_holds_no_secret_is_named(
     monkeypatch.setenv(variable, str(path))
 
     with pytest.raises(ValidationError) as refused:
-        settings.__wrapped__()
+        load_settings.__wrapped__()
     told = [str(refused.value)]
     if variable == "LLAMAQ_REDIS_PASSWORD_FILE":
         with pytest.raises(InvalidRequest, match=variable) as also:
@@ -107,6 +107,6 @@ def test_two_secrets_for_one_thing_are_refused(
         monkeypatch.setenv(name, value)
 
     with pytest.raises(ValidationError, match=file_variable) as refused:
-        settings.__wrapped__()
+        load_settings.__wrapped__()
 
     assert "planted" not in str(refused.value)

@@ -87,7 +87,7 @@ class World:
         """A few seconds of the reaper and of reports; then all that is held or delayed is due."""
         reaper = Reaper(self.store, lambda _: None)
         for _ in range(3):
-            for step in (reaper.round, lambda: self.fleet.host(name="alpha")):
+            for step in (reaper.run_round, lambda: self.fleet.host(name="alpha")):
                 try:
                     step()
                 except RedisError:  # the supervisor logs it, and the next round begins

@@ -26,10 +26,10 @@ def test_workers_add_up_and_the_leader_writes_the_fleet(fleet: Fleet) -> None:
     figures = MinuteFigures(fleet.redis, fleet.keys)
     leader, other = FleetHistory(figures, lambda: True), FleetHistory(figures, lambda: False)
     for duty in (leader, other, other):
-        duty.completed(RESULT)
-    leader.round()
-    other.round()
-    other.round()
+        duty.count_completed(RESULT)
+    leader.run_round()
+    other.run_round()
+    other.run_round()
     other.finish()
 
     number = min(int(key.rpartition(":")[2]) for key in fleet.redis.keys(f"{fleet.keys.prefix}:minute:*"))
@@ -42,14 +42,14 @@ def test_workers_add_up_and_the_leader_writes_the_fleet(fleet: Fleet) -> None:
 def test_a_round_that_failed_is_written_by_the_next(fleet: Fleet) -> None:
     """Nothing that was counted is lost."""
     duty = FleetHistory(MinuteFigures(fleet.redis, fleet.keys), lambda: False)
-    duty.completed(RESULT)
+    duty.count_completed(RESULT)
     this = fleet.redis.time()[0] // 60
     keys = [fleet.keys.minute(number) for number in (this, this + 1)]
     fleet.redis.mset(dict.fromkeys(keys, "a string"))
     with pytest.raises(ResponseError, match="WRONGTYPE"):
-        duty.round()
+        duty.run_round()
     fleet.redis.delete(*keys)
-    duty.round()
+    duty.run_round()
 
     kept = [fleet.redis.hgetall(fleet.keys.minute(number)) for number in (this, this + 1)]
     assert {"tokens": "7", f"first:{bucket(0.4)}": "1"} in kept

@@ -12,7 +12,7 @@ from redis import exceptions as redis
 from llamaq.store.worker.outcome import Error
 from llamaq.vocabulary.errors import BrokerUnavailable, InvalidRequest, QueueFull
 from worker import gate
-from worker.gate import BadMessage, Incoming, is_outage, passed, read_json
+from worker.gate import BadMessage, Incoming, handle_or_set_aside, is_outage, read_json
 
 
 def raising(error: BaseException) -> Callable[[], None]:
@@ -63,7 +63,7 @@ def test_an_outage_is_not_the_messages_fault(error: Exception, wrap: Callable[[E
     """It is passed on, and the message is taken again."""
     aside: list[Any] = []
     with pytest.raises(type(wrap(error))):
-        passed(Incoming("celery", "x"), raising(wrap(error)), lambda *letter: aside.append(letter))
+        handle_or_set_aside(Incoming("celery", "x"), raising(wrap(error)), lambda *letter: aside.append(letter))
     assert aside == []
 
 
@@ -72,7 +72,7 @@ def test_an_outage_is_not_the_messages_fault(error: Exception, wrap: Callable[[E
 def test_any_other_exception_sets_the_message_aside(error: Exception, *, read: bool, code: str) -> None:
     """Of any type. What is not understood is the sender's fault, what fails then is ours and may be sent again."""
     message, aside = Incoming("inbox", "x", "the-id", read=read), []
-    reason = passed(message, raising(error), lambda *letter: aside.append(letter))
+    reason = handle_or_set_aside(message, raising(error), lambda *letter: aside.append(letter))
     assert reason is not None
     assert aside == [(message, reason)]
     assert (reason.code, reason.retryable) == (code, read)
@@ -82,21 +82,26 @@ def test_any_other_exception_sets_the_message_aside(error: Exception, *, read: b
 def test_a_script_that_fails_is_no_outage_also_inside_a_verb() -> None:
     """A verb of the SDK gives each error of Redis the same class."""
     assert not is_outage(unavailable(redis.ResponseError("user_script:1: too many results to unpack")))
-    assert passed(Incoming("inbox", "x", read=True), raising(unavailable(FAULTS[5])), lambda *_: None) is not None
+    assert (
+        handle_or_set_aside(Incoming("inbox", "x", read=True), raising(unavailable(FAULTS[5])), lambda *_: None)
+        is not None
+    )
 
 
 def test_a_refusal_keeps_its_own_words() -> None:
     """As does one that the handler asks to be tried later."""
-    refusal = passed(Incoming("inbox", "x"), raising(InvalidRequest.of("prompt", "too long")), lambda *_: None)
+    refusal = handle_or_set_aside(
+        Incoming("inbox", "x"), raising(InvalidRequest.of("prompt", "too long")), lambda *_: None
+    )
     assert refusal == Error("invalid_request", "prompt: too long")
     with pytest.raises(QueueFull):
-        passed(Incoming("inbox", "x"), raising(QueueFull("full", 1)), lambda *_: None, later=(QueueFull,))
+        handle_or_set_aside(Incoming("inbox", "x"), raising(QueueFull("full", 1)), lambda *_: None, later=(QueueFull,))
 
 
 def test_an_order_to_end_the_process_is_followed() -> None:
     """It comes from the operator, never from a message."""
     with pytest.raises(SystemExit):
-        passed(Incoming("control", "x"), raising(SystemExit(0)), lambda *_: None)
+        handle_or_set_aside(Incoming("control", "x"), raising(SystemExit(0)), lambda *_: None)
 
 
 @settings(deadline=None)

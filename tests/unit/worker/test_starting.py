@@ -11,7 +11,7 @@ import pytest
 
 from embedded.child import bound
 from tests.commands import ended
-from worker.__main__ import unused
+from worker.__main__ import list_unused
 
 ROOT = Path(__file__).resolve().parents[3]
 # Stands in for a slow import: a module of the name is found first, tells that it is reached, and waits.
@@ -81,8 +81,8 @@ def test_a_worker_imports_no_command_line() -> None:
 
 def test_a_worker_that_makes_traces_imports_what_makes_them() -> None:
     """However the variable is spelt, as pydantic reads it."""
-    assert "opentelemetry" in unused(["LLAMAQ_OTEL_CONTENT"])
-    assert "opentelemetry" not in unused(["llamaq_otel"])
+    assert "opentelemetry" in list_unused(["LLAMAQ_OTEL_CONTENT"])
+    assert "opentelemetry" not in list_unused(["llamaq_otel"])
 
 
 def test_what_is_imported_is_left_out_of_garbage_collection() -> None:

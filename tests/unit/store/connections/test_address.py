@@ -44,7 +44,7 @@ def _of(client: Any) -> Meant:
 
 
 def _of_celery(url: str) -> Meant:
-    parts = url_to_parts(broker_address.url(parsed(url)).removeprefix("redis+"))
+    parts = url_to_parts(broker_address.kombu_url(parsed(url)).removeprefix("redis+"))
     user, password = parts.username or "", parts.password or ""
     if parts.scheme == "socket":
         assert parts.hostname is None
@@ -177,7 +177,7 @@ def test_sentinels(
         assert client.connection_pool.service_name == master
         assert _of(client)._replace(host="", port=0) == Meant("", 0, database, *account)
     celery = _of_celery(url)
-    assert broker_address.url(found).startswith("sentinel://")
+    assert broker_address.kombu_url(found).startswith("sentinel://")
     assert celery == Meant(servers[0][0], servers[0][1], database, *account)
 
 

@@ -15,7 +15,7 @@ from tasks.input_policy.filter import Filter
 from tasks.input_policy.policy import InputPolicy
 from tasks.registry import run
 from tests.unit.tasks.ollama import Ollama, chat_answer, claimed, context
-from worker.attempt.input_policy import may_be_pulled
+from worker.attempt.input_policy import is_pull_allowed
 
 VOWELS = Filter(re.compile("[aeiou]"))
 
@@ -64,7 +64,7 @@ def test_pulls_are_for_models_on_the_list_alone() -> None:
 )
 def test_the_list_has_names_and_patterns(allowed: str, model: str, may: bool) -> None:
     """A name without a tag is `:latest`, as everywhere; a star stands for anything."""
-    assert may_be_pulled(model, allowed) is may
+    assert is_pull_allowed(model, allowed) is may
 
 
 def test_without_a_filter_nothing_is_touched_and_nothing_reported() -> None:

@@ -64,10 +64,10 @@ def test_a_write_of_another_thread_does_not_wake_the_duty(fleet: Fleet, monkeypa
     writer = EventWriter(fleet.redis, fleet.keys, SYSTEM, NEVER, LEASE_SECONDS)
     job, _, buffer = begin(fleet, writer)
     waits: list[float] = []
-    monkeypatch.setattr(writer._sooner, "wait", waits.append)
+    monkeypatch.setattr(writer._wake_condition, "wait", waits.append)
     while not waits:
-        writer.round()
-    monkeypatch.setattr(writer._sooner, "notify", lambda: pytest.fail("the duty is woken"))
+        writer.run_round()
+    monkeypatch.setattr(writer._wake_condition, "notify", lambda: pytest.fail("the duty is woken"))
     writer._wakes_at = SYSTEM.monotonic() + NEVER  # the duty's thread sleeps
 
     with writer:

@@ -55,10 +55,10 @@ def test_a_job_runs_from_its_claim_on(direct: DirectJobs, running: RunningAttemp
     assert seen == [("generate", "the-id", ["the-id"])]
 
     running.cancel("the-id")
-    taken = direct.taken("the-id")
+    taken = direct.take("the-id")
     assert taken is not None
     assert (taken.job, taken.attempt.stopped) == (job(), "cancelled")
-    assert direct.taken("the-id") is None
+    assert direct.take("the-id") is None
     with taken.registered:
         assert len(running) == 1
     assert len(running) == 0
@@ -78,7 +78,7 @@ def test_a_cancel_may_come_before_the_worker_knows_the_job(
 
     starting(direct, lambda *_: None)
 
-    taken = direct.taken("the-id")
+    taken = direct.take("the-id")
     assert taken is not None
     assert taken.attempt.stopped == stopped
 
@@ -94,13 +94,13 @@ def test_a_job_whose_task_does_not_start_is_requeued(
     starting(direct, refuse)
     assert requeued == ["the-id"]
     assert len(running) == 0
-    assert direct.taken("the-id") is None
+    assert direct.take("the-id") is None
 
 
 def test_a_job_that_comes_while_the_worker_stops_ends_at_once(direct: DirectJobs) -> None:
     """Its attempt does not begin, and the job is requeued."""
     direct.close()
     starting(direct, lambda *_: None)
-    taken = direct.taken("the-id")
+    taken = direct.take("the-id")
     assert taken is not None
     assert taken.attempt.stopped == "draining"

@@ -154,14 +154,14 @@ def test_leases_are_renewed_together(fleet: Fleet) -> None:
     for text in "ab":  # after the second one the window is not over
         for buffer in (one, other):
             buffer.delta(text)
-        writer.round()
+        writer.run_round()
     other.delta("c")
     for each in (job, other_job):
         fleet.lapse(each.id)
     clock.seconds += RENEW_SECONDS
 
     one.progress("loading")
-    writer.round()
+    writer.run_round()
 
     assert all(fleet.redis.zscore(fleet.keys.leases(), f"{each.id} alpha") > 1 for each in (job, other_job))
     assert (fleet.types(job.id)[-1], deltas(fleet, other_job)) == ("progress", ["a", "b"])

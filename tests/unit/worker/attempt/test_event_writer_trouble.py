@@ -171,7 +171,7 @@ def test_a_lease_is_kept_while_others_speak_all_the_time(fleet: Fleet) -> None:
     fleet.lapse(silent_job.id)
     clock.seconds += LEASE_SECONDS / 3
     busy.delta("x")
-    writer.round()
+    writer.run_round()
 
     assert deltas(fleet, busy_job) == ["x"]
     assert fleet.redis.zscore(fleet.keys.leases(), f"{silent_job.id} alpha") > 1

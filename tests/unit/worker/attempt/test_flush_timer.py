@@ -15,67 +15,67 @@ def timer() -> FlushTimer:
 
 def test_what_is_urgent_is_written_at_once(timer: FlushTimer) -> None:
     """However wide the shared window is; else events wait for its end."""
-    assert timer.write_at(NOW + 5) == NOW + 5
+    assert timer.write_due_at(NOW + 5) == NOW + 5
 
     timer.urgent = True
 
-    assert timer.write_at(NOW + 5) == 0.0
+    assert timer.write_due_at(NOW + 5) == 0.0
 
 
 def test_one_window_may_be_used_ahead() -> None:
     """Tokens at the pace of the windows are written as they come; faster ones are joined."""
     timer = FlushTimer(WIDE, LEASE, NOW)
-    timer.sent(NOW)
-    assert timer.write_at(0.0) <= NOW  # the second write needs no wait
-    timer.sent(NOW)
-    assert timer.write_at(0.0) == pytest.approx(NOW + WIDE - LATE_SECONDS)
-    timer.sent(NOW + 10)  # what was not used does not add up
-    assert timer.write_at(0.0) == pytest.approx(NOW + 10 - LATE_SECONDS)
+    timer.note_sent(NOW)
+    assert timer.write_due_at(0.0) <= NOW  # the second write needs no wait
+    timer.note_sent(NOW)
+    assert timer.write_due_at(0.0) == pytest.approx(NOW + WIDE - LATE_SECONDS)
+    timer.note_sent(NOW + 10)  # what was not used does not add up
+    assert timer.write_due_at(0.0) == pytest.approx(NOW + 10 - LATE_SECONDS)
 
 
 def test_a_late_token_delays_none_behind_it(timer: FlushTimer) -> None:
     """They come once a window, and one of them was late by more than a window."""
     late = LATE_SECONDS + FLUSH - 0.001
-    timer.sent(NOW + late)
+    timer.note_sent(NOW + late)
 
     for number in range(1, 100):
         comes_at = NOW + number * FLUSH
-        assert timer.write_at(0.0) <= comes_at
-        timer.sent(max(comes_at, NOW + late))
+        assert timer.write_due_at(0.0) <= comes_at
+        timer.note_sent(max(comes_at, NOW + late))
 
 
 def test_what_redis_refused_waits_also_when_it_is_urgent(timer: FlushTimer) -> None:
     """Until Redis takes it; then the flush window counts again. Renewals wait as well."""
     timer.urgent = True
-    timer.sent(NOW)
+    timer.note_sent(NOW)
 
-    timer.refused(NOW)
+    timer.note_refused(NOW)
 
-    assert timer.write_at(NOW) == NOW + RETRY_SECONDS
-    timer.refused(NOW + 30)
-    assert timer.renew_at() == NOW + 30 + RETRY_SECONDS
-    timer.confirmed(NOW + 31)
-    assert timer.write_at(NOW) == 0.0
+    assert timer.write_due_at(NOW) == NOW + RETRY_SECONDS
+    timer.note_refused(NOW + 30)
+    assert timer.renewal_due_at() == NOW + 30 + RETRY_SECONDS
+    timer.note_confirmed(NOW + 31)
+    assert timer.write_due_at(NOW) == 0.0
 
 
 def test_a_lease_is_renewed_at_a_third_of_its_time(timer: FlushTimer) -> None:
     """With a write that goes out anyway from a second on; only a confirmation counts."""
-    assert timer.renew_at() == NOW + LEASE / 3
+    assert timer.renewal_due_at() == NOW + LEASE / 3
 
-    timer.sent(NOW + RENEW_SECONDS)
-    assert (timer.renewing, timer.renew_at()) == (True, NOW + LEASE / 3)
-    timer.confirmed(NOW + RENEW_SECONDS)
-    assert timer.renew_at() == NOW + RENEW_SECONDS + LEASE / 3
+    timer.note_sent(NOW + RENEW_SECONDS)
+    assert (timer.renewing, timer.renewal_due_at()) == (True, NOW + LEASE / 3)
+    timer.note_confirmed(NOW + RENEW_SECONDS)
+    assert timer.renewal_due_at() == NOW + RENEW_SECONDS + LEASE / 3
 
 
 def test_a_record_that_is_behind_waits_for_two_seconds(timer: FlushTimer) -> None:
     """A write that renews nothing does not tell the record how far the answer is."""
-    timer.sent(NOW + RENEW_SECONDS / 2)
-    timer.confirmed(NOW + RENEW_SECONDS / 2)
+    timer.note_sent(NOW + RENEW_SECONDS / 2)
+    timer.note_confirmed(NOW + RENEW_SECONDS / 2)
 
-    assert (timer.renewing, timer.behind, timer.renew_at()) == (False, True, NOW + 2 * RENEW_SECONDS)
-    timer.sent(NOW + 2 * RENEW_SECONDS)
-    timer.confirmed(NOW + 2 * RENEW_SECONDS)
+    assert (timer.renewing, timer.behind, timer.renewal_due_at()) == (False, True, NOW + 2 * RENEW_SECONDS)
+    timer.note_sent(NOW + 2 * RENEW_SECONDS)
+    timer.note_confirmed(NOW + 2 * RENEW_SECONDS)
     assert (timer.renewing, timer.behind) == (True, False)
 
 

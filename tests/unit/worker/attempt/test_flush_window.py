@@ -18,7 +18,7 @@ def answered(window: FlushWindow, took: float, jobs: int = 1, calls: int = 100, 
     """The width after so many calls, each at the end of the window before it."""
     for _ in range(calls):
         now = max(now, window.ends_at)
-        window.answered(now, now + took, jobs)
+        window.note_answer(now, now + took, jobs)
     return window.seconds
 
 
@@ -29,11 +29,11 @@ def test_events_wait_for_no_one_before_the_first_answer(window: FlushWindow) -> 
 
 def test_while_redis_is_fast_events_wait_as_long_as_a_call_took(window: FlushWindow) -> None:
     """So the writer never spends more than half of its time on calls; and a Redis far away costs no longer pause."""
-    window.answered(NOW, NOW + FAST, 1)
+    window.note_answer(NOW, NOW + FAST, 1)
     assert (window.seconds, window.ends_at) == (0.0, NOW + 2 * FAST)
 
     far = FlushWindow(MOST)
-    far.answered(NOW, NOW + 0.05, 1)
+    far.note_answer(NOW, NOW + 0.05, 1)
     assert far.seconds == 0.0
     assert far.ends_at == pytest.approx(NOW + 0.05 + PAUSE_SECONDS)
 
@@ -65,17 +65,17 @@ def test_it_grows_with_the_jobs_of_the_fleet(window: FlushWindow, jobs: int, wid
 
 def test_readers_see_ten_pieces_a_second_of_the_widest(window: FlushWindow) -> None:
     """It is counted from the sending of a call to that of the next one."""
-    window.answered(NOW, NOW + SLOW, MOST_JOBS)
+    window.note_answer(NOW, NOW + SLOW, MOST_JOBS)
 
     assert window.ends_at == pytest.approx(NOW + 0.1)
 
 
 def test_what_was_urgent_does_not_make_the_others_wait_longer(window: FlushWindow) -> None:
     """First pieces of many short answers go out all the time; the others are due when they were."""
-    window.answered(NOW, NOW + FAST, MOST_JOBS)
+    window.note_answer(NOW, NOW + FAST, MOST_JOBS)
     for at in range(1, 9):
         assert not window.is_over(NOW + at / 100)
-        window.answered(NOW + at / 100, NOW + at / 100 + FAST, MOST_JOBS)
+        window.note_answer(NOW + at / 100, NOW + at / 100 + FAST, MOST_JOBS)
 
     assert window.ends_at == pytest.approx(NOW + MOST)
     assert window.is_over(NOW + MOST)

@@ -23,11 +23,11 @@ def test_timers_go_off_in_the_order_of_their_times() -> None:
     clock, heard = Later(), list[str]()
     timers = Timers(clock)
     for name, seconds in (("c", 2000), ("a", 0), ("b", 1000)):
-        timers.after(seconds, lambda name=name: heard.append(name))  # type: ignore[misc]  # a default binds the name
+        timers.call_later(seconds, lambda name=name: heard.append(name))  # type: ignore[misc]  # a default binds the name
     clock.seconds = 3000
 
     for _ in range(3):
-        timers.round()
+        timers.run_round()
 
     assert heard == ["a", "b", "c"]
 
@@ -36,13 +36,13 @@ def test_a_timer_that_is_cancelled_is_silent() -> None:
     """Also when it was set first, and cancelling it twice, or after it went off, does no harm."""
     clock, heard = Later(), list[str]()
     timers = Timers(clock)
-    timer = timers.after(1000, lambda: heard.append("x"))
-    last = timers.after(2000, lambda: heard.append("last"))
+    timer = timers.call_later(1000, lambda: heard.append("x"))
+    last = timers.call_later(2000, lambda: heard.append("last"))
     timer.cancel()
     timer.cancel()
     clock.seconds = 3000
 
-    timers.round()
+    timers.run_round()
 
     last.cancel()
     assert heard == ["last"]
@@ -51,8 +51,8 @@ def test_a_timer_that_is_cancelled_is_silent() -> None:
 def test_a_nearer_timer_is_not_kept_waiting_by_a_farther_one(timers: Timers) -> None:
     """The thread sleeps for the next one, whichever was set last."""
     done = threading.Event()
-    timers.after(3600, lambda: None)
-    timers.after(0, done.set)
+    timers.call_later(3600, lambda: None)
+    timers.call_later(0, done.set)
 
     assert done.wait(60)
 
@@ -60,13 +60,13 @@ def test_a_nearer_timer_is_not_kept_waiting_by_a_farther_one(timers: Timers) -> 
 def test_a_timer_for_later_wakes_no_thread(timers: Timers, monkeypatch: pytest.MonkeyPatch) -> None:
     """An attempt begins with timers, and would wait for the thread that it wakes. Only an earlier one than all does."""
     done = threading.Event()
-    timers.after(0.01, done.set)
+    timers.call_later(0.01, done.set)
     assert done.wait(60)
 
     with monkeypatch.context() as without:
         without.setattr(timers._changed, "notify", lambda: pytest.fail("the thread is woken"))
         for seconds in (900, 1.5, 60):
-            timers.after(seconds, lambda: None)
+            timers.call_later(seconds, lambda: None)
 
 
 def test_nobody_wakes_for_a_timer_that_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,9 +75,9 @@ def test_nobody_wakes_for_a_timer_that_is_cancelled(monkeypatch: pytest.MonkeyPa
     waits: list[float] = []
     monkeypatch.setattr(timers._changed, "wait", waits.append)
     for seconds in (0, 0.1, 0.2):
-        timers.after(seconds, lambda: None).cancel()
+        timers.call_later(seconds, lambda: None).cancel()
 
-    timers.round()
+    timers.run_round()
 
     assert waits == [pytest.approx(IDLE_SECONDS)]
 
@@ -87,7 +87,7 @@ def test_stopping_forgets_what_was_set() -> None:
     timers = Timers(SYSTEM)
     heard: list[str] = []
     with supervised(timers):
-        timers.after(3600, lambda: heard.append("x"))
+        timers.call_later(3600, lambda: heard.append("x"))
 
     assert heard == []
 
@@ -96,11 +96,11 @@ def test_cancelled_timers_do_not_stay_until_they_would_be_due() -> None:
     """An attempt that ends leaves nothing behind, though its deadline is far away; the others are still called."""
     timers = Timers(SYSTEM)
     called: list[str] = []
-    timers.after(0, lambda: called.append("kept"))
+    timers.call_later(0, lambda: called.append("kept"))
 
     for _ in range(10_000):
-        timers.after(900, lambda: called.append("cancelled")).cancel()
+        timers.call_later(900, lambda: called.append("cancelled")).cancel()
 
     assert len(timers._due) < 2 * LEAST_SWEPT  # what memory holds shows nowhere else
-    timers.round()
+    timers.run_round()
     assert called == ["kept"]

@@ -207,7 +207,7 @@ def test_the_message_of_an_assigned_job_is_known_by_its_form(fleet: Fleet, host:
     fleet.host(host)
     job_id = fleet.submit().id
     text, queue = fleet.redis.rpop(fleet.keys.host_queue(host)), fleet.keys.host_queue(host)
-    assert broker_message.assigned(text) == ("generate", job_id)
+    assert broker_message.parse_assigned(text) == ("generate", job_id)
 
     message = Incoming("celery", text)
     made = broker_message.read(message, queue)
@@ -225,9 +225,9 @@ WHOLE = broker_message._ASSIGNED_FORM % ("a-job", "llamaq.generate", *["a-job"] 
 @example(WHOLE.index('tag"}'), "\n")
 def test_a_message_of_nearly_the_form_is_not_taken_for_one(at: int, put: str) -> None:
     """A character that is changed makes it another message, or it says the same where it is read field by field."""
-    assert broker_message.assigned(WHOLE) == ("generate", "a-job")
+    assert broker_message.parse_assigned(WHOLE) == ("generate", "a-job")
     text = WHOLE[:at] + put + WHOLE[at + 1 :]
-    found = broker_message.assigned(text)
+    found = broker_message.parse_assigned(text)
     if found is not None:
         made = read(text)
         assert made is not None

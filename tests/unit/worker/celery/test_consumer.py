@@ -32,7 +32,7 @@ def test_event_heartbeats_are_rare_unless_the_command_says_otherwise(
 def test_the_worker_is_told_that_its_consumer_connects(monkeypatch: pytest.MonkeyPatch) -> None:
     """A key of Celery's that something has written over may be the cause."""
     told: list[str] = []
-    worker = SimpleNamespace(connects=lambda: told.append("connects"))
+    worker = SimpleNamespace(mend_damaged_keys=lambda: told.append("connects"))
     consumer = Consumer.__new__(Consumer)
     consumer.app = SimpleNamespace(llamaq_worker=worker)
     monkeypatch.setattr(CeleryConsumer, "ensure_connected", lambda _, connection: connection)

@@ -35,7 +35,7 @@ def begun(execute: Execute, apply_async: Callable[..., None]) -> Heard:
     app.llamaq_worker = SimpleNamespace(execute=execute)
     pool = SimpleNamespace(apply_async=apply_async)
     heard.consumer = SimpleNamespace(app=app, hostname="here", event_dispatcher=heard, pool=pool)
-    direct_request.begin(heard.consumer, "generate", "the-id")
+    direct_request.start_task(heard.consumer, "generate", "the-id")
     return heard
 
 
@@ -101,12 +101,12 @@ def test_a_job_that_follows_runs_in_the_same_thread() -> None:
         ran.append((job_id, threading.current_thread()))
         if job_id == "the-id":
             for following in ("next", "second"):
-                direct_request.begin(heard.consumer, "generate", following)
+                direct_request.start_task(heard.consumer, "generate", following)
         return "completed"
 
     heard = begun(execute, lambda target, **_: targets.append(target))
     targets[0]()
-    direct_request.begin(heard.consumer, "generate", "later")
+    direct_request.start_task(heard.consumer, "generate", "later")
 
     here = threading.current_thread()
     assert ran == [("the-id", here), ("next", here)]
@@ -129,11 +129,11 @@ def test_of_a_job_that_has_ended_nothing_is_kept() -> None:
     def execute(*_: object) -> str:
         gc.collect()
         kept.append(sum(ref() is not None for ref in ran))
-        current = task_request.current()
+        current = task_request.current_request()
         assert current
         ran.append(weakref.ref(current))
         if len(ran) < 5:
-            direct_request.begin(heard.consumer, "generate", f"next-{len(ran)}")
+            direct_request.start_task(heard.consumer, "generate", f"next-{len(ran)}")
         return "completed"
 
     heard = begun(execute, lambda target, **_: targets.append(target))
@@ -147,7 +147,7 @@ def test_a_job_that_follows_a_broken_one_runs_all_the_same() -> None:
 
     def execute(job_id: str, _: object) -> str:
         if job_id == "the-id":
-            direct_request.begin(heard.consumer, "generate", "next")
+            direct_request.start_task(heard.consumer, "generate", "next")
             raise SystemExit
         return "completed"
 

@@ -9,7 +9,7 @@ from celery import Celery
 from kombu.message import Message
 
 from llamaq.store.worker.claimed_job import ClaimedJob
-from worker.celery.task_request import TaskRequest, began
+from worker.celery.task_request import TaskRequest, show_attempt
 
 SECRET = "planted"
 
@@ -69,7 +69,7 @@ def test_an_attempt_is_shown_once_it_has_its_slot(heard: Heard) -> None:
     request = received(heard, by_name=False)
     request.send_event("task-started")
     assert heard.events == []
-    request.began(job())
+    request.show_attempt(job())
     about = "{'model': 'm:1b', 'attempt': 2, 'host': 'h'}"
     assert heard.events == [{"type": "task-started", "uuid": "the-id", "kwargs": about}]
     assert request.info()["kwargs"] == about
@@ -131,5 +131,5 @@ def _run(request: TaskRequest) -> None:
     """What a thread of the pool does with a message."""
     request.on_accepted(1, 0.0)
     if request.args:
-        began(job())
+        show_attempt(job())
     request.on_success((0, "'completed'" if request.args else "''", 0.1))

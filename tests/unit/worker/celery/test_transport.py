@@ -20,7 +20,7 @@ from llamaq.store.keys import Keys
 from llamaq.store.worker.outcome import Error
 from tests.faults.malformed import encoded, message
 from worker.celery import broker_message, transport
-from worker.celery.transport import Doors, Transport
+from worker.celery.transport import MessageHooks, Transport
 from worker.gate import TAKEN_TOO_OFTEN, Incoming
 
 
@@ -51,7 +51,7 @@ def test_with_a_connection_it_goes_back_at_once(
     redis_server: EmbeddedRedis, queue: JobQueue, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As at a stop that was asked for."""
-    monkeypatch.setattr(Transport, "doors", None)
+    monkeypatch.setattr(Transport, "hooks", None)
     options = {"unacked_key": f"{prefix}.unacked", "unacked_index_key": f"{prefix}.unacked_index"}
     with Connection(redis_server.url, transport=Transport, transport_options=options) as connection:
         channel = connection.channel()
@@ -101,7 +101,7 @@ class Opened:
             if back is None:
                 return found
             made = back
-            found.append(broker_message.takes(json.loads(made)["headers"]))
+            found.append(broker_message.count_takes(json.loads(made)["headers"]))
         return found
 
 
@@ -114,14 +114,14 @@ def opened(
     names = {f"{name}_key": f"{prefix}.{name}" for name in ("unacked", "unacked_index", "unacked_mutex")}
     with Connection(redis_server.url, transport=Transport, transport_options=names) as connection:
         found = Opened(connection.channel(), keys, queue._connection.redis)
-        doors = Doors(
-            reader=lambda _: None,
+        hooks = MessageHooks(
+            find_reader=lambda _: None,
             set_aside=lambda *letter: found.aside.append(letter),
-            returned_to=lambda key: key if keys.is_queue(key) else keys.intake_queue(),
-            begins=lambda *_: False,
-            working=lambda: True,
+            return_queue=lambda key: key if keys.is_queue(key) else keys.intake_queue(),
+            start_task=lambda *_: False,
+            is_worker=lambda: True,
         )
-        monkeypatch.setattr(Transport, "doors", doors)
+        monkeypatch.setattr(Transport, "hooks", hooks)
         yield found
 
 
@@ -163,7 +163,7 @@ def test_a_message_that_was_not_noted_goes_back(opened: Opened, monkeypatch: pyt
     else:
         opened.channel.basic_reject(tag, requeue=True)
     back = json.loads(opened.redis.rpop(opened.keys.host_queue("h")))
-    assert (back["headers"]["id"], broker_message.takes(back["headers"])) == ("a-job", 0)
+    assert (back["headers"]["id"], broker_message.count_takes(back["headers"])) == ("a-job", 0)
     assert opened.aside == []
 
 
@@ -225,9 +225,9 @@ def test_a_message_goes_back_to_a_queue_of_ours_alone(opened: Opened) -> None:
 
 def test_a_client_returns_no_messages(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     """`inspect` and Flower have the same transport, and no dead letters."""
-    doors = Transport.doors
-    assert doors is not None
-    monkeypatch.setattr(Transport, "doors", replace(doors, working=lambda: False))
+    hooks = Transport.hooks
+    assert hooks is not None
+    monkeypatch.setattr(Transport, "hooks", replace(hooks, is_worker=lambda: False))
     opened.leave("no JSON")
     opened.channel.qos.restore_visible(interval=1)
     assert opened.redis.hlen(f"{opened.keys.prefix}.unacked") == 1
@@ -249,13 +249,15 @@ def test_the_message_of_an_assigned_job_begins_its_task(
     if how == "another message":
         text = json.dumps({**json.loads(text), "one": "more"})
 
-    def begins(*job: str) -> bool:
+    def start_task(*job: str) -> bool:
         begun.append((job[0], job[1]))
         return how == "begun"
 
-    doors = opened.channel.connection.doors
+    hooks = opened.channel.connection.hooks
     read = partial(broker_message.read, queue=queue)
-    monkeypatch.setattr(Transport, "doors", replace(doors, begins=begins, reader=lambda _: ("celery", read)))
+    monkeypatch.setattr(
+        Transport, "hooks", replace(hooks, start_task=start_task, find_reader=lambda _: ("celery", read))
+    )
     opened.channel.connection._deliver(transport.Unread(text), queue)
 
     assert begun == ([("generate", job_id)] if how in {"begun", "not begun"} else [])

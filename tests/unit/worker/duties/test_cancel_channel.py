@@ -38,10 +38,10 @@ def test_a_cancel_is_told_once_over_a_living_connection(fleet: Fleet) -> None:
         channel._pinged_at = -1e9
         for _ in range(3):
             channel._pinged_at -= 1e9
-            channel.round()
+            channel.run_round()
         fleet.redis.publish(fleet.keys.control("alpha"), "the-job")
         while not cancelled:
-            channel.round()
+            channel.run_round()
         channel.finish()
     assert cancelled == ["the-job"]
 
@@ -55,18 +55,18 @@ def test_a_full_disk_does_not_end_the_subscription(tmp_path: Path) -> None:
         connect(server.url) as client,
     ):
         channel = CancelChannel(client, Keys("llamaq"), "alpha", cancelled.append, lambda: ["a-job"], SYSTEM)
-        channel.round()
+        channel.run_round()
         subscribed = channel._pubsub
         (tmp_path / "dump.rdb" / "in_its_way").mkdir(parents=True)
         admin.bgsave()
         until(lambda: admin.info("persistence")["rdb_last_bgsave_status"] == "err")
         for _ in range(3):
             channel._pinged_at -= 1e9
-            channel.round()
+            channel.run_round()
         admin.config_set("save", "")
         admin.publish(Keys("llamaq").control("alpha"), "a-job")
         while not cancelled:
-            channel.round()
+            channel.run_round()
 
         assert channel._pubsub is subscribed
         channel.finish()

@@ -33,30 +33,30 @@ def test_a_duty_is_failing_after_a_while_without_a_good_round(clock: ByHand) -> 
     """Not after one failure, and not any more after one good round. Others are not failing with it."""
     told: list[str] = []
     health = Health(clock, told.append)
-    health.failed("probe")
-    health.good("inbox")
-    assert health.failing() == told == []
+    health.note_failure("probe")
+    health.note_success("inbox")
+    assert health.failing_duties() == told == []
 
     clock.now += FAILING_SECONDS + 1
-    health.failed("inbox")
-    health.failed("probe")
+    health.note_failure("inbox")
+    health.note_failure("probe")
 
-    assert health.failing() == told == ["probe"]
-    assert (health.seconds("probe"), health.seconds("inbox")) == (FAILING_SECONDS + 1, 0)
-    health.good("probe")
-    assert health.failing() == []
-    assert health.seconds("probe") == 0
+    assert health.failing_duties() == told == ["probe"]
+    assert (health.failing_seconds("probe"), health.failing_seconds("inbox")) == (FAILING_SECONDS + 1, 0)
+    health.note_success("probe")
+    assert health.failing_duties() == []
+    assert health.failing_seconds("probe") == 0
 
 
 def test_the_time_without_redis_does_not_count(clock: ByHand) -> None:
     """A worker that is restarted while Redis is away loses its running jobs, and gains nothing."""
     health = Health(clock)
-    health.failed("probe")
+    health.note_failure("probe")
     clock.now += FAILING_SECONDS + 1
-    health.redis_is_away()
-    health.failed("probe")
+    health.forget_failures()
+    health.note_failure("probe")
 
-    assert health.failing() == []
+    assert health.failing_duties() == []
 
 
 @pytest.mark.parametrize("away", [False, True])
@@ -70,16 +70,16 @@ def test_the_liveness_file_is_touched_while_no_duty_fails(
     app = Celery("pulse", broker=nowhere, set_as_current=False)
     app.conf.update(task_publish_retry=False, broker_transport_options={"max_retries": 0})
     heartbeat = Heartbeat(app, connect(nowhere, retry=False), "q", str(file), clock, health, grace_seconds=0)
-    heartbeat.received()
+    heartbeat.note_received()
     assert file.exists()
     file.unlink()
-    health.failed("probe")
+    health.note_failure("probe")
     clock.now += FAILING_SECONDS + 1
 
     if away:
-        heartbeat.round()
+        heartbeat.run_round()
     else:
-        heartbeat.received()
+        heartbeat.note_received()
 
     assert file.exists() is away
 
@@ -95,14 +95,14 @@ def test_a_heartbeat_that_redis_refuses_is_no_outage(
         url = redis_server.url.replace("redis://", f"redis://{prefix}:x@")
         app.conf.update(broker_url=url, task_publish_retry=False, broker_transport_options={"max_retries": 0})
         heartbeat = Heartbeat(app, admin, f"{prefix}.worker.x", "", clock, health, grace_seconds=0)
-        health.failed("probe")
+        health.note_failure("probe")
         clock.now += 1
 
         with pytest.raises(KombuError, match="permission"):
-            heartbeat.round()
+            heartbeat.run_round()
 
         admin.execute_command(f"ACL DELUSER {prefix}")
-    assert health.seconds("probe") == 1
+    assert health.failing_seconds("probe") == 1
 
 
 def test_a_lost_heartbeat_is_followed_by_another_sooner(
@@ -123,13 +123,13 @@ def test_a_lost_heartbeat_is_followed_by_another_sooner(
         def wait(seconds: float) -> bool:
             pauses.append(seconds)
             if seconds == AGAIN_SECONDS and heartbeat.age_seconds() > 0 and next(arriving):
-                heartbeat.received()
+                heartbeat.note_received()
             return False
 
         monkeypatch.setattr(heartbeat.stopping, "wait", wait)
 
         for _ in range(4):
-            heartbeat.round()
+            heartbeat.run_round()
             clock.now += 1
 
     rest = BEAT_SECONDS - AGAIN_SECONDS

@@ -44,14 +44,14 @@ class Counted:
 def test_a_worker_that_follows_asks_when_the_leader_is_late(fleet: Fleet) -> None:
     """Not each second, and soon after the leader's time has run out."""
     leader, follower = (Reaper(fleet.worker(name=name), lambda _: None) for name in ("w1", "w2"))
-    assert leader.round() == 1
-    assert LEADER_SECONDS - 60 < follower.round() < LEADER_SECONDS + 1
+    assert leader.run_round() == 1
+    assert LEADER_SECONDS - 60 < follower.run_round() < LEADER_SECONDS + 1
     assert (leader.leads, follower.leads) == (True, False)
     fleet.redis.hset(f"{fleet.keys.prefix}:reaper", "until", 1)
 
-    assert follower.round() == 1
+    assert follower.run_round() == 1
 
-    assert leader.round() > 1
+    assert leader.run_round() > 1
     assert (leader.leads, follower.leads) == (False, True)
 
 
@@ -60,13 +60,13 @@ def test_a_worker_that_follows_asks_without_a_script(fleet: Fleet, monkeypatch: 
     """It leaves to the script what is unclear: a time that is longer than a leader can have."""
     leader, store = Reaper(fleet.worker(name="w1"), lambda _: None), fleet.worker(name="w2")
     follower = Reaper(store, lambda _: None)
-    leader.round()
+    leader.run_round()
     with monkeypatch.context() as broken:
         broken.setattr(store, "reap", lambda **_: 1 / 0)
-        assert LEADER_SECONDS - 60 < follower.round() < LEADER_SECONDS + 1
+        assert LEADER_SECONDS - 60 < follower.run_round() < LEADER_SECONDS + 1
     fleet.redis.hset(f"{fleet.keys.prefix}:reaper", "until", 2**40)  # Redis' clock was set back
 
-    assert follower.round() == 1
+    assert follower.run_round() == 1
     assert follower.leads
 
 
@@ -81,11 +81,11 @@ def test_the_time_of_redis_is_asked_for_once_a_minute(fleet: Fleet, monkeypatch:
         asked.update(str(command[0]) for command in commands if command[0] in ("TIME", "HMGET"))
         return execute_all(commands)
 
-    leader.round()
+    leader.run_round()
     monkeypatch.setattr(store._client, "execute_all", counted)
 
     def follows(times: int) -> None:
-        assert LEADER_SECONDS - 60 < follower.round() < LEADER_SECONDS + 1
+        assert LEADER_SECONDS - 60 < follower.run_round() < LEADER_SECONDS + 1
         assert asked["TIME"] == times
 
     follows(1)
@@ -113,20 +113,20 @@ def test_damaged_keys_are_looked_for_now_and_then(fleet: Fleet, monkeypatch: pyt
     monkeypatch.setattr(store, "mend", noted)
     reaper = Reaper(store, lambda _: None)
     for _ in range(2 * WHOLE_EVERY):
-        reaper.round()
+        reaper.run_round()
     assert len(mended) == 2
-    reaper.round()
+    reaper.run_round()
 
     with monkeypatch.context() as broken:
         broken.setattr(store, "reap", lambda **_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            reaper.round()
-    reaper.round()
+            reaper.run_round()
+    reaper.run_round()
 
     assert len(mended) == 4
-    reaper.round()
+    reaper.run_round()
     reaper.mend_now()
-    reaper.round()
+    reaper.run_round()
     assert len(mended) == 5
 
 
@@ -135,12 +135,12 @@ def test_who_begins_to_lead_looks_at_the_scripts_at_once(fleet: Fleet) -> None:
     begun: list[str] = []
     first, second = (Reaper(fleet.worker(name=name), lambda _: None, partial(begun.append, name)) for name in "ab")
     for reaper in (first, second, first):
-        reaper.round()
+        reaper.run_round()
     assert begun == ["a"]
     fleet.redis.hset(f"{fleet.keys.prefix}:reaper", "until", 1)
 
     for _ in range(2):
-        second.round()
+        second.run_round()
 
     assert begun == ["a", "b"]
 
@@ -153,19 +153,19 @@ def test_an_empty_inbox_is_waited_for_in_one_call(fleet: Fleet, monkeypatch: pyt
         counted = Counted(client)
         duty = Inbox(counted, fleet.keys, fleet.queue, store, "w1")
         for _ in range(3):
-            duty.round()
+            duty.run_round()
         counted.calls.clear()
         for _ in range(5):
-            duty.round()
+            duty.run_round()
         assert counted.calls == {"xreadgroup": 5}
         monkeypatch.setattr(duty, "_looks_at", 0)
-        duty.round()
+        duty.run_round()
         assert counted.calls == {"xreadgroup": 6, "xautoclaim": 1}
         counted.calls.clear()
 
         fleet.redis.xadd(fleet.keys.inbox(), {"id": "of-the-inbox", "kind": "generate", "request": request_json()})
-        duty.round()
-        duty.round()
+        duty.run_round()
+        duty.run_round()
 
     assert counted.calls["xautoclaim"] == 1
     assert fleet.redis.exists(fleet.keys.record("of-the-inbox"))
@@ -179,11 +179,11 @@ def test_an_entry_of_a_dead_worker_is_read_by_one_that_was_idle(fleet: Fleet, mo
     with connect_binary(fleet.url) as client:
         duty = Inbox(client, fleet.keys, fleet.queue, store, "w1")
         for _ in range(3):
-            duty.round()
+            duty.run_round()
         fleet.redis.xadd(fleet.keys.inbox(), {"id": "of-the-dead", "kind": "generate", "request": request_json()})
         client.xreadgroup(inbox.GROUP, "dead", {fleet.keys.inbox(): ">"}, count=1)
         monkeypatch.setattr(duty, "_looks_at", 0)
-        duty.round()
+        duty.run_round()
 
     assert fleet.redis.exists(fleet.keys.record("of-the-dead"))
 
@@ -197,7 +197,7 @@ def test_an_entry_whose_delivery_was_lost_is_read_with_the_next_round(
     with connect_binary(fleet.url) as client:
         duty = Inbox(client, fleet.keys, fleet.queue, store, "w1")
         for _ in range(3):
-            duty.round()
+            duty.run_round()
         fleet.redis.xadd(fleet.keys.inbox(), {"id": "of-the-inbox", "kind": "generate", "request": request_json()})
         read = client.xreadgroup
 
@@ -208,9 +208,9 @@ def test_an_entry_whose_delivery_was_lost_is_read_with_the_next_round(
         with monkeypatch.context() as broken:
             broken.setattr(client, "xreadgroup", lost)
             with pytest.raises(ConnectionError):
-                duty.round()
+                duty.run_round()
         assert not fleet.redis.exists(fleet.keys.record("of-the-inbox"))
-        duty.round()
+        duty.run_round()
 
     assert fleet.redis.exists(fleet.keys.record("of-the-inbox"))
 

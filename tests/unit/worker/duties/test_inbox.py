@@ -79,7 +79,7 @@ def rounds(fleet: Fleet, number: int, end: Callable[[str], None], *, workers: bo
             if inbox is None or workers:
                 inbox = Inbox(client, fleet.keys, Ending(fleet, end), store, f"w{turn}")  # type: ignore[arg-type]  # fails on purpose
             try:
-                inbox.round()
+                inbox.run_round()
             except (Ended, BrokerUnavailable):
                 ended += 1
     return ended
@@ -142,12 +142,12 @@ def test_an_outage_of_redis_is_not_counted(fleet: Fleet, entries: tuple[str, str
     store = fleet.host()
     with connect_binary(fleet.url) as client:
         inbox = Inbox(client, fleet.keys, Ending(fleet, end), store, "w")  # type: ignore[arg-type]  # fails on purpose
-        inbox.round()  # makes the group
+        inbox.run_round()  # makes the group
         for _ in range(8):
             with pytest.raises(BrokerUnavailable):
-                inbox.round()
+                inbox.run_round()
         away.clear()
-        inbox.round()
+        inbox.run_round()
     assert fleet.queue.job(first).status().state == "queued"
 
 
@@ -169,10 +169,10 @@ def test_entries_of_a_full_model_do_not_hold_up_those_behind_them(
     with connect_binary(fleet.url) as client:
         inbox = Inbox(client, fleet.keys, Ending(fleet, end), fleet.host(), "w1")  # type: ignore[arg-type]  # fails on purpose
         for _ in ids:
-            inbox.round()
+            inbox.run_round()
         full.discard(ids[-1])
         for _ in ids:
-            inbox.round()
+            inbox.run_round()
 
     assert fleet.queue.job(ids[-1]).status().state == "queued"
     assert fleet.redis.xlen(fleet.keys.inbox()) == 5
@@ -189,7 +189,7 @@ def test_names_of_workers_that_ended_long_ago_leave_the_group(fleet: Fleet, monk
     fleet.redis.xreadgroup(module.GROUP, "busy", {key: ">"})
 
     with connect_binary(fleet.url) as client:
-        Inbox(client, fleet.keys, fleet.queue, store, "w1").round()
+        Inbox(client, fleet.keys, fleet.queue, store, "w1").run_round()
 
     assert {consumer["name"] for consumer in fleet.redis.xinfo_consumers(key, module.GROUP)} == {"busy", "w1"}
 
@@ -206,8 +206,8 @@ def test_an_entry_that_is_too_large_is_set_aside(fleet: Fleet, monkeypatch: pyte
 
     with connect_binary(fleet.url) as client:
         inbox = Inbox(client, fleet.keys, fleet.queue, fleet.host(), "w1")
-        inbox.round()  # makes the group
-        inbox.round()
+        inbox.run_round()  # makes the group
+        inbox.run_round()
 
     error = fleet.queue.job(large).status().error
     assert error is not None

@@ -43,12 +43,12 @@ def test_the_leader_sees_each_second_that_redis_has_lost_the_scripts(fleet: Flee
     """Others do so where nobody has published a moment ago, since who publishes has looked."""
     leader = ScriptRegistry(fleet.redis, fleet.keys, lambda: True)
     follower = ScriptRegistry(fleet.redis, fleet.keys, lambda: False)
-    assert (leader.round(), follower.round()) == (1, PUBLISH_EVERY)
+    assert (leader.run_round(), follower.run_round()) == (1, PUBLISH_EVERY)
 
     for registry in (leader, follower):
         fleet.redis.script_flush()
         fleet.redis.expire(fleet.keys.store(), PUBLISHED_SECONDS - PUBLISH_EVERY - 100)
-        registry.round()
+        registry.run_round()
         assert fleet.redis.script_exists(registry._own[0].sha) == [True]
 
 
@@ -56,28 +56,28 @@ def test_the_leader_sees_each_second_that_redis_has_lost_the_scripts(fleet: Flee
 def test_a_worker_that_publishes_in_place_of_the_leader_goes_on(fleet: Fleet) -> None:
     """It does so each time until another one has; else it would miss every second round, and look too seldom."""
     publishes, follows = (ScriptRegistry(fleet.redis, fleet.keys, lambda: False) for _ in range(2))
-    publishes.round()
+    publishes.run_round()
     for registry, loads in ((publishes, True), (publishes, True), (follows, False)):
         fleet.redis.script_flush()
         fleet.redis.expire(fleet.keys.store(), PUBLISHED_SECONDS - PUBLISH_EVERY)
-        registry.round()
+        registry.run_round()
         assert fleet.redis.script_exists(registry._own[0].sha) == [loads]
 
     fleet.redis.expire(fleet.keys.store(), PUBLISHED_SECONDS - 100)  # another one has published
-    publishes.round()
+    publishes.run_round()
     assert fleet.redis.script_exists(publishes._own[0].sha) == [False]
 
 
 def test_a_version_stays_published_while_its_worker_leads(fleet: Fleet) -> None:
     """One round of several publishes."""
     registry = ScriptRegistry(fleet.redis, fleet.keys, lambda: True)
-    registry.round()
+    registry.run_round()
     fleet.redis.expire(fleet.keys.store(), 1000)
     for _ in range(script_registry.PUBLISH_EVERY - 1):
-        registry.round()
+        registry.run_round()
     assert fleet.redis.ttl(fleet.keys.store()) > 100
 
-    registry.round()
+    registry.run_round()
 
     assert fleet.redis.ttl(fleet.keys.store()) < 100
 
@@ -97,12 +97,12 @@ def test_a_worker_that_follows_publishes_what_the_leader_has_not(
     fleet: Fleet, found: dict[str, Any], publishes: bool
 ) -> None:
     """The one that leads does so each time; another one where it is of another version, or late."""
-    ScriptRegistry(fleet.redis, fleet.keys, lambda: True).round()
+    ScriptRegistry(fleet.redis, fleet.keys, lambda: True).run_round()
     published, store = fleet.redis.hgetall(fleet.keys.store()), fleet.keys.store()
     fleet.redis.hset(store, mapping=found)
     fleet.redis.expire(store, found["seconds"])
 
-    assert ScriptRegistry(fleet.redis, fleet.keys, lambda: False).round() == PUBLISH_EVERY
+    assert ScriptRegistry(fleet.redis, fleet.keys, lambda: False).run_round() == PUBLISH_EVERY
 
     assert (fleet.redis.ttl(store) > PUBLISHED_SECONDS - PUBLISH_EVERY + 200) is publishes
     assert published.items() <= fleet.redis.hgetall(store).items()

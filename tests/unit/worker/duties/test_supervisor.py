@@ -29,7 +29,7 @@ class Plain(Duty):
         self.finished = threading.Event()
         self._act = act
 
-    def round(self) -> float:
+    def run_round(self) -> float:
         self.rounds += 1
         self._act(self.rounds)
         return 0.001
@@ -131,8 +131,8 @@ def test_a_wait_ends_when_it_is_woken_or_stopped() -> None:
     """A pause of an hour holds up neither news nor the end of the worker."""
 
     class Slow(Plain):
-        def round(self) -> float:
-            return super().round() + 3600
+        def run_round(self) -> float:
+            return super().run_round() + 3600
 
     duty = Slow()
     with supervised(duty):

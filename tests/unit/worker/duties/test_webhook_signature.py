@@ -15,7 +15,7 @@ OLD, NEW = (f"whsec_{base64.b64encode(bytes([byte]) * 32).decode()}" for byte in
 def test_a_receiver_with_either_secret_takes_the_message() -> None:
     """While a secret is being replaced, both sign; one who has neither takes nothing."""
     body = '{"type":"job.completed"}'
-    headers = webhook_signature.headers(f"{OLD} {NEW}", "msg_1", body, time.time())
+    headers = webhook_signature.sign(f"{OLD} {NEW}", "msg_1", body, time.time())
 
     for secret in (OLD, NEW):
         assert Webhook(secret).verify(body, headers) == {"type": "job.completed"}
@@ -40,7 +40,7 @@ def test_a_receiver_with_either_secret_takes_the_message() -> None:
 def test_a_secret_that_protects_nothing_is_refused(secret: str) -> None:
     """And is not quoted: the message may end in a log."""
     with pytest.raises(ValueError, match=r"whsec_|is empty") as caught:
-        webhook_secret.checked(secret)
+        webhook_secret.check(secret)
 
     assert "short" not in str(caught.value)
     assert OLD not in str(caught.value)

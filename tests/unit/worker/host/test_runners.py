@@ -6,7 +6,7 @@ import pytest
 
 from api_client import ModelCard
 from tests.unit.api_client.recordings import FOLDER
-from worker.host.runners import described, options_of, shared_names, weights_of
+from worker.host.runners import describe_runners, parse_load_options, parse_weights, shared_names
 
 BLOB, OTHER = "a" * 64, "b" * 64
 
@@ -23,7 +23,7 @@ def recorded(case: str) -> ModelCard:
 
 def test_two_model_files_on_one_blob_are_told_by_a_real_server() -> None:
     """`smollm2` and `smollm2-tools` of the recordings are of the same weights."""
-    found = [weights_of(recorded(case)) for case in ("show", "show_tools")]
+    found = [parse_weights(recorded(case)) for case in ("show", "show_tools")]
 
     assert len(found[0]) == 64
     assert found[0] == found[1]
@@ -43,13 +43,13 @@ def test_two_model_files_on_one_blob_are_told_by_a_real_server() -> None:
 )
 def test_weights_are_what_the_file_is_made_of(modelfile: str, weights: str) -> None:
     """Weights, projector and adapters; a text further down may hold anything; a name is no blob."""
-    assert weights_of(card(modelfile)) == weights
+    assert parse_weights(card(modelfile)) == weights
 
 
 def test_load_options_of_the_file() -> None:
     """As a request's are written; others, and what is no number, do not count."""
     told = 'num_ctx                        2048\nstop   "<|im_end|>"\nuse_mmap   false\nnum_gpu  many'
-    assert options_of(card("", told)) == "num_ctx=2048,use_mmap=0"
+    assert parse_load_options(card("", told)) == "num_ctx=2048,use_mmap=0"
 
 
 def test_one_name_stands_for_models_of_the_same_weights() -> None:
@@ -57,4 +57,4 @@ def test_one_name_stands_for_models_of_the_same_weights() -> None:
     cards = {"b:1": card(f"FROM sha256-{BLOB}"), "a:1": card(f"FROM sha256-{BLOB}"), "c:1": card(""), "d:1": card("")}
 
     assert shared_names(cards) == {"a:1": "a:1", "b:1": "a:1", "c:1": "c:1", "d:1": "d:1"}
-    assert described(cards, {"b:1": 4096, "a:1": None})["b:1"] == "a:1 4096 "
+    assert describe_runners(cards, {"b:1": 4096, "a:1": None})["b:1"] == "a:1 4096 "

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from worker.settings.liveness_file import problem
+from worker.settings.liveness_file import find_problem
 
 
 def test_without_a_file_nothing_has_to_be_writable(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker runs also where its user may not write in the working directory, as in a read-only container."""
     monkeypatch.setattr(os, "access", lambda *_: False)
 
-    assert problem("") is None
+    assert find_problem("") is None
 
 
 def test_a_file_that_may_not_be_written_is_named_with_the_reason(
@@ -20,9 +20,9 @@ def test_a_file_that_may_not_be_written_is_named_with_the_reason(
 ) -> None:
     """The reason tells whether it is the file or its directory."""
     file = tmp_path / "alive"
-    assert problem(str(file)) is None
+    assert find_problem(str(file)) is None
     monkeypatch.setattr(os, "access", lambda *_: False)
 
-    assert problem(str(file)) == f"LLAMAQ_LIVENESS_FILE: {file}: this user may not write in its directory"
+    assert find_problem(str(file)) == f"LLAMAQ_LIVENESS_FILE: {file}: this user may not write in its directory"
     file.touch()
-    assert problem(str(file)) == f"LLAMAQ_LIVENESS_FILE: {file}: this user may not write it"
+    assert find_problem(str(file)) == f"LLAMAQ_LIVENESS_FILE: {file}: this user may not write it"

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from tests.commands import run
 from worker.preflight import report
-from worker.settings.environment import Settings, about_unknown_variables, settings
+from worker.settings.environment import Settings, describe_unknown_variables, load_settings
 
 CHECKOUT = Path(__file__).parents[4]
 
@@ -20,14 +20,14 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in os.environ:
         if name.startswith(("LLAMAQ_", "OLLAMA_")):
             monkeypatch.delenv(name)
-    settings.cache_clear()
+    load_settings.cache_clear()
     yield
-    settings.cache_clear()
+    load_settings.cache_clear()
 
 
 def _refused() -> list[tuple[str, str]]:
     with pytest.raises(ValidationError) as refused:
-        settings()
+        load_settings()
     return [("".join(map(str, problem["loc"])), problem["msg"]) for problem in refused.value.errors()]
 
 
@@ -66,7 +66,7 @@ def test_the_error_quotes_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLAMAQ_OLLAMA_TOKEN", "hunter2\N{SNOWMAN}")
 
     with pytest.raises(ValidationError) as refused:
-        settings()
+        load_settings()
 
     assert "LLAMAQ_OLLAMA_TOKEN" in str(refused.value)
     assert "hunter2" not in str(refused.value)
@@ -96,5 +96,5 @@ def test_names_in_small_letters_set_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     """A producer and the gateway do not read them either, and all of them tell which one was meant."""
     monkeypatch.setenv("llamaq_slots", "7")
 
-    assert settings().slots == 1
-    assert about_unknown_variables() == ["llamaq_slots is no setting; did you mean LLAMAQ_SLOTS?"]
+    assert load_settings().slots == 1
+    assert describe_unknown_variables() == ["llamaq_slots is no setting; did you mean LLAMAQ_SLOTS?"]

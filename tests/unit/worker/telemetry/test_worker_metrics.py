@@ -8,7 +8,7 @@ from llamaq.store.worker.host_state import Reaped
 from llamaq.store.worker.outcome import Completed, Error, Failed, Outcome, Retry, Stopped
 from tasks.attempt import failures
 from tests.integration.scraping import Scrape, parsed
-from worker.telemetry.worker_metrics import Metrics, result
+from worker.telemetry.worker_metrics import Metrics, outcome_label
 
 JOB = ClaimedJob("j1", "7", 1, 1, 3, 0.5, 0.0, "generate", "m:latest", "t", "", "gpu-1", "no request")
 BROKEN = Error("ollama_error", "it broke", retryable=True)
@@ -38,10 +38,10 @@ def test_an_attempt_is_counted_once_by_its_true_end(outcome: Outcome, stored: st
     """One word for each; errors and tokens count only where the store took them."""
     metrics = Metrics()
 
-    metrics.ended(JOB, outcome, stored, 1.5)
+    metrics.count_end(JOB, outcome, stored, 1.5)
 
     found = seen(metrics)
-    assert result(outcome, stored) == word
+    assert outcome_label(outcome, stored) == word
     assert found.figure("llamaq_attempts_total") == found.figure("llamaq_attempts_total", outcome=word) == 1
     assert found.figure("llamaq_attempt_seconds_sum") == 1.5
     assert found.figure("llamaq_failures_total") == (word in {"failed", "retried"})
@@ -54,7 +54,7 @@ def test_a_request_that_cannot_be_read_is_counted_too() -> None:
     """Its lane is unknown; the attempt itself will say what is wrong."""
     metrics = Metrics()
 
-    metrics.began(JOB)
+    metrics.count_start(JOB)
 
     assert seen(metrics).figure("llamaq_job_wait_seconds_sum", lane="") == 0.5
 
@@ -65,7 +65,7 @@ def test_reaper_actions_are_there_before_the_first() -> None:
     assert [seen(metrics).figure("llamaq_rescue_actions_total", action=action) for action in Reaped._fields] == [0] * 7
     assert seen(metrics).text.count("llamaq_rescue_actions_total{") == 7
 
-    metrics.reaped(Reaped(lost=2, unclaimed=0, due=1, expired=0, refused=0))
+    metrics.count_reaped(Reaped(lost=2, unclaimed=0, due=1, expired=0, refused=0))
 
     assert seen(metrics).figure("llamaq_rescue_actions_total", action="lost") == 2
 
