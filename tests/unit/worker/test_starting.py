@@ -89,8 +89,8 @@ def test_what_is_imported_is_left_out_of_garbage_collection() -> None:
     """Nothing is collected meanwhile; afterwards the collector runs, and does not look at it."""
     program = """
 import gc
-from llamaq.importing import importing
-with importing():
+from llamaq.importing import quick_imports
+with quick_imports():
     import decimal
     assert not gc.isenabled()
 assert gc.isenabled()
