@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from gateway.app import make
+from gateway.app import create_app
 from gateway.settings import GatewayVariables
 
 PAGE = Path(__file__).with_name("openapi.json")
@@ -11,4 +11,4 @@ PAGE = Path(__file__).with_name("openapi.json")
 
 def page() -> str:
     """The document, for generators of clients."""
-    return json.dumps(make(GatewayVariables(), None).openapi(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(create_app(GatewayVariables(), None).openapi(), indent=2, ensure_ascii=False) + "\n"

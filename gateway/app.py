@@ -15,11 +15,11 @@ from gateway import batches, jobs, ollama, openai, responses, ui
 from gateway.access.authenticator import Authenticator
 from gateway.access.keys_file import KeysFile
 from gateway.http import disconnects
-from gateway.http.dialect import rendered
+from gateway.http.dialect import render_error
 from gateway.http.errors import GatewayError
-from gateway.http.not_found import explained, meant
+from gateway.http.not_found import explain_error, suggest_path
 from gateway.jobs import openapi_page
-from gateway.jobs.openapi import completed
+from gateway.jobs.openapi import complete_document
 from gateway.queue_access import JOB_HEADER
 from gateway.settings import GatewayVariables
 from llamaq import AsyncJobQueue, __version__
@@ -34,8 +34,8 @@ CANCELS_SECONDS = 5.0
 """At the end, for the cancels of jobs whose streams were cut."""
 
 
-def make(settings: GatewayVariables, keys: KeysFile | None) -> FastAPI:
-    """The application. Nothing connects before the first request."""
+def create_app(settings: GatewayVariables, keys: KeysFile | None) -> FastAPI:
+    """Make the application. Nothing connects before the first request."""
     app = FastAPI(
         title="llamaq",
         version=__version__,
@@ -45,17 +45,17 @@ def make(settings: GatewayVariables, keys: KeysFile | None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    described = app.openapi
-    app.openapi = lambda: app.openapi_schema or completed(described())  # type: ignore[method-assign]  # FastAPI's own way
-    app.add_route(openapi_page.PATH, openapi_page.shown, include_in_schema=False)
+    describe = app.openapi
+    app.openapi = lambda: app.openapi_schema or complete_document(describe())  # type: ignore[method-assign]  # FastAPI's own way
+    app.add_route(openapi_page.PATH, openapi_page.show_page, include_in_schema=False)
     app.state.settings, app.state.keys = settings, keys
     for router in (ollama.router, openai.router, responses.router, *jobs.routers):
         app.router.routes.extend(router.routes)  # FastAPI matches the paths of an included router twice
     for router in (batches.router, ui.router):
         app.include_router(router, include_in_schema=False)
     for error in (*EXPECTED, Exception):
-        app.add_exception_handler(error, answer)
-    app.add_exception_handler(RequestValidationError, _answer_invalid)
+        app.add_exception_handler(error, handle_error)
+    app.add_exception_handler(RequestValidationError, _handle_invalid_request)
     return app
 
 
@@ -75,36 +75,36 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     await connection.aclose()
 
 
-async def answer(request: Request, error: Exception) -> Response:
-    """The answer to a request that ended with an error, in the words of its dialect."""
+async def handle_error(request: Request, error: Exception) -> Response:
+    """Answer a request that ended with an error, in the words of its dialect."""
     path = request.url.path
     if isinstance(error, HTTPException) and error.status_code in (404, 405):
-        if (redirect := ollama.undoubled(request)) is not None:
+        if (redirect := ollama.redirect_doubled_slash(request)) is not None:
             return redirect
-        near = meant(request) if error.status_code == 404 else None
-        if ollama.is_own(path) and (near is None or ollama.is_own(near)):
-            return ollama.unserved(request, near)
-        error = explained(request, error, near)
-        path = near or path  # a client with a wrong base address shows an error in the form of its own API alone
+        suggested = suggest_path(request) if error.status_code == 404 else None
+        if ollama.is_own_path(path) and (suggested is None or ollama.is_own_path(suggested)):
+            return ollama.handle_not_found(request, suggested)
+        error = explain_error(request, error, suggested)
+        path = suggested or path  # a client with a wrong base address shows an error in the form of its own API alone
     if ui.is_page(request.url.path):
-        return ui.failure_page(request, error)
+        return ui.render_failure(request, error)
     headers = dict(getattr(error, "headers", None) or {})
     if job_id := getattr(request.state, "job_id", None):
         headers[JOB_HEADER] = job_id
-    return rendered(error, path, headers)
+    return render_error(error, path, headers)
 
 
-async def _answer_invalid(request: Request, error: Exception) -> Response:
+async def _handle_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for this class alone
-    problems = [Problem(_named(one["loc"]), _told(one)) for one in error.errors()]
-    return rendered(InvalidRequest(problems), request.url.path)
+    problems = [Problem(_parameter_at(one["loc"]), _describe(one)) for one in error.errors()]
+    return render_error(InvalidRequest(problems), request.url.path)
 
 
-def _named(place: Sequence[str | int]) -> str:
-    """The parameter at a place such as `("query", "state", 0)`: a list of query parameters is the same name again."""
-    return str(place[1] if len(place) > 1 else place[0])
+def _parameter_at(location: Sequence[str | int]) -> str:
+    """The parameter at a location such as `("query", "state", 0)`: a list in a query is the same name again."""
+    return str(location[1] if len(location) > 1 else location[0])
 
 
-def _told(one: Mapping[str, Any]) -> str:
-    given = one.get("input")
-    return f"{one['msg']}, not {given[:MOST_QUOTED]!r}" if isinstance(given, str) else str(one["msg"])
+def _describe(problem: Mapping[str, Any]) -> str:
+    given = problem.get("input")
+    return f"{problem['msg']}, not {given[:MOST_QUOTED]!r}" if isinstance(given, str) else str(problem["msg"])

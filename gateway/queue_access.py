@@ -35,10 +35,10 @@ def redis_of(request: Request) -> AsyncConnection:
     return connection
 
 
-def pieces(
+def read_pieces(
     job: AsyncJob[Any], after: str | None = None, *, fresh: bool = False, straight: Straight | None = None
 ) -> AsyncGenerator[list[Event | Piece], None]:
-    """What a job says, as `job.events`: those that are there at the same time in one list, each `delta` as a `Piece`.
+    """Read what a job says, as `job.events`: what is there at the same time in one list, each `delta` as a `Piece`.
 
     What is in one list is sent in one write. `straight` may take live pieces, which are in no list then.
     """
@@ -55,13 +55,13 @@ async def submit(request: Request, caller: Caller, job: Mapping[str, Any]) -> As
     queue = queue_of(request)
     if caller.most_waiting is not None:
         queue = queue.with_most_waiting(caller.most_waiting)
-    submitted = await queue.submit(allowed(caller, job))
+    submitted = await queue.submit(authorize_job(caller, job))
     request.state.job_id = submitted.id
     return submitted
 
 
-def allowed(caller: Caller, job: Mapping[str, Any]) -> dict[str, Any]:
-    """The job of a caller: with its tenant, and a lane that it may use.
+def authorize_job(caller: Caller, job: Mapping[str, Any]) -> dict[str, Any]:
+    """Complete the job of a caller: with its tenant, and a lane that it may use.
 
     Raises:
         GatewayError: 403, naming the field: the caller may not use what the job asks for.
@@ -80,19 +80,19 @@ def allowed(caller: Caller, job: Mapping[str, Any]) -> dict[str, Any]:
     return {"tenant": caller.tenant, **given}
 
 
-async def own_job(request: Request, caller: Caller, job_id: str) -> AsyncJob[Any]:
-    """A job that the caller may see.
+async def get_own_job(request: Request, caller: Caller, job_id: str) -> AsyncJob[Any]:
+    """Get a job that the caller may see.
 
     Raises:
         JobNotFound: there is none, or it belongs to another tenant.
     """
-    job = _job(request, job_id)
-    _check_owner(request, caller, job_id, (await stored(job, "tenant")).get("tenant"))
+    job = _get_job(request, job_id)
+    _check_owner(request, caller, job_id, (await read_fields(job, "tenant")).get("tenant"))
     return job
 
 
-async def stored(job: AsyncJob[Any], *names: str) -> dict[str, str]:
-    """Fields of a job's record as they are stored, also where the rest of it cannot be read.
+async def read_fields(job: AsyncJob[Any], *names: str) -> dict[str, str]:
+    """Read fields of a job's record as they are stored, also where the rest of it cannot be read.
 
     Raises:
         JobNotFound: there is no such job.
@@ -100,25 +100,25 @@ async def stored(job: AsyncJob[Any], *names: str) -> dict[str, str]:
     return await job._read_fields(*names)  # noqa: SLF001 - a producer has `status`; a damaged job must be got rid of
 
 
-async def own_status(request: Request, caller: Caller, job_id: str) -> tuple[AsyncJob[Any], JobStatus]:
-    """A job that the caller may see, and its status.
+async def get_own_status(request: Request, caller: Caller, job_id: str) -> tuple[AsyncJob[Any], JobStatus]:
+    """Get a job that the caller may see, and its status.
 
     Raises:
         JobNotFound: there is none, or it belongs to another tenant.
     """
-    job = _job(request, job_id)
+    job = _get_job(request, job_id)
     status = await job.status()
     _check_owner(request, caller, job_id, status.tenant)
     return job, status
 
 
-def _job(request: Request, job_id: str) -> AsyncJob[Any]:
+def _get_job(request: Request, job_id: str) -> AsyncJob[Any]:
     if not usable_id(job_id):
         raise JobNotFound(job_id)
     return queue_of(request).job(job_id)
 
 
 def _check_owner(request: Request, caller: Caller, job_id: str, tenant: str | None) -> None:
-    if not caller.sees(tenant):
+    if not caller.may_see(tenant):
         raise JobNotFound(job_id)
     request.state.job_id = job_id

@@ -65,7 +65,7 @@ class GatewayVariables(ProcessVariables):
 
     @field_validator("gateway_hosts")
     @classmethod
-    def _are_names(cls, text: str) -> str:
+    def _check_names(cls, text: str) -> str:
         for name in parse_list(text):
             if "/" in name or name.count(":") == 1 or name.startswith("["):
                 raise ValueError(f"{name[:80]!r} is no name: write it without a scheme, a port and brackets")
@@ -73,7 +73,7 @@ class GatewayVariables(ProcessVariables):
 
     @field_validator("gateway_origins")
     @classmethod
-    def _are_origins(cls, text: str) -> str:
+    def _check_origins(cls, text: str) -> str:
         for origin in parse_list(text):
             if origin not in ("*", "null") and not _ORIGIN.fullmatch(origin):
                 form = "write https://app.example.com, without a path or a pattern"

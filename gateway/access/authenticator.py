@@ -25,8 +25,8 @@ class Authenticator:
         self._connection = connection
         self._slow = 0
 
-    async def admitted(self, request: Request) -> Caller | None:
-        """The holder of the request's key; None, after a pause, where it has no valid one.
+    async def authenticate(self, request: Request) -> Caller | None:
+        """Authenticate a request: returns the holder of its key; None, after a pause, where it has no valid one.
 
         Raises:
             GatewayError: 429: too many requests of this key, or too many wrong keys.
@@ -34,25 +34,25 @@ class Authenticator:
         """
         if self._keys is None:
             return LOCAL
-        caller = await self.holder(_key(request))
+        caller = await self.find_holder(_bearer_key(request))
         if caller is None:
             return None
         if caller.requests_a_minute is not None:
-            wait = await rate.too_many(self._connection, caller.name, caller.requests_a_minute)
+            wait = await rate.count_request(self._connection, caller.name, caller.requests_a_minute)
             if wait is not None:
                 most = f"your key has {caller.requests_a_minute} requests a minute"
                 raise GatewayError(429, "rate_limit_exceeded", f"{most}; try again in {wait:.0f} s", retry_after=wait)
         return caller
 
-    async def holder(self, key: str) -> Caller | None:
-        """The holder of a key, whose requests are not counted here; None, after a pause, for a wrong one.
+    async def find_holder(self, key: str) -> Caller | None:
+        """Find the holder of a key, whose requests are not counted here; None, after a pause, for a wrong one.
 
         Raises:
             GatewayError: 429: too many wrong keys.
         """
         if self._keys is None:
             return LOCAL
-        caller = self._keys.holder(key) if key else None
+        caller = self._keys.find_holder(key) if key else None
         if caller is None and key:
             await self._slow_down()
         return caller
@@ -69,6 +69,6 @@ class Authenticator:
             self._slow -= 1
 
 
-def _key(request: Request) -> str:
+def _bearer_key(request: Request) -> str:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""

@@ -33,7 +33,7 @@ class Caller:
     models: tuple[str, ...] = ()
     admin: bool = False
 
-    def sees(self, tenant: str | None) -> bool:
+    def may_see(self, tenant: str | None) -> bool:
         """Whether what belongs to a tenant exists for it."""
         return self.admin or tenant == self.tenant
 
@@ -43,7 +43,7 @@ class Caller:
         Raises:
             GatewayError: 403: the key is for another tenant.
         """
-        if named is not None and not self.sees(named):
+        if named is not None and not self.may_see(named):
             raise GatewayError(403, "tenant_not_allowed", "your key is for another tenant", param="tenant")
 
     def may_use(self, model: str) -> bool:
@@ -55,19 +55,19 @@ LOCAL = Caller("local", "default", admin=True)
 """Without a file of keys: whoever reaches the loopback address."""
 
 
-async def caller(request: Request) -> Caller:
-    """The holder of the request's key: a route takes it as an argument of the type `Admitted`.
+async def authenticate_caller(request: Request) -> Caller:
+    """Authenticate the holder of the request's key: a route takes it as an argument of the type `CurrentCaller`.
 
     Raises:
         GatewayError: 401 without a valid key; 429 where it has made too many requests in this minute.
     """
     authenticator = request.app.state.authenticator
-    found: Caller | None = await authenticator.admitted(request)
+    found: Caller | None = await authenticator.authenticate(request)
     if found is None:
         raise GatewayError(401, "invalid_api_key", "no valid key: send `Authorization: Bearer <key>`")
     request.state.caller = found
     return found
 
 
-Admitted = Annotated[Caller, Depends(caller)]
+CurrentCaller = Annotated[Caller, Depends(authenticate_caller)]
 """The type of a route's argument that is the caller; without a valid key the route is not called."""

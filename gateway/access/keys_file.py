@@ -33,13 +33,13 @@ class Entry:
     caller: Caller
 
 
-def digest(key: str) -> str:
-    """The SHA-256 of a key, in hexadecimal digits. A key is random and long, so it needs no salt."""
+def hash_key(key: str) -> str:
+    """Hash a key: its SHA-256, in hexadecimal digits. A key is random and long, so it needs no salt."""
     return sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def parsed(text: str) -> tuple[Entry, ...]:
-    """The entries of a file. Blank lines and those that begin with `#` are none.
+def parse_entries(text: str) -> tuple[Entry, ...]:
+    """Parse the entries of a file. Blank lines and those that begin with `#` are none.
 
     Raises:
         WrongKeysFile: with the number of the wrong line.
@@ -50,7 +50,7 @@ def parsed(text: str) -> tuple[Entry, ...]:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         try:
-            entry = _entry(line.split(), taken)
+            entry = _parse_entry(line.split(), taken)
         except ValueError as error:
             raise WrongKeysFile(f"line {number}: {error}") from None
         taken |= {entry.caller.name, entry.digest}
@@ -58,20 +58,20 @@ def parsed(text: str) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def read(path: Path) -> tuple[Entry, ...]:
-    """The entries of the file.
+def read_entries(path: Path) -> tuple[Entry, ...]:
+    """Read the entries of the file.
 
     Raises:
         WrongKeysFile: it cannot be read, or a line of it is wrong.
     """
     try:
-        return parsed(path.read_text("utf-8"))
+        return parse_entries(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(error) from None
 
 
-def line(entry: Entry) -> str:
-    """The line of an entry."""
+def render_line(entry: Entry) -> str:
+    """Render the line of an entry."""
     caller = entry.caller
     columns = (
         caller.name,
@@ -86,7 +86,7 @@ def line(entry: Entry) -> str:
     return "  ".join(columns) + "\n"
 
 
-def _entry(given: Sequence[str], taken: set[str]) -> Entry:
+def _parse_entry(given: Sequence[str], taken: set[str]) -> Entry:
     if not 2 <= len(given) <= _COLUMNS:
         raise ValueError(f"has {len(given)} columns, not 2 to {_COLUMNS}")
     columns = [*given, *[NONE] * (_COLUMNS - len(given))]
@@ -110,15 +110,15 @@ def _entry(given: Sequence[str], taken: set[str]) -> Entry:
         name=name,
         tenant=tenant,
         highest_lane=next((one for one in LANES if one == lane), LANES[0]),
-        most_waiting=_number(waiting, "most waiting"),
-        requests_a_minute=_number(rate, "requests a minute"),
+        most_waiting=_parse_count(waiting, "most waiting"),
+        requests_a_minute=_parse_count(rate, "requests a minute"),
         models=() if models == NONE else tuple(parse_list(models)),
         admin=admin == "admin",
     )
     return Entry(digested.lower(), caller)
 
 
-def _number(text: str, what: str) -> int | None:
+def _parse_count(text: str, what: str) -> int | None:
     if text == NONE:
         return None
     if not (text.isascii() and text.isdecimal() and int(text[:10]) >= 1 and len(text) <= 9):
@@ -136,8 +136,8 @@ class KeysFile:
             WrongKeysFile: it cannot be read, or a line of it is wrong.
         """
         self._path = path
-        self._seen = self._look()
-        self._entries = read(self._path)
+        self._seen = self._read_stat()
+        self._entries = read_entries(self._path)
 
     @classmethod
     def of(cls, path: str) -> "KeysFile | None":
@@ -148,26 +148,26 @@ class KeysFile:
         """
         return cls(Path(path)) if path else None
 
-    def holder(self, key: str) -> Caller | None:
-        """The holder of a key; None for an unknown key. It takes the same time for every key."""
-        return self.holder_of(digest(key))
+    def find_holder(self, key: str) -> Caller | None:
+        """Find the holder of a key; None for an unknown key. It takes the same time for every key."""
+        return self.find_holder_by_hash(hash_key(key))
 
-    def holder_of(self, wanted: str) -> Caller | None:
-        """The holder of the key with this digest; None where there is no such key, or no longer."""
+    def find_holder_by_hash(self, digest: str) -> Caller | None:
+        """Find the holder of the key with this digest; None where there is no such key, or no longer."""
         self._refresh()
         found = None
         for entry in self._entries:
-            if hmac.compare_digest(entry.digest, wanted):
+            if hmac.compare_digest(entry.digest, digest):
                 found = entry.caller
         return found
 
     def _refresh(self) -> None:
         try:
-            now = self._look()
+            now = self._read_stat()
             if now == self._seen:
                 return
             self._seen = now
-            self._entries = read(self._path)
+            self._entries = read_entries(self._path)
         except WrongKeysFile as error:
             if self._seen is not None:
                 LOG.error("%s was changed, and is wrong; the keys stay as they were: %s", self._path, error)  # noqa: TRY400 - its text says it
@@ -175,7 +175,7 @@ class KeysFile:
         else:
             LOG.info("%s was changed: %d keys", self._path, len(self._entries))
 
-    def _look(self) -> tuple[int, int, int] | None:
+    def _read_stat(self) -> tuple[int, int, int] | None:
         try:
             stat = os.stat(self._path)  # noqa: PTH116 - at each request, and half as dear as Path.stat
         except OSError as error:

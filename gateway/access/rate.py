@@ -7,7 +7,7 @@ from llamaq.store.script_drivers import raised
 MINUTE = 60
 
 
-async def too_many(connection: AsyncConnection, name: str, most: int) -> float | None:
+async def count_request(connection: AsyncConnection, name: str, most: int) -> float | None:
     """Count a request of a key. Where it is over the limit: the seconds until the next minute; else None.
 
     A minute begins with its first request, and refused requests do not lengthen it.

@@ -9,14 +9,14 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.access.caller import Admitted
+from gateway.access.caller import CurrentCaller
 from gateway.batches.batch import Batch, caller_field
 from gateway.batches.file_routes import store_of
 from gateway.batches.line_request import ENDPOINTS
 from gateway.batches.store import missing
 from gateway.http.errors import GatewayError
-from gateway.http.json_body import json_object
-from gateway.http.list_page import first_page
+from gateway.http.json_body import read_json_object
+from gateway.http.list_page import read_first_page
 from gateway.openai.parameters import Parameters, only, read
 from llamaq.settings.numerals import AS_WRITTEN
 from llamaq.store.batches.batch_scripts import BatchCancel, BatchCreate
@@ -54,11 +54,11 @@ class Asked(Parameters):
 
 
 @router.post("/v1/batches")
-async def create(request: Request, by: Admitted) -> Response:
+async def create(request: Request, caller: CurrentCaller) -> Response:
     """Accept a batch. A process of the gateway takes it up at once."""
-    given, store = read(Asked, await json_object(request), REFUSED), store_of(request)
-    file = await store.file(by, given.input_file_id, "input_file_id")
-    by = replace(by, tenant=file.tenant)
+    given, store = read(Asked, await read_json_object(request), REFUSED), store_of(request)
+    file = await store.file(caller, given.input_file_id, "input_file_id")
+    caller = replace(caller, tenant=file.tenant)
     name, output, errors = (SYSTEM.uuid().replace("-", "") for _ in range(3))
     accepted = BatchCreate(
         id=f"batch_{name}",
@@ -68,7 +68,7 @@ async def create(request: Request, by: Admitted) -> Response:
         window=given.completion_window,
         seconds=given.seconds,
         metadata=dumps(given.metadata),
-        caller=caller_field(by),
+        caller=caller_field(caller),
         output=f"file-{output}",
         errors=f"file-{errors}",
         ttl=store.ttl,
@@ -80,33 +80,33 @@ async def create(request: Request, by: Admitted) -> Response:
             what = f"the file is for {file.purpose}, not for a batch"
             raise GatewayError(400, "invalid_value", what, param="input_file_id")
     request.app.state.runner.wake()
-    return JSONResponse((await store.batch(by, accepted.id)).shown())
+    return JSONResponse((await store.batch(caller, accepted.id)).shown())
 
 
 @router.get("/v1/batches")
 async def list_batches(
     request: Request,
-    by: Admitted,
+    caller: CurrentCaller,
     limit: Annotated[int, Query(ge=1, le=100), AS_WRITTEN] = 20,
     after: str | None = None,
 ) -> Response:
     """The batches of the caller's tenant, the newest first."""
-    return JSONResponse(await first_page(store_of(request).batches(by.tenant, after), Batch.shown, limit))
+    return JSONResponse(await read_first_page(store_of(request).batches(caller.tenant, after), Batch.shown, limit))
 
 
 @router.get("/v1/batches/{batch_id}")
-async def retrieve(request: Request, by: Admitted, batch_id: str) -> Response:
+async def retrieve(request: Request, caller: CurrentCaller, batch_id: str) -> Response:
     """One batch."""
-    return JSONResponse((await store_of(request).batch(by, batch_id)).shown())
+    return JSONResponse((await store_of(request).batch(caller, batch_id)).shown())
 
 
 @router.post("/v1/batches/{batch_id}/cancel")
-async def cancel(request: Request, by: Admitted, batch_id: str) -> Response:
+async def cancel(request: Request, caller: CurrentCaller, batch_id: str) -> Response:
     """Cancel a batch: what runs of it is cut, and what was answered stays."""
     store = store_of(request)
-    batch = await store.batch(by, batch_id)
+    batch = await store.batch(caller, batch_id)
     answer = await store.run(BatchCancel(id=batch.id, tenant=batch.tenant))
     if answer.word == "ENDED":
         what = f"a batch that is {answer.text('status')} cannot be cancelled"
         raise GatewayError(409, "batch_ended", what)
-    return JSONResponse((await store.batch(by, batch_id)).shown())
+    return JSONResponse((await store.batch(caller, batch_id)).shown())

@@ -8,12 +8,12 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from gateway.access.caller import Admitted
+from gateway.access.caller import CurrentCaller
 from gateway.batches.file import PURPOSE, File
 from gateway.batches.store import BatchStore
 from gateway.batches.uploads import pieces_of
 from gateway.http.errors import GatewayError
-from gateway.http.list_page import first_page
+from gateway.http.list_page import read_first_page
 from llamaq.settings.numerals import AS_WRITTEN
 from llamaq.store.batches.batch_scripts import FileStore
 from llamaq.store.clock import SYSTEM
@@ -32,7 +32,7 @@ def store_of(request: Request) -> BatchStore:
 
 
 @router.post("/v1/files")
-async def upload(request: Request, by: Admitted) -> Response:
+async def upload(request: Request, caller: CurrentCaller) -> Response:
     """Keep a file with the lines of a batch."""
     store = store_of(request)
     async with request.form(max_files=1, max_fields=len(_FIELDS)) as form:
@@ -45,7 +45,7 @@ async def upload(request: Request, by: Admitted) -> Response:
         name = file.filename or "upload.jsonl"
     stored = FileStore(
         id=file_id,
-        tenant=by.tenant,
+        tenant=caller.tenant,
         filename=name,
         purpose=PURPOSE,
         bytes=size,
@@ -60,35 +60,35 @@ async def upload(request: Request, by: Admitted) -> Response:
         raise GatewayError(413, "files_too_large", f"{what} (LLAMAQ_GATEWAY_MAX_FILE_BYTES): delete some")
     if answer.word != "OK":
         raise GatewayError(408, "upload_too_slow", "the upload took too long; send it again")
-    return JSONResponse((await store.file(by, file_id)).shown())
+    return JSONResponse((await store.file(caller, file_id)).shown())
 
 
 @router.get("/v1/files")
 async def list_files(
     request: Request,
-    by: Admitted,
+    caller: CurrentCaller,
     purpose: str | None = None,
     limit: Annotated[int, Query(ge=1, le=10_000), AS_WRITTEN] = 10_000,
     order: Literal["asc", "desc"] = "desc",
     after: str | None = None,
 ) -> Response:
     """The files of the caller's tenant."""
-    files = store_of(request).files(by.tenant, order, after)
+    files = store_of(request).files(caller.tenant, order, after)
     wanted = (file async for file in files if purpose is None or file.purpose == purpose)
-    return JSONResponse(await first_page(wanted, File.shown, limit))
+    return JSONResponse(await read_first_page(wanted, File.shown, limit))
 
 
 @router.get("/v1/files/{file_id}")
-async def retrieve(request: Request, by: Admitted, file_id: str) -> Response:
+async def retrieve(request: Request, caller: CurrentCaller, file_id: str) -> Response:
     """The record of one file."""
-    return JSONResponse((await store_of(request).file(by, file_id)).shown())
+    return JSONResponse((await store_of(request).file(caller, file_id)).shown())
 
 
 @router.get("/v1/files/{file_id}/content")
-async def content(request: Request, by: Admitted, file_id: str) -> Response:
+async def content(request: Request, caller: CurrentCaller, file_id: str) -> Response:
     """The text of a file, as it was uploaded or written."""
     store = store_of(request)
-    file = await store.file(by, file_id)
+    file = await store.file(caller, file_id)
     pieces = store.pieces(file.id, file.pieces)
     first = await anext(pieces, "")  # an error can be answered only before the head is sent
 
@@ -102,10 +102,10 @@ async def content(request: Request, by: Admitted, file_id: str) -> Response:
 
 
 @router.delete("/v1/files/{file_id}")
-async def delete(request: Request, by: Admitted, file_id: str) -> Response:
+async def delete(request: Request, caller: CurrentCaller, file_id: str) -> Response:
     """Delete a file."""
     store = store_of(request)
-    await store.delete(await store.file(by, file_id))
+    await store.delete(await store.file(caller, file_id))
     return JSONResponse({"id": file_id, "object": "file", "deleted": True})
 
 

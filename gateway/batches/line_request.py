@@ -37,7 +37,7 @@ class LineRequest:
     answer: Callable[[AsyncJob[Any]], Awaitable[JsonObject]]
 
 
-async def line_request(queue: AsyncJobQueue, by: Caller, endpoint: str, body: JsonObject) -> LineRequest:
+async def line_request(queue: AsyncJobQueue, caller: Caller, endpoint: str, body: JsonObject) -> LineRequest:
     """What the body of a line asks for.
 
     Raises:
@@ -50,7 +50,7 @@ async def line_request(queue: AsyncJobQueue, by: Caller, endpoint: str, body: Js
     if endpoint != RESPONSES:
         return _of_openai(READERS[endpoint](body))
     given = parameters(body)
-    parsed = await parse_with_references(queue, by, given)
+    parsed = await parse_with_references(queue, caller, given)
     return LineRequest(parsed.job, parsed.named, lambda job: _response(job, parsed.job["note"]))
 
 

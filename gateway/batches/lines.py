@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.http.json_body import json_value
+from gateway.http.json_body import decode_json
 from llamaq.vocabulary.wire import JsonObject
 
 MOST_LINES = 50_000
@@ -71,7 +71,7 @@ class Reader:
 
     def _line(self, text: str) -> Line:
         try:
-            given = json_value(text)
+            given = decode_json(text)
         except ValueError as error:
             raise _Wrong("invalid_json_line", f"This line is not parseable as valid JSON: {error}") from None
         if not isinstance(given, dict):

@@ -16,7 +16,7 @@ from gateway.batches.lines import Line, Reader
 from gateway.batches.outcome import EXPIRED, TOO_LARGE, Outcome, answered, dropped, failed
 from gateway.batches.store import BatchStore
 from gateway.http.errors import GatewayError, failure_of
-from gateway.queue_access import allowed
+from gateway.queue_access import authorize_job
 from llamaq import AsyncJobQueue
 from llamaq.client.aio.job import AsyncJob
 from llamaq.store.batches.batch_scripts import BatchHold, BatchLine, BatchSet
@@ -48,8 +48,8 @@ class Run:
         self._owner = owner
         self._store = store
         self._slots = slots
-        self._by = batch.caller
-        most = self._by.most_waiting
+        self._caller = batch.caller
+        most = self._caller.most_waiting
         self._queue = queue if most is None else queue.with_most_waiting(most)
         self._jobs: dict[int, AsyncJob[Any]] = {}
         self._dropping = asyncio.Semaphore(DROPPED_AT_A_TIME)
@@ -77,7 +77,7 @@ class Run:
 
     async def _through(self) -> None:
         try:
-            await self._store.file(self._by, self._batch.input)
+            await self._store.file(self._caller, self._batch.input)
         except GatewayError as error:  # something else has deleted it
             problem = {"code": "input_file_missing", "line": None, "message": error.message, "param": "input_file_id"}
             await self._set("failed", {"problems": dumps([problem])}, ended=True)
@@ -160,7 +160,7 @@ class Run:
             yield [line for line in lines if line.number not in known]
 
     async def _lines(self, reader: Reader) -> AsyncIterator[list[Line]]:
-        file = await self._store.file(self._by, self._batch.input)
+        file = await self._store.file(self._caller, self._batch.input)
         async for piece in self._store.pieces(file.id, file.pieces):
             if lines := list(reader.lines(piece)):
                 yield lines
@@ -196,7 +196,7 @@ class Run:
             if self._stop.is_set():
                 await self._cancel_if_there(job)
                 return self._early(line)
-            parsed = await line_request(self._queue, self._by, self._batch.endpoint, line.body)
+            parsed = await line_request(self._queue, self._caller, self._batch.endpoint, line.body)
             if not await self._started(parsed, line.number, job):
                 return self._early(line)
             return answered(self._batch.id, line, job.id, await parsed.answer(job))
@@ -223,7 +223,7 @@ class Run:
 
     async def _submit(self, parsed: LineRequest, job_id: str) -> None:
         """Submit the job of a line, when the queue has room. One that is there already is not submitted again."""
-        job = allowed(self._by, {**parsed.job, "priority": "batch"})
+        job = authorize_job(self._caller, {**parsed.job, "priority": "batch"})
         while True:
             try:
                 await self._queue.submit(job, job_id=job_id)

@@ -41,26 +41,26 @@ class BatchStore:
         async with self._connection.query() as redis:
             return [raised(reply) for reply in await redis.execute_all(commands)]
 
-    async def file(self, by: Caller, file_id: str, param: str | None = None) -> File:
+    async def file(self, caller: Caller, file_id: str, param: str | None = None) -> File:
         """A file of the caller's tenant.
 
         Raises:
             GatewayError: 404: there is none.
         """
         (record,) = await self.ask([["HGETALL", self.keys.file(file_id)]])
-        if not record or not by.sees(record.get("tenant")):
+        if not record or not caller.may_see(record.get("tenant")):
             raise missing("file", file_id, param)
         with translate_parse_errors(self._connection.url):
             return File.of(file_id, record)
 
-    async def batch(self, by: Caller, batch_id: str) -> Batch:
+    async def batch(self, caller: Caller, batch_id: str) -> Batch:
         """A batch of the caller's tenant.
 
         Raises:
             GatewayError: 404: there is none.
         """
         (record,) = await self.ask([["HGETALL", self.keys.batch(batch_id)]])
-        if not record or not by.sees(record.get("tenant")):
+        if not record or not caller.may_see(record.get("tenant")):
             raise missing("batch", batch_id)
         with translate_parse_errors(self._connection.url):
             return Batch.of(batch_id, record)

@@ -19,7 +19,7 @@ _BODY = "llamaq.open_body"
 class OpenBody(Protocol):
     """The body of an answer. It is written to without waiting."""
 
-    def has_request(self) -> bool:
+    def is_request_complete(self) -> bool:
         """Whether the body of the request has come as a whole."""
 
     def may_begin(self) -> bool:
@@ -55,7 +55,7 @@ class JoiningTransport:
         self._transport.close()
 
     @contextmanager
-    def joined(self) -> Iterator[None]:
+    def join_writes(self) -> Iterator[None]:
         """Write at the end of the block what is written in it."""
         self._held = []
         try:
@@ -69,15 +69,15 @@ class JoiningTransport:
             self._transport.write(b"".join(held))
 
 
-def offer(scope: Scope, transport: JoiningTransport) -> None:
-    """Let the application of a request use `joined`."""
+def offer_joined_writes(scope: Scope, transport: JoiningTransport) -> None:
+    """Let the application of a request use `join_writes`."""
     scope.setdefault("extensions", {})[_EXTENSION] = transport
 
 
-def joined(scope: Scope) -> AbstractContextManager[None]:
-    """A block whose `send`s are one write, where the server of the request can do that."""
+def join_writes(scope: Scope) -> AbstractContextManager[None]:
+    """Join the `send`s of a block into one write, where the server of the request can do that."""
     transport = scope.get("extensions", {}).get(_EXTENSION)
-    return transport.joined() if transport is not None else nullcontext()
+    return transport.join_writes() if transport is not None else nullcontext()
 
 
 def offer_send(scope: Scope, send: Send) -> None:
@@ -85,24 +85,24 @@ def offer_send(scope: Scope, send: Send) -> None:
     scope.setdefault("extensions", {})[_SEND] = send
 
 
-def later_send(scope: Scope, send: Send) -> Send:
-    """The server's `send`, where it is offered: no middleware reads what follows the first part of a body."""
+def server_send(scope: Scope, send: Send) -> Send:
+    """The server's own `send`, where it is offered: no middleware reads what follows the first part of a body."""
     found: Send = scope.get("extensions", {}).get(_SEND, send)
     return found
 
 
 def offer_body(scope: Scope, body: OpenBody) -> None:
-    """Let the application of a request use `open_body`."""
+    """Let the application of a request use `body_of`."""
     scope.setdefault("extensions", {})[_BODY] = body
 
 
-def open_body(scope: Scope) -> OpenBody | None:
+def body_of(scope: Scope) -> OpenBody | None:
     """The body of the request's answer, where its server can write to it without waiting."""
     found: OpenBody | None = scope.get("extensions", {}).get(_BODY)
     return found
 
 
-def has_come(scope: Scope) -> bool:
+def is_request_complete(scope: Scope) -> bool:
     """Whether the body of a request is known to have come as a whole: to receive it takes no time."""
-    body = open_body(scope)
-    return body is not None and body.has_request()
+    body = body_of(scope)
+    return body is not None and body.is_request_complete()

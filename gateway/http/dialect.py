@@ -22,8 +22,8 @@ def dialect_of(path: str) -> Dialect:
     return "ollama" if path.startswith("/api/") else "jobs"
 
 
-def rendered(error: BaseException | Failure, path: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The answer for an error, in the form of the path's dialect."""
+def render_error(error: BaseException | Failure, path: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Render an error as an answer, in the form of the path's dialect."""
     failure = error if isinstance(error, Failure) else failure_of(error)
     added = {**(headers or {}), **error_headers(failure.status, failure.retry_after)}
     return JSONResponse(_BODIES[dialect_of(path)](failure), failure.status, added)

@@ -16,44 +16,44 @@ LOG = logging.getLogger(__name__)
 REASON = "the client closed the connection"
 _TRIES_SECONDS = 120.0
 """For so long a cancel is tried again while Redis is away."""
-_open: set[object] = set()
+_readers: set[object] = set()
 """One for each job that is read for a client who waits for it."""
 _cancels: set["asyncio.Task[None]"] = set()
 
 
 @asynccontextmanager
-async def cancelled_if_disconnected(request: Request, job: AsyncJob[Any]) -> AsyncIterator[None]:
+async def cancel_on_disconnect(request: Request, job: AsyncJob[Any]) -> AsyncIterator[None]:
     """Cancel the job when the client closes its connection while the block runs, or when the block does not end well.
 
     Use it around all that waits for the job: around `await job.result()`, and within the generator of a stream. What
     waits for the job then gets `JobCancelled`, and nobody reads the answer.
     """
-    watch = asyncio.get_running_loop().create_task(_when_left(request.receive, lambda: _begin(job)))
+    watch = asyncio.get_running_loop().create_task(_call_on_disconnect(request.receive, lambda: _start_cancel(job)))
     try:
-        with cancelled_if_aborted(job):
+        with cancel_on_abort(job):
             yield
     finally:
         watch.cancel()
 
 
 @contextmanager
-def cancelled_if_aborted(job: AsyncJob[Any]) -> Iterator[None]:
-    """Cancel the job when the block does not end well: within `until_disconnected` also when the client leaves."""
+def cancel_on_abort(job: AsyncJob[Any]) -> Iterator[None]:
+    """Cancel the job when the block does not end well: within `end_on_disconnect` also when the client leaves."""
     reader = object()
-    _open.add(reader)
+    _readers.add(reader)
     try:
         yield
     except JobError:  # it has ended
         raise
     except BaseException:  # nobody reads further
-        _begin(job)
+        _start_cancel(job)
         raise
     finally:
-        _open.discard(reader)
+        _readers.discard(reader)
 
 
 @asynccontextmanager
-async def until_disconnected(receive: Receive) -> AsyncIterator[None]:
+async def end_on_disconnect(receive: Receive) -> AsyncIterator[None]:
     """End the block when the client closes its connection: what it awaits is cancelled, and nothing is raised."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - a coroutine runs in one
@@ -64,7 +64,7 @@ async def until_disconnected(receive: Receive) -> AsyncIterator[None]:
         left = True
         task.cancel()
 
-    watch = asyncio.get_running_loop().create_task(_when_left(receive, end))
+    watch = asyncio.get_running_loop().create_task(_call_on_disconnect(receive, end))
     try:
         yield
     except asyncio.CancelledError:
@@ -81,20 +81,20 @@ async def wait_for_cancels(seconds: float) -> None:
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
-    while _open or _cancels:
+    while _readers or _cancels:
         if loop.time() >= until:
-            LOG.error("%d jobs of streams that were cut may go on", len(_open) + len(_cancels))
+            LOG.error("%d jobs of streams that were cut may go on", len(_readers) + len(_cancels))
             return
         await asyncio.sleep(0.02)
 
 
-async def _when_left(receive: Receive, then: Callable[[], None]) -> None:
+async def _call_on_disconnect(receive: Receive, callback: Callable[[], None]) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    then()
+    callback()
 
 
-def _begin(job: AsyncJob[Any]) -> None:
+def _start_cancel(job: AsyncJob[Any]) -> None:
     # A task of its own, because the one that notices is cancelled with its request.
     task = asyncio.get_running_loop().create_task(_cancel(job))
     _cancels.add(task)

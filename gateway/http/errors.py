@@ -137,12 +137,12 @@ def failure_of(error: BaseException) -> Failure:
     the log.
     """
     if isinstance(error, GatewayError):
-        return _refused(error)
+        return _refusal(error)
     if isinstance(error, HTTPException):
         code = _ROUTING.get(error.status_code, "invalid_request")
-        return _refused(GatewayError(error.status_code, code, str(error.detail)))
+        return _refusal(GatewayError(error.status_code, code, str(error.detail)))
     if isinstance(error, errors.JobFailed):
-        return of_job(error.error)
+        return job_failure(error.error)
     row = next(CLASSES[base] for base in type(error).__mro__ if base in CLASSES)
     known = isinstance(error, errors.LlamaqError | TimeoutError) and str(error)
     message = str(error) if known else "a fault of the gateway; its log says which"
@@ -157,27 +157,27 @@ def failure_of(error: BaseException) -> Failure:
         case errors.QueueFull(retry_after=seconds):
             failure = replace(failure, retry_after=seconds)
         case errors.BrokerUnavailable():
-            _away.tell(error)
+            _outage_log.warn(error)
             failure = replace(failure, message=AWAY)
     return failure
 
 
-class _Away:
+class _OutageLog:
     """Logs why Redis did not answer: each reason once, and then every 30 s."""
 
     def __init__(self) -> None:
-        self._told: dict[str, float] = {}
+        self._logged: dict[str, float] = {}
 
-    def tell(self, error: errors.BrokerUnavailable) -> None:
+    def warn(self, error: errors.BrokerUnavailable) -> None:
         """Log the reason, unless that was done a moment ago."""
         now, reason = SYSTEM.monotonic(), str(error)
-        self._told = {one: at for one, at in self._told.items() if now - at < LOG_AGAIN_SECONDS}
-        if reason not in self._told:
-            self._told[reason] = now
+        self._logged = {one: at for one, at in self._logged.items() if now - at < LOG_AGAIN_SECONDS}
+        if reason not in self._logged:
+            self._logged[reason] = now
             LOG.warning("a request failed: %s", reason)
 
 
-_away = _Away()
+_outage_log = _OutageLog()
 
 
 def error_headers(status: int, retry_after: float | None) -> dict[str, str]:
@@ -186,12 +186,12 @@ def error_headers(status: int, retry_after: float | None) -> dict[str, str]:
     return headers | ({"WWW-Authenticate": "Bearer"} if status == 401 else {})
 
 
-def _refused(error: GatewayError) -> Failure:
+def _refusal(error: GatewayError) -> Failure:
     kind = _TYPES.get(error.status, INVALID if error.status < 500 else SERVER)
     return Failure(error.status, error.code, error.message, kind, error.param, error.retry_after)
 
 
-def of_job(error: ErrorInfo) -> Failure:
+def job_failure(error: ErrorInfo) -> Failure:
     """The error of a failed job as a client gets it."""
     row = CODES.get(error.code, CODES["internal"])
     status = row.status

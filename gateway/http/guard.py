@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.http.asgi_extensions import has_come
-from gateway.http.dialect import rendered
+from gateway.http.asgi_extensions import is_request_complete
+from gateway.http.dialect import render_error
 from gateway.http.errors import GatewayError
 
 LEAST_RATE = 16_384
@@ -62,7 +62,7 @@ class Guard:
         body = _Body(scope, receive, self)
         started = False
 
-        async def noting(message: Message) -> None:
+        async def send_unless_refused(message: Message) -> None:
             nonlocal started
             # Where the body was given up meanwhile, the answer of the route is replaced by that refusal.
             if started or body.refused is None:
@@ -70,8 +70,8 @@ class Guard:
                 await send(message)
 
         try:
-            self._check(scope)
-            await self._app(scope, body.receive, noting)
+            self._check_headers(scope)
+            await self._app(scope, body.receive, send_unless_refused)
         except GatewayError as error:
             body.refused = body.refused or error
         finally:
@@ -79,24 +79,25 @@ class Guard:
         if body.refused is not None and not started:
             await _refuse(body.refused, scope, receive, send)
 
-    def _check(self, scope: Scope) -> None:
+    def _check_headers(self, scope: Scope) -> None:
         found: dict[bytes, str] = {}
         for name, value in scope["headers"]:
             if name in _CHECKED and name not in found:
                 found[name] = value.decode("latin-1")
-        if self._hosts and scope["path"] not in PROBES and not _matches(_name(found.get(b"host", "")), self._hosts):
+        host = _host_name(found.get(b"host", ""))
+        if self._hosts and scope["path"] not in PROBES and not _matches_any(host, self._hosts):
             what = "the header Host has no name of this gateway: LLAMAQ_GATEWAY_HOSTS lists all that it is called by"
             raise GatewayError(421, "wrong_host", what)
         origin = found.get(b"origin", "").lower()
-        if origin and self._origins is not None and not _matches(origin, self._origins):
+        if origin and self._origins is not None and not _matches_any(origin, self._origins):
             what = "pages of this origin may not call the gateway: LLAMAQ_GATEWAY_ORIGINS lists those that may"
             raise GatewayError(403, "wrong_origin", what)
         length = found.get(b"content-length", "0")
         if length.isdecimal() and int(length[:20]) > self.most_bytes:
-            raise self.too_large()
+            raise self.too_large_error()
 
-    def too_large(self) -> GatewayError:
-        """The refusal of a body with too many bytes."""
+    def too_large_error(self) -> GatewayError:
+        """The error for a body with too many bytes."""
         what = f"the body has more than {self.most_bytes} bytes (LLAMAQ_GATEWAY_MAX_BODY_BYTES)"
         return GatewayError(413, "body_too_large", what)
 
@@ -138,19 +139,19 @@ class _Body:
         if self._whole:
             return await self._receive()
         try:
-            return await self._bounded()
+            return await self._receive_bounded()
         except GatewayError as error:
             self.refused = error
             raise
 
-    async def _bounded(self) -> Message:
-        message = await (self._receive() if has_come(self._scope) else self._in_time())
+    async def _receive_bounded(self) -> Message:
+        message = await (self._receive() if is_request_complete(self._scope) else self._receive_in_time())
         if message["type"] != "http.request":
             return message
         size = len(message.get("body", b""))
         self._size += size
         if self._size > self._guard.most_bytes:
-            raise self._guard.too_large()
+            raise self._guard.too_large_error()
         self._guard.hold(size)
         self._held += size
         if not message.get("more_body", False):
@@ -158,9 +159,9 @@ class _Body:
             self.release()
         return message
 
-    async def _in_time(self) -> Message:
+    async def _receive_in_time(self) -> Message:
         try:
-            async with asyncio.timeout(self._seconds()):
+            async with asyncio.timeout(self._seconds_left()):
                 return await self._receive()
         except TimeoutError:
             raise GatewayError(408, "body_too_slow", "the body came too slowly") from None
@@ -170,14 +171,14 @@ class _Body:
         self._guard.hold(-self._held)
         self._held = 0
 
-    def _seconds(self) -> float:
+    def _seconds_left(self) -> float:
         now = asyncio.get_running_loop().time()
         self._began = now if self._began is None else self._began
         return min(self._guard.pause_seconds, self._began + self._guard.pause_seconds + self._size / LEAST_RATE - now)
 
 
 async def _refuse(error: GatewayError, scope: Scope, receive: Receive, send: Send) -> None:
-    response = rendered(error, scope["path"], {"Connection": "close"})
+    response = render_error(error, scope["path"], {"Connection": "close"})
     waits = any(name == b"expect" for name, _ in scope["headers"])  # its sender has not begun with the body
     await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
     await send({"type": "http.response.body", "body": response.body, "more_body": True})
@@ -198,11 +199,11 @@ async def _drop_rest(receive: Receive) -> None:
         return
 
 
-def _matches(value: str, patterns: Sequence[str]) -> bool:
+def _matches_any(value: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(value, one) for one in patterns)
 
 
-def _name(host: str) -> str:
+def _host_name(host: str) -> str:
     """The name in a `Host` header, without the port."""
     host = host.strip().lower()
     if host.startswith("["):

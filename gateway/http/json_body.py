@@ -14,8 +14,8 @@ from llamaq.vocabulary.wire import dumps
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-async def json_object(request: Request) -> dict[str, Any]:
-    """The object in the body, whatever its `Content-Type` says: Ollama's and curl's users often leave that out.
+async def read_json_object(request: Request) -> dict[str, Any]:
+    """Read the object in the body, whatever its `Content-Type` says: Ollama's and curl's users often leave that out.
 
     Raises:
         GatewayError: it is empty, compressed or not JSON, is nested too deep (200 levels), has a number that no
@@ -24,17 +24,17 @@ async def json_object(request: Request) -> dict[str, Any]:
     coding = request.headers.get("content-encoding", "").strip().lower()
     if coding not in ("", "identity"):
         raise GatewayError(415, "unsupported_media_type", f"the body is compressed ({coding[:40]}): send it plain")
-    body = await whole_body(request)
+    body = await read_body(request)
     if not body.strip():
         raise GatewayError(400, "invalid_json", "the body is empty: it must be a JSON object")
-    value = parsed(body)
+    value = parse_json_body(body)
     if not isinstance(value, dict):
         raise GatewayError(400, "invalid_request", "the body must be a JSON object")
     return value
 
 
-async def whole_body(request: Request) -> bytes:
-    """The body of a request, which is read once: the generators of `request.body()` take longer.
+async def read_body(request: Request) -> bytes:
+    """Read the body of a request, once: the generators of `request.body()` take longer.
 
     Raises:
         ClientDisconnect: the client has left.
@@ -49,20 +49,20 @@ async def whole_body(request: Request) -> bytes:
     return b"".join(parts)
 
 
-def parsed(text: bytes | str) -> Any:
-    """The value of a JSON text.
+def parse_json_body(text: bytes | str) -> Any:
+    """Parse a JSON text.
 
     Raises:
         GatewayError: it is not JSON, is nested too deep, or has a number that no 64-bit float holds.
     """
     try:
-        return json_value(text)
+        return decode_json(text)
     except ValueError as error:
         raise GatewayError(400, "invalid_json", f"the body is not JSON: {error}") from None
 
 
-def json_value(text: bytes | str) -> Any:
-    """The value of a JSON text, which can be written as JSON again.
+def decode_json(text: bytes | str) -> Any:
+    """Decode a JSON text into a value that can be written as JSON again.
 
     Half a surrogate pair is read as U+FFFD, as Ollama does: JavaScript that cuts a text may cut a pair.
 
@@ -74,7 +74,7 @@ def json_value(text: bytes | str) -> Any:
     except ValueError:
         if not _SURROGATE.search(text.encode() if isinstance(text, str) else text):
             raise
-        value = from_json(_without_halves(text), allow_inf_nan=False)
+        value = from_json(_replace_surrogates(text), allow_inf_nan=False)
     left = [value]
     while left:
         match left.pop():
@@ -87,7 +87,7 @@ def json_value(text: bytes | str) -> Any:
     return value
 
 
-def _without_halves(text: bytes | str) -> str:
+def _replace_surrogates(text: bytes | str) -> str:
     try:
         return dumps(json.loads(text))
     except RecursionError:

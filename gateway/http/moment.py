@@ -6,8 +6,8 @@ from llamaq.settings.numerals import is_numeral
 from llamaq.vocabulary.errors import InvalidRequest
 
 
-def moment(field: str, text: str | None) -> datetime | None:
-    """A time in UTC, written as Unix seconds or in ISO 8601; without a zone it is in UTC. None stays None.
+def parse_time(field: str, text: str | None) -> datetime | None:
+    """Parse a time: Unix seconds, or ISO 8601, which is in UTC without a zone. None stays None.
 
     Raises:
         InvalidRequest: it is no time; the error names the field.

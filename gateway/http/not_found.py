@@ -13,28 +13,28 @@ MOST_CHARS = 200
 """Of a path that an answer repeats, and that is compared with others."""
 
 
-def explained(request: Request, error: HTTPException, near: str | None) -> HTTPException:
-    """The router's 404 or 405 with a text that has the remedy; `near` is the path that was `meant`."""
+def explain_error(request: Request, error: HTTPException, suggested: str | None) -> HTTPException:
+    """Explain the router's 404 or 405 with a text that has the remedy; `suggested` is what `suggest_path` has found."""
     method, path = request.method, request.url.path
-    shown = path[:MOST_CHARS]
+    quoted = path[:MOST_CHARS]
     if error.status_code == 405:
         # The router names the methods of the first of the path's routes alone.
-        there_are = ", ".join(one for one in METHODS if _found(request, path, one) is Match.FULL)
-        text = f"{method} is not served at {shown}; served there: {there_are}"
+        there_are = ", ".join(one for one in METHODS if _match_routes(request, path, one) is Match.FULL)
+        text = f"{method} is not served at {quoted}; served there: {there_are}"
         return HTTPException(405, text, {**(error.headers or {}), "Allow": there_are})
-    text = f"there is no path {shown}: {f'did you mean {near}?' if near else _WHERE}"
+    text = f"there is no path {quoted}: {f'did you mean {suggested}?' if suggested else _WHERE}"
     return HTTPException(error.status_code, text, error.headers)
 
 
-def meant(request: Request) -> str | None:
-    """The served path that is most like that of a request which is not served; None where none is."""
+def suggest_path(request: Request) -> str | None:
+    """Find the served path that is most like that of a request which is not served; None where none is."""
     method, path = request.method, request.url.path
     if len(path) > MOST_CHARS:
         return None
-    return next((one for one in _alike(path) if _found(request, one, method) is not Match.NONE), None)
+    return next((one for one in _similar_paths(path) if _match_routes(request, one, method) is not Match.NONE), None)
 
 
-def _alike(path: str) -> Iterator[str]:
+def _similar_paths(path: str) -> Iterator[str]:
     """Paths like it: without a doubled or last `/`, in lower case, as singular or plural, under the other API."""
     parts = [part for part in path.split("/") if part]
     plain = "/" + "/".join(parts)
@@ -44,7 +44,7 @@ def _alike(path: str) -> Iterator[str]:
             yield from (one for one in (root, f"{root}s", root.removesuffix("s")) if one not in (path, "/", ""))
 
 
-def _found(request: Request, path: str, method: str) -> Match:
+def _match_routes(request: Request, path: str, method: str) -> Match:
     """How well the routes match: `PARTIAL` where the path is served by other methods alone."""
     scope = {**request.scope, "path": path, "method": method}
     matches: list[Match] = [route.matches(scope)[0] for route in request.app.routes]

@@ -14,16 +14,16 @@ SILENCE_SECONDS = 10.0
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
-def frame(data: str, *, event: str | None = None, id: str | None = None) -> bytes:  # noqa: A002 - the field's name
-    """One event, with its `data`, and its `event` and `id` where it has them."""
+def encode_frame(data: str, *, event: str | None = None, id: str | None = None) -> bytes:  # noqa: A002 - the field's name
+    """Encode one event, with its `data`, and its `event` and `id` where it has them."""
     head = ("" if id is None else f"id: {id}\n") + ("" if event is None else f"event: {event}\n")
     if "\n" in data or "\r" in data:
         data = data.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\ndata: ")
     return f"{head}data: {data}\n\n".encode()
 
 
-def comment(text: str) -> bytes:
-    """A line that clients ignore."""
+def encode_comment(text: str) -> bytes:
+    """Encode a line that clients ignore."""
     return f": {text}\n\n".encode()
 
 
@@ -37,8 +37,8 @@ class Waiting:
     def __init__(self) -> None:
         self.text = "waiting"
 
-    def see(self, event: Event | Piece) -> bytes | None:
-        """The comment to send now, where the event has changed what the stream waits for."""
+    def update(self, event: Event | Piece) -> bytes | None:
+        """Note an event. Returns the comment to send now, where it has changed what the stream waits for."""
         match event:
             case Piece():
                 return None
@@ -53,7 +53,7 @@ class Waiting:
             case _:
                 return None
         changed, self.text = said != self.text, said
-        return comment(said) if changed else None
+        return encode_comment(said) if changed else None
 
 
 class EventStream(StreamedResponse):
@@ -68,7 +68,7 @@ class EventStream(StreamedResponse):
         straight: Straight | None = None,
         silence_seconds: float = SILENCE_SECONDS,
         until: asyncio.Event | None = None,
-        closing: Callable[[], Awaitable[None]] | None = None,
+        on_close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Make it of whole frames.
 
@@ -79,56 +79,56 @@ class EventStream(StreamedResponse):
             straight: writes frames while there are none of `frames`.
             silence_seconds: after which a comment is sent.
             until: when it is set the stream ends with a comment, between two frames.
-            closing: called at the end, also where the frames were never begun.
+            on_close: called at the end, also where the frames were never begun.
         """
         super().__init__(frames, {**HEADERS, **(headers or {})}, "text/event-stream", straight=straight)
         self._waiting = waiting or Waiting()
         self._silence_seconds = silence_seconds
         self._until = until
-        self._closing = closing
+        self._on_close = on_close
 
     async def stream(self, scope: Scope, send: Send) -> None:
         """Send the head, the frames with comments between them, and the end."""
         try:
-            await self.begin(scope, send)
-            talking = asyncio.get_running_loop().create_task(self._talk(send))
+            await self.send_head(scope, send)
+            comments = asyncio.get_running_loop().create_task(self._send_comments(send))
             try:
-                whole = await self._whole(scope, send)
+                whole = await self._send_frames(scope, send)
             finally:
-                talking.cancel()
-            await self.end(scope, send, b"" if whole else comment("closing; reconnect"))
+                comments.cancel()
+            await self.send_end(scope, send, b"" if whole else encode_comment("closing; reconnect"))
         finally:
-            if self._closing:
-                await self._closing()
+            if self._on_close:
+                await self._on_close()
 
-    async def _whole(self, scope: Scope, send: Send) -> bool:
+    async def _send_frames(self, scope: Scope, send: Send) -> bool:
         """Send the frames; False where the stream had to end before them."""
         if self._until is None:
-            await self.go_on(scope, send)
+            await self.send_chunks(scope, send)
             return True
         loop = asyncio.get_running_loop()
-        streaming, ending = loop.create_task(self.go_on(scope, send)), loop.create_task(self._until.wait())
+        sending, ending = loop.create_task(self.send_chunks(scope, send)), loop.create_task(self._until.wait())
         try:
-            await asyncio.wait((streaming, ending), return_when=asyncio.FIRST_COMPLETED)
-            if streaming.done():
-                streaming.result()
-            return streaming.done()
+            await asyncio.wait((sending, ending), return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()
+            return sending.done()
         finally:
             ending.cancel()
-            await _cancelled(streaming)
+            await _cancel_and_wait(sending)
 
-    async def _talk(self, send: Send) -> None:
+    async def _send_comments(self, send: Send) -> None:
         # Each `send` writes a whole frame or comment before it waits, so no comment gets into a frame.
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(max(self.sent_at + self._silence_seconds - loop.time(), 0.001))
             if loop.time() - self.sent_at >= self._silence_seconds:
-                text = comment(self._waiting.text)
+                text = encode_comment(self._waiting.text)
                 await send({"type": "http.response.body", "body": text, "more_body": True})
                 self._sent_at = loop.time()
 
 
-async def _cancelled(task: "asyncio.Task[None]") -> None:
+async def _cancel_and_wait(task: "asyncio.Task[None]") -> None:
     if not task.done():
         task.cancel()
         await asyncio.wait((task,))

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.http.asgi_extensions import OpenBody, joined, later_send, open_body
-from gateway.http.disconnects import cancelled_if_aborted, until_disconnected
+from gateway.http.asgi_extensions import OpenBody, body_of, join_writes, server_send
+from gateway.http.disconnects import cancel_on_abort, end_on_disconnect
 from llamaq import Event
 from llamaq.client.aio.job import AsyncJob
 from llamaq.vocabulary.events import Piece
@@ -20,16 +20,16 @@ class Last(list[bytes]):
     """The last chunks of an answer. They are held back, and sent in one write with its end."""
 
 
-async def written(
-    events: AsyncGenerator[list[Event | Piece], None], of: Callable[[Event | Piece], Iterable[bytes]]
+async def encode_events(
+    events: AsyncGenerator[list[Event | Piece], None], encode: Callable[[Event | Piece], Iterable[bytes]]
 ) -> AsyncGenerator[list[bytes], None]:
-    """The chunks that `of` makes of events, a list for each list of them. What came before an error is given first."""
+    """Encode events as chunks, a list for each list of events. What came before an error is given first."""
     async with aclosing(events):
         async for ready in events:
             parts: list[bytes] = []
             try:
                 for event in ready:
-                    parts += of(event)
+                    parts += encode(event)
             except Exception:
                 if parts:
                     yield parts
@@ -60,16 +60,18 @@ class Straight:
         self._opening: Callable[[str], bool] | None = None
         self._body: OpenBody | None = None
 
-    def may_open(self, response: "StreamedResponse", request: Request, chunk: Callable[[str], bytes | None]) -> None:
+    def allow_opening(
+        self, response: "StreamedResponse", request: Request, chunk: Callable[[str], bytes | None]
+    ) -> None:
         """Let it write the first piece, as `chunk` makes it, with the head of the response."""
         send = request._send  # noqa: SLF001 - that of the middlewares, as the response gets it
-        self._opening = lambda text: response.open(request.scope, send, lambda: chunk(text))
+        self._opening = lambda text: response.try_open(request.scope, send, lambda: chunk(text))
 
-    def begin(self, scope: Scope) -> None:
+    def start(self, scope: Scope) -> None:
         """Take pieces from now on: what came before is sent."""
         self._loop = asyncio.get_running_loop()
         self._opening = None  # it holds the response, which holds this
-        self._body = open_body(scope)
+        self._body = body_of(scope)
 
     def take(self, piece: Piece) -> bool:
         """Write a piece if that needs no waiting. Returns whether it was written; then the task does not write it."""
@@ -132,67 +134,67 @@ class StreamedResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it. Called by Starlette."""
-        async with until_disconnected(receive):
+        async with end_on_disconnect(receive):
             await self.stream(scope, send)
 
     async def stream(self, scope: Scope, send: Send) -> None:
         """Send the head, the chunks and the end."""
-        await self.begin(scope, send)
-        await self.go_on(scope, send)
-        await self.end(scope, send)
+        await self.send_head(scope, send)
+        await self.send_chunks(scope, send)
+        await self.send_end(scope, send)
 
-    async def begin(self, scope: Scope, send: Send) -> None:
+    async def send_head(self, scope: Scope, send: Send) -> None:
         """Send the head, and the first chunks."""
-        with joined(scope):
+        with join_writes(scope):
             if self._straight is None or self._straight.opened_by is None:
-                await send(self._head())
+                await send(self._head_message())
             for chunk in filter(None, self.first):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         self._sent_at = asyncio.get_running_loop().time()
 
-    def open(self, scope: Scope, send: Send, made: Callable[[], bytes | None]) -> bool:
+    def try_open(self, scope: Scope, send: Send, make_chunk: Callable[[], bytes | None]) -> bool:
         """Send the head and a first chunk, which is made then, without waiting; False where that cannot be."""
-        body = open_body(scope)
-        if body is None or not body.may_begin() or (chunk := made()) is None:
+        body = body_of(scope)
+        if body is None or not body.may_begin() or (chunk := make_chunk()) is None:
             return False
-        with joined(scope):
-            _at_once(send(self._head()))
-            _at_once(send({"type": "http.response.body", "body": chunk, "more_body": True}))
+        with join_writes(scope):
+            _run_at_once(send(self._head_message()))
+            _run_at_once(send({"type": "http.response.body", "body": chunk, "more_body": True}))
         return True
 
-    def _head(self) -> Message:
+    def _head_message(self) -> Message:
         return {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
 
-    async def go_on(self, scope: Scope, send: Send) -> None:
+    async def send_chunks(self, scope: Scope, send: Send) -> None:
         """Send the chunks."""
         loop = asyncio.get_running_loop()
         async with aclosing(self._chunks) as chunks:
-            with cancelled_if_aborted(self._job) if self._job else nullcontext():
+            with cancel_on_abort(self._job) if self._job else nullcontext():
                 if self._straight:
-                    self._straight.begin(scope)
+                    self._straight.start(scope)
                 async for ready in chunks:
                     self._held += ready
                     if not isinstance(ready, Last):
                         sent, self._held = self._held, []
                         await _send_all(scope, send, sent)
                         self._sent_at = loop.time()
-                        send = later_send(scope, send)
+                        send = server_send(scope, send)
 
-    async def end(self, scope: Scope, send: Send, last: bytes = b"") -> None:
+    async def send_end(self, scope: Scope, send: Send, last: bytes = b"") -> None:
         """Send the end."""
-        with joined(scope):
+        with join_writes(scope):
             for chunk in self._held:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": last, "more_body": False})
 
 
 async def _send_all(scope: Scope, send: Send, chunks: Sequence[bytes]) -> None:
-    with joined(scope) if len(chunks) > 1 else nullcontext():
+    with join_writes(scope) if len(chunks) > 1 else nullcontext():
         for chunk in chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
-def _at_once(sending: Awaitable[None]) -> None:
+def _run_at_once(sending: Awaitable[None]) -> None:
     """Run what has nothing to wait for."""
     steps = sending.__await__()
     try:

@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from gateway.access.caller import Admitted, Caller
+from gateway.access.caller import Caller, CurrentCaller
+from gateway.http.encoded_slashes import EncodedSlashRoute
 from gateway.http.errors import GatewayError
-from gateway.http.json_body import json_object
-from gateway.http.segments import SegmentRoute
-from gateway.jobs.openapi import ANSWERS, answer, request_body
+from gateway.http.json_body import read_json_object
+from gateway.jobs.openapi import ANSWERS, request_body, response_body
 from gateway.jobs.query import ONLY_KNOWN
 from gateway.queue_access import queue_of
 from llamaq.client.aio.conversation import AsyncConversation
@@ -22,99 +22,101 @@ router = APIRouter(
     tags=["conversations"],
     responses=ANSWERS,
     dependencies=[ONLY_KNOWN],
-    route_class=SegmentRoute,
+    route_class=EncodedSlashRoute,
 )
 Tenant = Annotated[str, Query(description="whose, for a key that is `admin`", pattern=r"^[A-Za-z0-9._@-]{0,128}$")]
 _SETTINGS = frozenset(ConversationSettings.model_fields)
 
 
-@router.get("", responses=answer("ConversationList"))
+@router.get("", responses=response_body("ConversationList"))
 async def conversations(
     request: Request,
-    caller: Admitted,
+    caller: CurrentCaller,
     limit: Annotated[int, Query(ge=1, le=1000), AS_WRITTEN] = 50,
     tenant: Tenant = "",
 ) -> dict[str, Any]:
     """The conversations of the key's tenant, the one that was changed last first."""
-    found = await queue_of(request).conversations(limit, _tenant(caller, tenant))
+    found = await queue_of(request).conversations(limit, _check_tenant(caller, tenant))
     return {"conversations": [wire_object(one) for one in found]}
 
 
-@router.get("/{name}", responses=answer("Conversation"))
-async def conversation(request: Request, caller: Admitted, name: str, tenant: Tenant = "") -> dict[str, Any]:
+@router.get("/{name}", responses=response_body("Conversation"))
+async def conversation(request: Request, caller: CurrentCaller, name: str, tenant: Tenant = "") -> dict[str, Any]:
     """A conversation: its settings, and its messages, oldest first."""
-    named = _named(request, caller, name, tenant)
-    settings, messages = await named.settings(), await named.history()
+    chosen = _get_conversation(request, caller, name, tenant)
+    settings, messages = await chosen.settings(), await chosen.history()
     set_here = settings.model_dump(mode="json", exclude_none=True)
     if not messages and not set_here:
         raise ConversationNotFound(name)
     return {
         "name": name,
-        "tenant": named.tenant,
+        "tenant": chosen.tenant,
         "settings": set_here,
         "messages": [wire_object(one) for one in messages],
     }
 
 
-@router.patch("/{name}", openapi_extra=request_body("ConversationSettings"), responses=answer("ChangedSettings"))
-async def change_settings(request: Request, caller: Admitted, name: str, tenant: Tenant = "") -> dict[str, Any]:
+@router.patch("/{name}", openapi_extra=request_body("ConversationSettings"), responses=response_body("ChangedSettings"))
+async def change_settings(request: Request, caller: CurrentCaller, name: str, tenant: Tenant = "") -> dict[str, Any]:
     """Change settings: `model`, `system`, `options`, `tools`, `ttl`; null clears one."""
-    changes = await json_object(request)
+    changes = await read_json_object(request)
     for field in changes.keys() - _SETTINGS:
         raise InvalidRequest.of(field, f"is no setting; there are {', '.join(sorted(_SETTINGS))}")
     if isinstance(changes.get("model"), str) and not caller.may_use(changes["model"]):
         raise GatewayError(403, "model_not_allowed", "your key is not for this model", param="model")
-    named = _named(request, caller, name, tenant)
-    await named.set(**changes)
-    return {"name": name, "settings": (await named.settings()).model_dump(mode="json", exclude_none=True)}
+    chosen = _get_conversation(request, caller, name, tenant)
+    await chosen.set(**changes)
+    return {"name": name, "settings": (await chosen.settings()).model_dump(mode="json", exclude_none=True)}
 
 
-@router.patch("/{name}/turns/{turn}", openapi_extra=request_body("Edit"), responses=answer("Conversation"))
+@router.patch("/{name}/turns/{turn}", openapi_extra=request_body("Edit"), responses=response_body("Conversation"))
 async def edit(
-    request: Request, caller: Admitted, name: str, turn: Annotated[int, AS_WRITTEN], tenant: Tenant = ""
+    request: Request, caller: CurrentCaller, name: str, turn: Annotated[int, AS_WRITTEN], tenant: Tenant = ""
 ) -> dict[str, Any]:
     """Replace the text of a turn: `{"content": ..., "role": "user" | "assistant"}`."""
-    body = await json_object(request)
+    body = await read_json_object(request)
     content = body.get("content")
     role: Any = "user" if body.get("role") is None else body["role"]
     if not isinstance(content, str):
         raise InvalidRequest.of("content", "must be a text")
     if role not in ("user", "assistant"):
         raise InvalidRequest.of("role", "must be `user` or `assistant`")
-    await _named(request, caller, name, tenant).edit(turn, content, role=role)
+    await _get_conversation(request, caller, name, tenant).edit(turn, content, role=role)
     return await conversation(request, caller, name, tenant)
 
 
-@router.post("/{name}/fork", status_code=201, openapi_extra=request_body("Fork"), responses=answer("Conversation", 201))
-async def fork(request: Request, caller: Admitted, name: str, tenant: Tenant = "") -> dict[str, Any]:
+@router.post(
+    "/{name}/fork", status_code=201, openapi_extra=request_body("Fork"), responses=response_body("Conversation", 201)
+)
+async def fork(request: Request, caller: CurrentCaller, name: str, tenant: Tenant = "") -> dict[str, Any]:
     """Begin another conversation with the history of this one: `{"name": ..., "at": <turn>}`."""
-    body = await json_object(request)
+    body = await read_json_object(request)
     new_name, at = body.get("name"), body.get("at")
     if not isinstance(new_name, str) or not new_name:
         raise InvalidRequest.of("name", "must be the name of the new conversation")
     if at is not None and (not isinstance(at, int) or isinstance(at, bool)):
         raise InvalidRequest.of("at", "must be the number of a turn")
-    await _named(request, caller, name, tenant).fork(new_name, at)
+    await _get_conversation(request, caller, name, tenant).fork(new_name, at)
     return await conversation(request, caller, new_name, tenant)
 
 
 @router.delete("/{name}", status_code=204, response_class=Response)
 async def delete(
     request: Request,
-    caller: Admitted,
+    caller: CurrentCaller,
     name: str,
     after: Annotated[int | None, Query(ge=0), AS_WRITTEN] = None,
     tenant: Tenant = "",
 ) -> Response:
     """Delete a conversation, or only the turns behind `after`."""
-    await _named(request, caller, name, tenant).delete(after)
+    await _get_conversation(request, caller, name, tenant).delete(after)
     return Response(status_code=204)
 
 
-def _named(request: Request, caller: Caller, name: str, tenant: str) -> AsyncConversation:
-    return queue_of(request).conversation(name, _tenant(caller, tenant))
+def _get_conversation(request: Request, caller: Caller, name: str, tenant: str) -> AsyncConversation:
+    return queue_of(request).conversation(name, _check_tenant(caller, tenant))
 
 
-def _tenant(caller: Caller, tenant: str) -> str:
+def _check_tenant(caller: Caller, tenant: str) -> str:
     caller.check_tenant(tenant or None)
     return tenant or caller.tenant

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from gateway.access.caller import Admitted
-from gateway.http.sse import EventStream, Waiting, frame
+from gateway.access.caller import CurrentCaller
+from gateway.http.sse import EventStream, Waiting, encode_frame
 from gateway.jobs.openapi import ANSWERS
 from gateway.jobs.query import ONLY_KNOWN
-from gateway.queue_access import JOB_HEADER, own_job, pieces
+from gateway.queue_access import JOB_HEADER, get_own_job, read_pieces
 from llamaq import Event
 from llamaq.store.keys import is_cursor
 from llamaq.vocabulary.errors import InvalidRequest
@@ -32,7 +32,7 @@ PEEK_SECONDS = 0.25
 )
 async def events(
     request: Request,
-    caller: Admitted,
+    caller: CurrentCaller,
     job_id: str,
     after: Annotated[str, Query(description="a cursor; the header Last-Event-ID goes before it")] = "",
     last_event_id: Annotated[str, Header()] = "",
@@ -45,8 +45,8 @@ async def events(
     cursor = last_event_id.strip() or after.strip() or None
     if cursor is not None and not is_cursor(cursor):
         raise InvalidRequest.of("after", "must be a cursor: the `id` of an event")
-    job = await own_job(request, caller, job_id)
-    stream = pieces(job, cursor, fresh=True)
+    job = await get_own_job(request, caller, job_id)
+    stream = read_pieces(job, cursor, fresh=True)
     first = asyncio.ensure_future(anext(stream, None))
     await asyncio.wait((first,), timeout=PEEK_SECONDS)
     if first.done():
@@ -57,27 +57,29 @@ async def events(
             return Response(status_code=204)
     waiting = Waiting()
 
-    async def closing() -> None:
+    async def close() -> None:
         if not first.done():
             first.cancel()
             await asyncio.wait((first,))
         await stream.aclose()
 
     return EventStream(
-        _frames(first, stream, waiting),
+        _encode_frames(first, stream, waiting),
         waiting,
         headers={JOB_HEADER: job_id},
         until=request.app.state.draining,
-        closing=closing,
+        on_close=close,
     )
 
 
-async def _frames(
+async def _encode_frames(
     first: "asyncio.Future[Ready | None]", stream: AsyncGenerator[Ready, None], waiting: Waiting
 ) -> AsyncGenerator[list[bytes], None]:
     ready = await first
     while ready is not None:
         for event in ready:
-            waiting.see(event)
-        yield [frame(event.payload, event=event.type, id=None if event.fresh else event.cursor) for event in ready]
+            waiting.update(event)
+        yield [
+            encode_frame(event.payload, event=event.type, id=None if event.fresh else event.cursor) for event in ready
+        ]
         ready = await anext(stream, None)

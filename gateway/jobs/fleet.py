@@ -5,11 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
-from gateway.access.caller import Admitted, Caller
+from gateway.access.caller import Caller, CurrentCaller
 from gateway.http.errors import GatewayError
-from gateway.http.json_body import json_object
+from gateway.http.json_body import read_json_object
 from gateway.jobs import answers
-from gateway.jobs.openapi import ANSWERS, answer, request_body
+from gateway.jobs.openapi import ANSWERS, request_body, response_body
 from gateway.jobs.query import ONLY_KNOWN
 from gateway.queue_access import queue_of
 from llamaq.vocabulary.errors import InvalidRequest
@@ -20,36 +20,36 @@ _MODELS = frozenset({"models"})
 _VERB: Any = {"tags": ["fleet"], "dependencies": [ONLY_KNOWN], "status_code": 204, "response_class": Response}
 
 
-@router.get("/models", tags=["fleet"], dependencies=[ONLY_KNOWN], responses=answer("ModelList"))
-async def models(request: Request, caller: Admitted) -> dict[str, Any]:
+@router.get("/models", tags=["fleet"], dependencies=[ONLY_KNOWN], responses=response_body("ModelList"))
+async def models(request: Request, caller: CurrentCaller) -> dict[str, Any]:
     """The models that the key may use: one entry for each model and host, as the workers last reported."""
     found = await queue_of(request).models()
-    return {"models": [_shown(model, caller) for model in found if caller.may_use(model.model)]}
+    return {"models": [_render_record(model, caller) for model in found if caller.may_use(model.model)]}
 
 
-@router.get("/hosts", tags=["fleet"], dependencies=[ONLY_KNOWN], responses=answer("HostList"))
-async def hosts(request: Request, caller: Admitted) -> dict[str, Any]:
+@router.get("/hosts", tags=["fleet"], dependencies=[ONLY_KNOWN], responses=response_body("HostList"))
+async def hosts(request: Request, caller: CurrentCaller) -> dict[str, Any]:
     """The hosts that a worker has reported lately, each with its models."""
     return {
         "hosts": [
-            _shown(host, caller, without=_MODELS)
-            | {"models": [_shown(one, caller) for one in host.models if caller.may_use(one.model)]}
+            _render_record(host, caller, without=_MODELS)
+            | {"models": [_render_record(one, caller) for one in host.models if caller.may_use(one.model)]}
             for host in await queue_of(request).hosts()
         ]
     }
 
 
-async def operator(caller: Admitted) -> Caller:
-    """The caller, whose key is `admin`."""
+async def require_operator(caller: CurrentCaller) -> Caller:
+    """Require a caller whose key is `admin`."""
     if not caller.admin:
         raise GatewayError(403, "operators_only", "this needs a key that is `admin`")
     return caller
 
 
-Operator = Annotated[Caller, Depends(operator)]
+Operator = Annotated[Caller, Depends(require_operator)]
 
 
-@router.get("/workers", tags=["fleet"], dependencies=[ONLY_KNOWN], responses=answer("WorkerList"))
+@router.get("/workers", tags=["fleet"], dependencies=[ONLY_KNOWN], responses=response_body("WorkerList"))
 async def workers(request: Request, _: Operator) -> dict[str, Any]:
     """The worker processes of all hosts, as they last reported themselves. For keys that are `admin`."""
     return {"workers": [wire_object(worker) for worker in await queue_of(request).workers()]}
@@ -58,44 +58,44 @@ async def workers(request: Request, _: Operator) -> dict[str, Any]:
 @router.post("/pause", openapi_extra=request_body("Target"), **_VERB)
 async def pause(request: Request, _: Operator) -> None:
     """Give a host, or a model on all hosts, no new jobs until `resume`. What runs ends. For keys that are `admin`."""
-    await queue_of(request).pause(**await _target(request))
+    await queue_of(request).pause(**await _read_target(request))
 
 
 @router.post("/drain", openapi_extra=request_body("Target"), **_VERB)
 async def drain(request: Request, _: Operator) -> None:
     """As `pause`, and no pulls, loads and unloads either. For keys that are `admin`."""
-    await queue_of(request).drain(**await _target(request))
+    await queue_of(request).drain(**await _read_target(request))
 
 
 @router.post("/resume", openapi_extra=request_body("Target"), **_VERB)
 async def resume(request: Request, _: Operator) -> None:
     """End a pause or a drain. For keys that are `admin`."""
-    await queue_of(request).resume(**await _target(request))
+    await queue_of(request).resume(**await _read_target(request))
 
 
-async def _target(request: Request) -> dict[str, str | None]:
-    found = await json_object(request)
+async def _read_target(request: Request) -> dict[str, str | None]:
+    found = await read_json_object(request)
     for name, value in found.items():
         if name not in answers.Target.model_fields or not isinstance(value, str | None):
             raise InvalidRequest.of(name, "the body has `host` or `model`, with a name")
     return found
 
 
-def _shown(record: BaseModel, caller: Caller, without: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """The record as JSON. `last_error`, which has the host's address, is for operators."""
+def _render_record(record: BaseModel, caller: Caller, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Render the record as JSON. `last_error`, which has the host's address, is for operators."""
     made = wire_object(record, without=without)
     return made if caller.admin else made | {"last_error": None}
 
 
 @router.head("/healthz", include_in_schema=False)
-@router.get("/healthz", tags=["process"], responses=answer("Probe"))
+@router.get("/healthz", tags=["process"], responses=response_body("Probe"))
 async def healthz() -> dict[str, str]:
     """Whether the process answers. Needs no key."""
     return {"status": "ok"}
 
 
 @router.head("/readyz", include_in_schema=False)
-@router.get("/readyz", tags=["process"], responses=answer("Probe"))
+@router.get("/readyz", tags=["process"], responses=response_body("Probe"))
 async def readyz(request: Request) -> dict[str, str]:
     """Whether it takes requests: Redis answers, and the process is not stopping. Needs no key."""
     if request.app.state.draining.is_set():

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request, Response
 from starlette.responses import JSONResponse
 
-from gateway.access.caller import Admitted
+from gateway.access.caller import CurrentCaller
 from gateway.http.errors import GatewayError
-from gateway.http.json_body import json_object, parsed
-from gateway.jobs.openapi import ANSWERS, answer, request_body
+from gateway.http.json_body import parse_json_body, read_json_object
+from gateway.jobs.openapi import ANSWERS, request_body, response_body
 from gateway.jobs.query import ONLY_KNOWN
-from gateway.queue_access import JOB_HEADER, own_job, own_status, queue_of, stored, submit
+from gateway.queue_access import JOB_HEADER, get_own_job, get_own_status, queue_of, read_fields, submit
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.request_changes import apply_changes
 from llamaq.store.redis_errors import is_unreadable
@@ -28,34 +28,37 @@ Prefer = Annotated[str, Header(description="`wait=30`: answer when the job has e
 IdempotencyKey = Annotated[str, Header(description="the same key gives the same job, while it is kept")]
 
 
-@router.post("/jobs", status_code=201, openapi_extra=request_body("Job"), responses=answer("JobStatus", 201))
+@router.post("/jobs", status_code=201, openapi_extra=request_body("Job"), responses=response_body("JobStatus", 201))
 async def submit_job(
     request: Request,
-    caller: Admitted,
+    caller: CurrentCaller,
     idempotency_key: IdempotencyKey = "",
     prefer: Prefer = "",
 ) -> Response:
     """Enqueue a job: a JSON object with its `kind` and the fields of its request. The answer is its status."""
-    job = _keyed(request, await json_object(request), idempotency_key)
-    return await _created(request, await submit(request, caller, job), prefer)
+    job = _add_idempotency_key(request, await read_json_object(request), idempotency_key)
+    return await _answer_created(request, await submit(request, caller, job), prefer)
 
 
-@router.get("/jobs/{job_id}", responses=answer("JobStatus"))
-async def status(request: Request, caller: Admitted, job_id: str) -> dict[str, Any]:
+@router.get("/jobs/{job_id}", responses=response_body("JobStatus"))
+async def status(request: Request, caller: CurrentCaller, job_id: str) -> dict[str, Any]:
     """The record of a job; `position` and `eta_seconds` while it is queued, `result` or `error` when it has ended."""
-    return wire_object((await own_status(request, caller, job_id))[1])
+    return wire_object((await get_own_status(request, caller, job_id))[1])
 
 
 @router.get(
     "/jobs/{job_id}/result",
-    responses={**answer("Result"), 202: {"description": "It has not ended: its status", **answer("JobStatus")[200]}},
+    responses={
+        **response_body("Result"),
+        202: {"description": "It has not ended: its status", **response_body("JobStatus")[200]},
+    },
 )
-async def result(request: Request, caller: Admitted, job_id: str, prefer: Prefer = "") -> Response:
+async def result(request: Request, caller: CurrentCaller, job_id: str, prefer: Prefer = "") -> Response:
     """The result alone. A job that failed, was cancelled or expired answers with the status of that error."""
-    job, now = await own_status(request, caller, job_id)
-    seconds = _seconds(prefer)
+    job, now = await get_own_status(request, caller, job_id)
+    seconds = _parse_wait(prefer)
     if not now.ended and seconds:
-        await _wait(request, job, seconds)
+        await _wait_for_end(request, job, seconds)
         now = await job.status()
     if not now.ended:
         return JSONResponse(wire_object(now), 202)
@@ -63,12 +66,14 @@ async def result(request: Request, caller: Admitted, job_id: str, prefer: Prefer
 
 
 @router.post(
-    "/jobs/{job_id}/cancel", openapi_extra=request_body("Cancellation", required=False), responses=answer("JobStatus")
+    "/jobs/{job_id}/cancel",
+    openapi_extra=request_body("Cancellation", required=False),
+    responses=response_body("JobStatus"),
 )
-async def cancel(request: Request, caller: Admitted, job_id: str) -> dict[str, Any]:
+async def cancel(request: Request, caller: CurrentCaller, job_id: str) -> dict[str, Any]:
     """End a job now, in whatever state it is. The body may have a `reason`."""
-    job = await own_job(request, caller, job_id)
-    body = await _optional(request)
+    job = await get_own_job(request, caller, job_id)
+    body = await _read_optional_object(request)
     if unknown := sorted(body.keys() - {"reason"}):
         raise InvalidRequest.of(unknown[0], "there is no such field: the body may have a `reason`")
     reason = body.get("reason")
@@ -76,7 +81,7 @@ async def cancel(request: Request, caller: Admitted, job_id: str) -> dict[str, A
     if not isinstance(reason, str) or len(reason) > 1000:
         raise InvalidRequest.of("reason", "must be a text of at most 1000 characters")
     if not await job.cancel(reason):
-        ended = (await stored(job, "state"))["state"]
+        ended = (await read_fields(job, "state"))["state"]
         raise GatewayError(409, "already_ended", f"the job {job_id} has ended already: it is {ended}")
     try:
         return wire_object(await job.status())
@@ -91,45 +96,45 @@ async def cancel(request: Request, caller: Admitted, job_id: str) -> dict[str, A
     "/jobs/{job_id}/replay",
     status_code=201,
     openapi_extra=request_body("Changes", required=False),
-    responses=answer("JobStatus", 201),
+    responses=response_body("JobStatus", 201),
 )
 async def replay(
-    request: Request, caller: Admitted, job_id: str, idempotency_key: IdempotencyKey = "", prefer: Prefer = ""
+    request: Request, caller: CurrentCaller, job_id: str, idempotency_key: IdempotencyKey = "", prefer: Prefer = ""
 ) -> Response:
     """Enqueue a kept job's request again, as a new job.
 
     The body may have changes of fields; null removes a field, and a dotted name (`options.num_ctx`) is one inside a
     field.
     """
-    kept = await (await own_job(request, caller, job_id)).request()
+    kept = await (await get_own_job(request, caller, job_id)).request()
     fields = {**kept.request, "kind": kept.kind, "idempotency_key": None}
-    job = _keyed(request, apply_changes(fields, await _optional(request)), idempotency_key)
-    return await _created(request, await submit(request, caller, job), prefer)
+    job = _add_idempotency_key(request, apply_changes(fields, await _read_optional_object(request)), idempotency_key)
+    return await _answer_created(request, await submit(request, caller, job), prefer)
 
 
 @router.delete("/jobs/{job_id}", status_code=204, response_class=Response)
-async def delete(request: Request, caller: Admitted, job_id: str) -> Response:
+async def delete(request: Request, caller: CurrentCaller, job_id: str) -> Response:
     """Delete a job: its record, its log, and images that no other job shows. A running one is cancelled first."""
-    await own_job(request, caller, job_id)
+    await get_own_job(request, caller, job_id)
     await queue_of(request).delete(job_id)
     return Response(status_code=204)
 
 
-async def _created(request: Request, job: AsyncJob[Any], prefer: str) -> Response:
-    seconds = _seconds(prefer)
+async def _answer_created(request: Request, job: AsyncJob[Any], prefer: str) -> Response:
+    seconds = _parse_wait(prefer)
     applied = {"Preference-Applied": f"wait={seconds:g}"} if seconds else {}
     if seconds:
-        await _wait(request, job, seconds)
+        await _wait_for_end(request, job, seconds)
     headers = {"Location": f"/jobs/{job.id}", JOB_HEADER: job.id, **applied}
     return JSONResponse(wire_object(await job.status()), 201, headers)
 
 
-async def _wait(request: Request, job: AsyncJob[Any], seconds: float) -> None:
+async def _wait_for_end(request: Request, job: AsyncJob[Any], seconds: float) -> None:
     """Wait for the end of the job, at most so long, and not while the process stops. The job goes on in any case."""
     loop = asyncio.get_running_loop()
     ends = (
         loop.create_task(job.result(seconds)),
-        loop.create_task(_left(request)),
+        loop.create_task(_wait_for_disconnect(request)),
         loop.create_task(request.app.state.draining.wait()),
     )
     try:
@@ -143,13 +148,13 @@ async def _wait(request: Request, job: AsyncJob[Any], seconds: float) -> None:
         await asyncio.wait(ends)
 
 
-async def _left(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
-def _keyed(request: Request, job: dict[str, Any], key: str) -> dict[str, Any]:
-    """The job with the key of the header Idempotency-Key. An empty one is refused with the job: it would be no key."""
+def _add_idempotency_key(request: Request, job: dict[str, Any], key: str) -> dict[str, Any]:
+    """Add the key of the header Idempotency-Key. An empty one is refused with the job: it would be no key."""
     if "Idempotency-Key" not in request.headers:
         return job
     if job.get("idempotency_key") not in (None, key):
@@ -157,15 +162,15 @@ def _keyed(request: Request, job: dict[str, Any], key: str) -> dict[str, Any]:
     return {**job, "idempotency_key": key}
 
 
-def _seconds(prefer: str) -> float:
+def _parse_wait(prefer: str) -> float:
     found = _WAIT.search(prefer)
     return min(float(found[1]), MOST_SECONDS) if found else 0.0
 
 
-async def _optional(request: Request) -> dict[str, Any]:
-    """The object in the body; an empty one where there is no body."""
+async def _read_optional_object(request: Request) -> dict[str, Any]:
+    """Read the object in the body; an empty one where there is no body."""
     body = await request.body()
-    value = parsed(body) if body.strip() else {}
+    value = parse_json_body(body) if body.strip() else {}
     if not isinstance(value, dict):
         raise GatewayError(400, "invalid_request", "the body must be a JSON object")
     return value

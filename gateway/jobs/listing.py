@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from gateway.access.caller import Admitted
-from gateway.http.moment import moment
-from gateway.jobs.openapi import ANSWERS, answer
+from gateway.access.caller import CurrentCaller
+from gateway.http.moment import parse_time
+from gateway.jobs.openapi import ANSWERS, response_body
 from gateway.jobs.query import ONLY_KNOWN
 from gateway.queue_access import queue_of
 from llamaq.settings.numerals import AS_WRITTEN
@@ -21,10 +21,10 @@ LOOK_AT = 5000
 Time = Annotated[str | None, Query(description="Unix seconds, or a time such as 2026-01-31T12:00:00Z")]
 
 
-@router.get("/jobs", responses=answer("JobPage"))
+@router.get("/jobs", responses=response_body("JobPage"))
 async def jobs(  # noqa: PLR0913 - what a list can be narrowed by
     request: Request,
-    caller: Admitted,
+    caller: CurrentCaller,
     *,
     limit: Annotated[int, Query(ge=1, le=1000), AS_WRITTEN] = 50,
     after: Annotated[str | None, Query(description="the `cursor` of the page before")] = None,
@@ -52,7 +52,7 @@ async def jobs(  # noqa: PLR0913 - what a list can be narrowed by
         lane=lane,
         code=code,
         tenant=tenant if caller.admin else caller.tenant,
-        since=moment("since", since),
-        until=moment("until", until),
+        since=parse_time("since", since),
+        until=parse_time("until", until),
     )
     return {"jobs": [wire_object(one) for one in page], "cursor": page.cursor}

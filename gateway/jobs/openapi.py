@@ -35,53 +35,53 @@ _BODIES: tuple[type[BaseModel], ...] = (
 )
 
 
-def _json(name: str) -> dict[str, Any]:
+def _json_content(name: str) -> dict[str, Any]:
     return {"content": {"application/json": {"schema": {"$ref": _REFERENCE.format(model=name)}}}}
 
 
-def answer(name: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
+def response_body(name: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route whose body is this component."""
-    return {status: _json(name)}
+    return {status: _json_content(name)}
 
 
 def request_body(name: str, *, required: bool = True) -> dict[str, Any]:
     """The `openapi_extra` of a route that reads this component from its body."""
-    return {"requestBody": {"required": required, **_json(name)}}
+    return {"requestBody": {"required": required, **_json_content(name)}}
 
 
-ANSWERS: dict[int | str, dict[str, Any]] = {"default": {"description": "An error", **_json("Error")}}
+ANSWERS: dict[int | str, dict[str, Any]] = {"default": {"description": "An error", **_json_content("Error")}}
 """The `responses` of every route: the form of an error."""
 
 
-def completed(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with the schemas of all bodies: requests of all kinds, statuses, results and events."""
+def complete_document(document: dict[str, Any]) -> dict[str, Any]:
+    """Complete the document with the schemas of all bodies: requests of all kinds, statuses, results and events."""
     for operations in document["paths"].values():
         for operation in operations.values():
             for response in operation["responses"].values():
                 for content in response.get("content", {}).values():
                     # FastAPI joins the schema of the route's type, any object, with the reference that the route names.
-                    content["schema"] = _reference_alone(content["schema"])
+                    content["schema"] = _keep_reference(content["schema"])
     components = document.setdefault("components", {}).setdefault("schemas", {})
-    components |= _answered() | _requested()
-    _in_json_words(document)
+    components |= _response_schemas() | _request_schemas()
+    _use_json_words(document)
     return document
 
 
-def _in_json_words(part: Any) -> None:
-    """Descriptions are docstrings, which say None where JSON has null."""
+def _use_json_words(part: Any) -> None:
+    """Replace None by null: descriptions are docstrings."""
     if isinstance(part, dict):
         if isinstance(text := part.get("description"), str):
             part["description"] = _NONE.sub("null", text)
         part = list(part.values())
     for below in part if isinstance(part, list) else ():
-        _in_json_words(below)
+        _use_json_words(below)
 
 
-def _reference_alone(schema: dict[str, Any]) -> dict[str, Any]:
+def _keep_reference(schema: dict[str, Any]) -> dict[str, Any]:
     return {"$ref": schema["$ref"]} if "$ref" in schema else schema
 
 
-def _requested() -> dict[str, Any]:
+def _request_schemas() -> dict[str, Any]:
     kinds: TypeAdapter[AnyRequest] = TypeAdapter(Annotated[AnyRequest, Field(discriminator="kind")])
     schema = kinds.json_schema(ref_template=_REFERENCE)
     schemas: dict[str, Any] = schema.pop("$defs")
@@ -92,7 +92,7 @@ def _requested() -> dict[str, Any]:
     return {**schemas, "Job": schema, "Changes": {"type": "object", "additionalProperties": True}}
 
 
-def _answered() -> dict[str, Any]:
+def _response_schemas() -> dict[str, Any]:
     results, events = get_args(AnyResult), get_args(Event)
     shapes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
         (shape, "validation") for shape in (*_WHOLE, *_BODIES, ConversationSettings, *results, *events)

@@ -14,6 +14,6 @@ _PAGE = bytes(get_swagger_ui_html(openapi_url="openapi.json", title="llamaq").bo
 _SHOWN = _PAGE.replace(_PLACE, f"{_PLACE}<p>{_WITHOUT}</p>")
 
 
-async def shown(request: Request) -> Response:  # noqa: ARG001 - Starlette gives it
-    """The page. The script replaces what it says."""
+async def show_page(request: Request) -> Response:  # noqa: ARG001 - Starlette gives it
+    """Show the page. The script replaces what it says."""
     return HTMLResponse(_SHOWN)

@@ -1,6 +1,6 @@
 """Ollama's API."""
 
+from gateway.ollama.not_found import handle_not_found, is_own_path, redirect_doubled_slash
 from gateway.ollama.routes import router
-from gateway.ollama.routing import is_own, undoubled, unserved
 
-__all__ = ["is_own", "router", "undoubled", "unserved"]
+__all__ = ["handle_not_found", "is_own_path", "redirect_doubled_slash", "router"]

@@ -14,20 +14,20 @@ Allowed = Callable[[str], bool]
 """Whether a caller may use a model."""
 
 
-def tags(models: Iterable[ModelStatus], allowed: Allowed) -> Json:
-    """One entry for each name, as the host with the newest wrote it; the newest first."""
+def render_tags(models: Iterable[ModelStatus], allowed: Allowed) -> Json:
+    """Render one entry for each name, as the host with the newest wrote it; the newest first."""
     entries = [status.listed for status in models if status.listed and allowed(status.model)]
-    return {"models": _merged(entries, "modified_at")}
+    return {"models": _merge(entries, "modified_at")}
 
 
-def ps(models: Iterable[ModelStatus], allowed: Allowed) -> Json:
-    """One entry for each name in memory, as the host wrote it where it stays longest; that one first."""
+def render_ps(models: Iterable[ModelStatus], allowed: Allowed) -> Json:
+    """Render one entry for each name in memory, as the host wrote it where it stays longest; that one first."""
     entries = [status.running for status in models if status.running and allowed(status.running["name"])]
-    return {"models": _merged(entries, "expires_at")}
+    return {"models": _merge(entries, "expires_at")}
 
 
-def card(model: str, models: Iterable[ModelStatus], shown: Json | None) -> Json:
-    """A model in detail: its host's answer to `/api/show`, or else what the hosts' lists say."""
+def render_card(model: str, models: Iterable[ModelStatus], shown: Json | None) -> Json:
+    """Render a model in detail: its host's answer to `/api/show`, or else what the hosts' lists say."""
     if shown is not None:
         return shown
     status = next(status for status in models if status.model == normalise(model))
@@ -37,18 +37,18 @@ def card(model: str, models: Iterable[ModelStatus], shown: Json | None) -> Json:
 
 def lowest_version(hosts: Sequence[HostStatus]) -> str | None:
     """The lowest version of Ollama among the hosts; None where none is known."""
-    return min((host.version for host in hosts if host.version), key=_version, default=None)
+    return min((host.version for host in hosts if host.version), key=_version_key, default=None)
 
 
-def _merged(entries: Iterable[Json], time: str) -> list[Json]:
+def _merge(entries: Iterable[Json], time: str) -> list[Json]:
     found: dict[str, Json] = {}
     # By whole seconds, as Ollama does: within one the host's order stays.
-    for entry in sorted(entries, key=lambda entry: int(_moment(entry.get(time)).timestamp()), reverse=True):
+    for entry in sorted(entries, key=lambda entry: int(_parse_time(entry.get(time)).timestamp()), reverse=True):
         found.setdefault(normalise(entry["name"]), entry)
     return list(found.values())
 
 
-def _moment(value: Any) -> datetime:
+def _parse_time(value: Any) -> datetime:
     try:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError):
@@ -56,7 +56,7 @@ def _moment(value: Any) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _version(text: str) -> tuple[list[int], bool]:
+def _version_key(text: str) -> tuple[list[int], bool]:
     """The key to sort by: the numbers; a release comes behind its candidates."""
     numbers, _, candidate = text.partition("-")
     return [int(number) for number in re.findall(r"\d+", numbers)], not candidate

@@ -53,12 +53,12 @@ def error_answer(error: BaseException, parsed: ParsedRequest | None = None) -> E
         case QueueFull():
             return ErrorAnswer(503, BUSY, retry_after=error.retry_after)
         case UnknownModel() if parsed is not None:
-            return _unknown(parsed)
+            return _unknown_model(parsed)
         case InvalidRequest() if parsed is not None:
-            return _invalid(error, parsed)
+            return _invalid_request(error, parsed)
         case JobFailed():
-            return _failed(error.error, parsed) or _of(failure_of(error))
-    return _of(failure_of(error))
+            return _failed_job(error.error, parsed) or _from_failure(failure_of(error))
+    return _from_failure(failure_of(error))
 
 
 def is_image(error: BaseException) -> bool:
@@ -69,20 +69,20 @@ def is_image(error: BaseException) -> bool:
     return field.startswith("images") or ".images" in field
 
 
-def _of(failure: Failure) -> ErrorAnswer:
+def _from_failure(failure: Failure) -> ErrorAnswer:
     return ErrorAnswer(failure.status, failure.message, retry_after=failure.retry_after)
 
 
-def _unknown(parsed: ParsedRequest) -> ErrorAnswer:
+def _unknown_model(parsed: ParsedRequest) -> ErrorAnswer:
     if parsed.endpoint in ("generate", "chat"):
         return ErrorAnswer(404, f"model '{parsed.model}' not found")
     return ErrorAnswer(404, f"model {quote(parsed.model)} not found, try pulling it first")
 
 
-def _failed(error: ErrorInfo, parsed: ParsedRequest | None) -> ErrorAnswer | None:
+def _failed_job(error: ErrorInfo, parsed: ParsedRequest | None) -> ErrorAnswer | None:
     """The error of a job where Ollama has words for it; None where the queue alone has."""
     if error.code == "model_not_found" and parsed is not None:
-        return _unknown(parsed)
+        return _unknown_model(parsed)
     if error.said is None:
         return None
     status = error.status or 500
@@ -91,26 +91,26 @@ def _failed(error: ErrorInfo, parsed: ParsedRequest | None) -> ErrorAnswer | Non
     return ErrorAnswer(status, error.said, late=True)
 
 
-def _invalid(error: InvalidRequest, parsed: ParsedRequest) -> ErrorAnswer:
+def _invalid_request(error: InvalidRequest, parsed: ParsedRequest) -> ErrorAnswer:
     problem = error.problems[0]
     if error.code == "unsupported":
-        return _unsupported(problem.field, parsed)
+        return _unsupported_field(problem.field, parsed)
     if is_image(error) and problem.message.startswith(_NO_IMAGES):
-        return _of_engine(NO_IMAGE)
+        return _engine_error(NO_IMAGE)
     if problem.field == "format":
         schema = encode_json(parsed.job["format"])
         what = f'"json_schema": JSON schema conversion failed:\nUnrecognized schema: {schema}'
-        return _of_engine(f"Field 'json_schema': {what}")
+        return _engine_error(f"Field 'json_schema': {what}")
     return ErrorAnswer(400, str(error))
 
 
-def _unsupported(field: str, parsed: ParsedRequest) -> ErrorAnswer:
+def _unsupported_field(field: str, parsed: ParsedRequest) -> ErrorAnswer:
     """The model lacks what a field of the job needs."""
     if field == "images":
-        return _of_engine(_NO_VISION)
+        return _engine_error(_NO_VISION)
     if field in ("tools", "suffix"):
         return ErrorAnswer(
-            400, f"{model_names.full(parsed.model)} does not support {'tools' if field == 'tools' else 'insert'}"
+            400, f"{model_names.full_name(parsed.model)} does not support {'tools' if field == 'tools' else 'insert'}"
         )
     if field == "think":
         return ErrorAnswer(400, f"{quote(parsed.model)} does not support thinking")
@@ -119,7 +119,7 @@ def _unsupported(field: str, parsed: ParsedRequest) -> ErrorAnswer:
     return ErrorAnswer(501 if parsed.endpoint == "embed" else 500, NO_EMBEDDINGS)
 
 
-def _of_engine(message: str) -> ErrorAnswer:
+def _engine_error(message: str) -> ErrorAnswer:
     """An error of the engine, whose JSON Ollama passes on as a string."""
     about = {"code": 400, "message": message, "type": "invalid_request_error"}
     return ErrorAnswer(400, encode_json({"error": about}), late=True)

@@ -6,19 +6,19 @@ from starlette.requests import Request
 
 from gateway.access.caller import Caller
 from gateway.ollama.parsed_request import ParsedRequest
-from gateway.queue_access import allowed, queue_of
+from gateway.queue_access import authorize_job, queue_of
 from llamaq import InvalidRequest, ModelStatus, UnknownModel
 from llamaq.vocabulary.models import normalise
 
 
-async def model_on_hosts(request: Request, caller: Caller, parsed: ParsedRequest) -> list[ModelStatus]:
-    """The model on each of its hosts.
+async def find_model(request: Request, caller: Caller, parsed: ParsedRequest) -> list[ModelStatus]:
+    """Find the model on each of its hosts.
 
     Raises:
         GatewayError: the caller may not use it.
         UnknownModel: no host has it.
     """
-    allowed(caller, {"model": parsed.model})
+    authorize_job(caller, {"model": parsed.model})
     name = normalise(parsed.model)
     found = [status for status in await queue_of(request).models() if status.model == name]
     if not found:

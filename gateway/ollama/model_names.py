@@ -13,8 +13,8 @@ _VALID = re.compile(
 )
 
 
-def checked(name: str, missing: Refusal) -> str:
-    """The name, where a model can have it.
+def check_name(name: str, missing: Refusal) -> str:
+    """Check a name. Returns it where a model can have it.
 
     Raises:
         Refusal: `missing` where there is none; else 400.
@@ -26,7 +26,7 @@ def checked(name: str, missing: Refusal) -> str:
     return name
 
 
-def full(name: str) -> str:
+def full_name(name: str) -> str:
     """The name with the registry and the namespace, as some of Ollama's errors have it."""
     short = normalise(name)
     match short.count("/"):

@@ -39,48 +39,48 @@ class ParsedRequest:
     refusal: Refusal | None = None
 
 
-def generate(raw: bytes) -> ParsedRequest:
-    """What a request to `/api/generate` asks for. Each reader raises `Refusal` for Ollama's first fault."""
+def read_generate(raw: bytes) -> ParsedRequest:
+    """Read what a request to `/api/generate` asks for. Each reader raises `Refusal` for Ollama's first fault."""
     body = bodies.generate(raw)
     _check_answer(body)
-    model = model_names.checked(body.get("model", ""), Refusal(404, "model '' not found"))
+    model = model_names.check_name(body.get("model", ""), Refusal(404, "model '' not found"))
     if not body.get("prompt") and body.get("keep_alive") == 0:
         return ParsedRequest("generate", model, "unload")
-    return _read("generate", body, _generate, empty=not body.get("prompt"))
+    return _read_request("generate", body, _generate_job, empty=not body.get("prompt"))
 
 
-def chat(raw: bytes) -> ParsedRequest:
-    """What a request to `/api/chat` asks for."""
+def read_chat(raw: bytes) -> ParsedRequest:
+    """Read what a request to `/api/chat` asks for."""
     body = bodies.chat(raw)
     _check_answer(body)
-    model = model_names.checked(body.get("model", ""), Refusal(400, "model is required"))
+    model = model_names.check_name(body.get("model", ""), Refusal(400, "model is required"))
     if not body.get("messages") and body.get("keep_alive") == 0:
         return ParsedRequest("chat", model, "unload")
-    return _read("chat", body, _chat, empty=not body.get("messages"))
+    return _read_request("chat", body, _chat_job, empty=not body.get("messages"))
 
 
-def embed(raw: bytes) -> ParsedRequest:
-    """What a request to `/api/embed` asks for."""
+def read_embed(raw: bytes) -> ParsedRequest:
+    """Read what a request to `/api/embed` asks for."""
     body = bodies.embed(raw)
-    model_names.checked(body.get("model", ""), Refusal(404, "model '' not found"))
+    model_names.check_name(body.get("model", ""), Refusal(404, "model '' not found"))
     given = body.get("input", "")
     if not isinstance(given, str | list) or not all(isinstance(text, str) for text in given):
         raise Refusal(400, "invalid input type")
-    return _read("embed", body, _embed, empty=not given)
+    return _read_request("embed", body, _embed_job, empty=not given)
 
 
-def embeddings(raw: bytes) -> ParsedRequest:
-    """What a request to `/api/embeddings` asks for."""
+def read_embeddings(raw: bytes) -> ParsedRequest:
+    """Read what a request to `/api/embeddings` asks for."""
     body = bodies.embeddings(raw)
-    model_names.checked(body.get("model", ""), Refusal(400, "model is required"))
-    return _read("embeddings", body, _embeddings, empty=not body.get("prompt"))
+    model_names.check_name(body.get("model", ""), Refusal(400, "model is required"))
+    return _read_request("embeddings", body, _embeddings_job, empty=not body.get("prompt"))
 
 
 READERS: Mapping[Endpoint, Callable[[bytes], ParsedRequest]] = {
-    "generate": generate,
-    "chat": chat,
-    "embed": embed,
-    "embeddings": embeddings,
+    "generate": read_generate,
+    "chat": read_chat,
+    "embed": read_embed,
+    "embeddings": read_embeddings,
 }
 
 
@@ -91,8 +91,10 @@ def _check_answer(body: Json) -> None:
         raise Refusal(400, "_debug_render_only: a job of the queue is answered by a model")
 
 
-def _read(endpoint: Endpoint, body: Json, job: Callable[[Json], dict[str, Any]], *, empty: bool) -> ParsedRequest:
-    """What is asked for, once the model has a name. An empty request loads it."""
+def _read_request(
+    endpoint: Endpoint, body: Json, build_job: Callable[[Json], dict[str, Any]], *, empty: bool
+) -> ParsedRequest:
+    """Read what is asked for, once the model has a name. An empty request loads it."""
     model, stream = body["model"], endpoint in ("generate", "chat") and body.get("stream", True)
     try:
         if endpoint == "generate":
@@ -104,7 +106,7 @@ def _read(endpoint: Endpoint, body: Json, job: Callable[[Json], dict[str, Any]],
         }
         if empty:
             return ParsedRequest(endpoint, model, "load", common)
-        return ParsedRequest(endpoint, model, "answer", common | job(body), stream)
+        return ParsedRequest(endpoint, model, "answer", common | build_job(body), stream)
     except Refusal as refusal:
         return ParsedRequest(endpoint, model, "refuse", stream=stream, refusal=refusal)
 
@@ -114,18 +116,18 @@ def _check_raw(body: Json) -> None:
         raise Refusal(400, "raw mode does not support template, system, or context")
 
 
-def _generate(body: Json) -> dict[str, Any]:
+def _generate_job(body: Json) -> dict[str, Any]:
     texts = {name: body.get(name) or None for name in ("suffix", "system", "template", "raw", "images")}
     # An empty context asks for one in the result. With `raw` Ollama gives none.
     context = None if body.get("raw") else body.get("context", [])
-    return {"kind": "generate", "prompt": body["prompt"], "context": context, **texts, **_answer(body)}
+    return {"kind": "generate", "prompt": body["prompt"], "context": context, **texts, **_shared_fields(body)}
 
 
-def _chat(body: Json) -> dict[str, Any]:
-    return {"kind": "chat", "messages": body["messages"], "tools": body.get("tools") or None, **_answer(body)}
+def _chat_job(body: Json) -> dict[str, Any]:
+    return {"kind": "chat", "messages": body["messages"], "tools": body.get("tools") or None, **_shared_fields(body)}
 
 
-def _embed(body: Json) -> dict[str, Any]:
+def _embed_job(body: Json) -> dict[str, Any]:
     if isinstance(body["input"], list) and "" in body["input"]:
         raise Refusal(400, _EMPTY_AMONG)
     dimensions = max(body.get("dimensions", 0), 0) or None
@@ -133,15 +135,15 @@ def _embed(body: Json) -> dict[str, Any]:
     return {"kind": "embedding", "input": body["input"], "dimensions": dimensions, "truncate": truncate}
 
 
-def _embeddings(body: Json) -> dict[str, Any]:
+def _embeddings_job(body: Json) -> dict[str, Any]:
     return {"kind": "embedding", "input": body["prompt"]}
 
 
-def _answer(body: Json) -> dict[str, Any]:
+def _shared_fields(body: Json) -> dict[str, Any]:
     """The fields that `generate` and `chat` share, with Ollama's defaults."""
     return {
         "stream": body.get("stream", True),
-        "format": _format(body.get("format")),
+        "format": _check_format(body.get("format")),
         "think": body.get("think"),
         "truncate": body.get("truncate", True),
         "shift": body.get("shift"),
@@ -152,7 +154,7 @@ def _answer(body: Json) -> dict[str, Any]:
     }
 
 
-def _format(given: Any) -> Any:
+def _check_format(given: Any) -> Any:
     if given is None or given == "":
         return None
     if given == "json" or isinstance(given, dict):

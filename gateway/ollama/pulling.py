@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.access.caller import Caller
-from gateway.http.disconnects import cancelled_if_disconnected
+from gateway.http.disconnects import cancel_on_disconnect
 from gateway.http.streamed_response import StreamedResponse
 from gateway.ollama import model_names
 from gateway.ollama.errors import JSON, JSON_UTF8, error_answer
@@ -26,42 +26,42 @@ from ollama_api.refusal import Refusal
 SUCCESS = encode_json({"status": "success"})
 
 
-async def pulled(request: Request, caller: Caller) -> Response:
-    """The answer to a pull: lines, or the last of them alone.
+async def pull_model(request: Request, caller: Caller) -> Response:
+    """Answer a pull: with lines, or with the last of them alone.
 
     Raises:
         Refusal: 403 where no worker may pull the model; 400 where the body is wrong.
     """
     body = bodies.pull(await request.body())
     name = body.get("model") or body.get("name", "")
-    model = model_names.checked(name, Refusal(400, "invalid model name"))
+    model = model_names.check_name(name, Refusal(400, "invalid model name"))
     if body.get("insecure"):
         raise Refusal(403, "insecure: the hosts pull from registries that they trust alone")
     job = await submit(request, caller, {"kind": "pull", "model": model})
     if not body.get("stream", True):
-        return await _whole(request, job)
-    lines = _lines(job)
-    async with cancelled_if_disconnected(request, job):
+        return await _answer_at_end(request, job)
+    lines = _read_lines(job)
+    async with cancel_on_disconnect(request, job):
         first = await anext(lines)
 
     return StreamedResponse(lines, {JOB_HEADER: job.id, **UNBUFFERED}, NDJSON, first=first, job=job)
 
 
-async def _whole(request: Request, job: AsyncJob[Any]) -> Response:
+async def _answer_at_end(request: Request, job: AsyncJob[Any]) -> Response:
     headers = {JOB_HEADER: job.id}
-    async with cancelled_if_disconnected(request, job):
+    async with cancel_on_disconnect(request, job):
         try:
             await job.result()
         except JobFailed as error:
-            if refusal := _not_allowed(error):
+            if refusal := _refusal_of(error):
                 raise refusal from None
             failed = error_answer(error)
             return Response(failed.line(), failed.status, headers, JSON)
     return Response(SUCCESS, 200, headers, JSON_UTF8)
 
 
-async def _lines(job: AsyncJob[Any]) -> AsyncGenerator[list[bytes], None]:
-    """The lines, each once: a repeated attempt begins with those that were sent.
+async def _read_lines(job: AsyncJob[Any]) -> AsyncGenerator[list[bytes], None]:
+    """Read the lines, each once: a repeated attempt begins with those that were sent.
 
     Raises:
         Refusal: before the first line.
@@ -70,38 +70,38 @@ async def _lines(job: AsyncJob[Any]) -> AsyncGenerator[list[bytes], None]:
     try:
         async with aclosing(job.events(fresh=False)) as events:
             async for event in events:
-                line = _line(event)
+                line = _render_event(event)
                 if event.terminal:
                     read_outcome(job.id, event)
                 if line and line != last:
                     last = line
                     yield [line.encode() + b"\n"]
     except JobFailed as error:
-        if not last and (refusal := _not_allowed(error)):
+        if not last and (refusal := _refusal_of(error)):
             raise refusal from None
         yield [error_answer(error).line().encode() + b"\n"]
     except LlamaqError as error:
         yield [error_answer(error).line().encode() + b"\n"]
 
 
-def _line(event: Event) -> str:
-    """The line of an event; empty where it has none."""
+def _render_event(event: Event) -> str:
+    """Render the line of an event; empty where it has none."""
     match event:
         case Completed():
             return SUCCESS
         case Progress(stage="pulling"):
-            return _progress(event)
+            return _render_progress(event)
     return ""
 
 
-def _progress(event: Progress) -> str:
+def _render_progress(event: Progress) -> str:
     fields = event.model_dump()
     layer = fields.get("layer") or {}
     return encode_json({"status": fields.get("status", "")} | {name: value for name, value in layer.items() if value})
 
 
-def _not_allowed(error: JobFailed) -> Refusal | None:
-    """The refusal of a worker itself, not of its host."""
+def _refusal_of(error: JobFailed) -> Refusal | None:
+    """The refusal of a worker itself, not of its host; None for another error."""
     if error.code != "invalid_request" or error.error.status is not None:
         return None
     return Refusal(403, error.error.message)

@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.access.caller import Caller
-from gateway.http.disconnects import cancelled_if_disconnected
-from gateway.http.streamed_response import Straight, StreamedResponse, written
-from gateway.ollama import forms
+from gateway.http.disconnects import cancel_on_disconnect
+from gateway.http.streamed_response import Straight, StreamedResponse, encode_events
+from gateway.ollama import rendering
 from gateway.ollama.errors import JSON_UTF8, ErrorAnswer, error_answer
 from gateway.ollama.parsed_request import ParsedRequest
-from gateway.queue_access import JOB_HEADER, pieces, submit
+from gateway.queue_access import JOB_HEADER, read_pieces, submit
 from llamaq import EmbeddingResult, Event
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.job_events import read_outcome
@@ -32,7 +32,7 @@ MOST_NUMBERS = 20_000
 _VOID = "the attempt whose text was sent so far has ended; send the request again"
 
 
-class Waited:
+class Stopwatch:
     """A stopwatch for the time that a caller has waited."""
 
     def __init__(self) -> None:
@@ -44,8 +44,8 @@ class Waited:
         return SYSTEM.monotonic() - self._began
 
 
-async def answered(request: Request, caller: Caller, parsed: ParsedRequest, waited: Waited) -> Response:
-    """The answer to a request, in whatever form it asks for.
+async def answer_request(request: Request, caller: Caller, parsed: ParsedRequest, waited: Stopwatch) -> Response:
+    """Answer a request in whatever form it asks for.
 
     Raises:
         Exception: any error that `errors.error_answer` takes.
@@ -53,25 +53,25 @@ async def answered(request: Request, caller: Caller, parsed: ParsedRequest, wait
     job = await submit(request, caller, parsed.job)
     headers = {JOB_HEADER: job.id}
     if parsed.stream:
-        return await _streamed(request, job, parsed, waited, headers)
-    async with cancelled_if_disconnected(request, job):
+        return await _stream_answer(request, job, parsed, waited, headers)
+    async with cancel_on_disconnect(request, job):
         result = await job.result()
     if isinstance(result, EmbeddingResult) and len(result.embeddings) * len(result.embeddings[0]) > MOST_NUMBERS:
-        body = await asyncio.to_thread(forms.whole, parsed, result, waited.seconds)
+        body = await asyncio.to_thread(rendering.render_body, parsed, result, waited.seconds)
     else:
-        body = forms.whole(parsed, result, waited.seconds)
+        body = rendering.render_body(parsed, result, waited.seconds)
     return Response(body, 200, headers, JSON_UTF8)
 
 
-async def _streamed(
-    request: Request, job: AsyncJob[Any], parsed: ParsedRequest, waited: Waited, headers: Mapping[str, str]
+async def _stream_answer(
+    request: Request, job: AsyncJob[Any], parsed: ParsedRequest, waited: Stopwatch, headers: Mapping[str, str]
 ) -> Response:
-    """A stream. Its headers wait for the first line, so that an error before it has its own status."""
+    """Answer with a stream. Its headers wait for the first line, so that an error before it has its own status."""
     lines = _Lines(job, parsed, waited)
     stream = lines.read()
     response = StreamedResponse(stream, {**headers, **UNBUFFERED}, NDJSON, job=job, straight=lines.straight)
-    lines.straight.may_open(response, request, lines.text_line)
-    async with cancelled_if_disconnected(request, job):
+    lines.straight.allow_opening(response, request, lines.render_text)
+    async with cancel_on_disconnect(request, job):
         response.first = await anext(stream)
     return response
 
@@ -83,55 +83,57 @@ class _Lines:
     ends with an error.
     """
 
-    def __init__(self, job: AsyncJob[Any], parsed: ParsedRequest, waited: Waited) -> None:
+    def __init__(self, job: AsyncJob[Any], parsed: ParsedRequest, waited: Stopwatch) -> None:
         self._job = job
         self._parsed = parsed
         self._waited = waited
         self._has_sent = False
-        self.text_line = forms.text_line(parsed)
-        self.straight = Straight(self.text_line)
+        self.render_text = rendering.text_line_renderer(parsed)
+        self.straight = Straight(self.render_text)
 
     @property
     def _sent(self) -> bool:
         return self._has_sent or self.straight.opened_by is not None
 
     async def read(self) -> AsyncGenerator[list[bytes], None]:
-        """The lines; those that are there at the same time in one list.
+        """Read the lines; those that are there at the same time in one list.
 
         Raises:
             LlamaqError: the job failed before the first line; afterwards it is a line.
         """
         try:
-            async with aclosing(written(pieces(self._job, straight=self.straight.take), self._of)) as chunks:
+            async with aclosing(
+                encode_events(read_pieces(self._job, straight=self.straight.take), self._encode)
+            ) as chunks:
                 async for ready in chunks:
                     yield ready
         except _Void as void:
-            yield [_line(ErrorAnswer(500, str(void)).line())]
+            yield [_encode_line(ErrorAnswer(500, str(void)).line())]
             await self._job.cancel("the client has text of an attempt that is void")
         except LlamaqError as error:
             if not self._sent:
                 raise
             LOG.info("the stream of job %s ended with an error: %s", self._job.id, error)
-            yield [_line(error_answer(error, self._parsed).line())]
+            yield [_encode_line(error_answer(error, self._parsed).line())]
 
-    def _of(self, event: Event | Piece) -> Iterable[bytes]:
+    def _encode(self, event: Event | Piece) -> Iterable[bytes]:
         if isinstance(event, Piece) and (said := event.text_alone):
             self._has_sent = True
             # Where its line is written already, the empty one wakes the task of the request.
-            return (b"" if event.cursor == self.straight.opened_by else self.text_line(said),)
-        return self._written(event)
+            return (b"" if event.cursor == self.straight.opened_by else self.render_text(said),)
+        return self._encode_lines(event)
 
-    def _written(self, event: Event | Piece) -> Iterator[bytes]:
-        for line in self._lines(event):
+    def _encode_lines(self, event: Event | Piece) -> Iterator[bytes]:
+        for line in self._render_lines(event):
             self._has_sent = True
-            yield _line(line)
+            yield _encode_line(line)
 
-    def _lines(self, event: Event | Piece) -> Iterable[str]:
+    def _render_lines(self, event: Event | Piece) -> Iterable[str]:
         match event:
             case Piece():
-                return forms.piece_lines(self._parsed, event)
+                return rendering.render_piece(self._parsed, event)
             case Completed(result=result):
-                return (forms.last_line(self._parsed, result, self._waited.seconds),)
+                return (rendering.render_last_line(self._parsed, result, self._waited.seconds),)
             case Retrying(error=error) if self._sent:
                 raise _Void(error_answer(JobFailed(self._job.id, error), self._parsed).message)
             case Started(attempt=attempt) if self._sent and attempt > 1:
@@ -141,7 +143,7 @@ class _Lines:
         return ()
 
 
-def _line(text: str) -> bytes:
+def _encode_line(text: str) -> bytes:
     return text.encode() + b"\n"
 
 

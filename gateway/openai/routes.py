@@ -8,11 +8,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.access.caller import Admitted, Caller
-from gateway.access.keyed import KeyedRoute
-from gateway.http.disconnects import cancelled_if_disconnected
+from gateway.access.caller import Caller, CurrentCaller
+from gateway.access.caller_route import CallerRoute
+from gateway.http.disconnects import cancel_on_disconnect
 from gateway.http.errors import GatewayError
-from gateway.http.json_body import json_object
+from gateway.http.json_body import read_json_object
 from gateway.openai import models
 from gateway.openai.chat import read_chat
 from gateway.openai.completions import read_completion
@@ -30,57 +30,57 @@ READERS: dict[str, Callable[[Any], ParsedRequest]] = {
     "/v1/embeddings": read_embedding,
 }
 """What reads the body of each endpoint that runs a job; a batch takes the lines for the same endpoints."""
-router = APIRouter(route_class=KeyedRoute, include_in_schema=False)
+router = APIRouter(route_class=CallerRoute, include_in_schema=False)
 
 
 @router.post("/v1/chat/completions")
-async def chat_completions(request: Request, by: Admitted) -> Response:
+async def chat_completions(request: Request, caller: CurrentCaller) -> Response:
     """Answer the messages of a conversation."""
-    return await _answered(request, by, read_chat(await json_object(request)))
+    return await _answered(request, caller, read_chat(await read_json_object(request)))
 
 
 @router.post("/v1/completions")
-async def completions(request: Request, by: Admitted) -> Response:
+async def completions(request: Request, caller: CurrentCaller) -> Response:
     """Continue one prompt."""
-    return await _answered(request, by, read_completion(await json_object(request)))
+    return await _answered(request, caller, read_completion(await read_json_object(request)))
 
 
 @router.post("/v1/embeddings")
-async def embeddings(request: Request, by: Admitted) -> Response:
+async def embeddings(request: Request, caller: CurrentCaller) -> Response:
     """Embed texts."""
-    return await _answered(request, by, read_embedding(await json_object(request)))
+    return await _answered(request, caller, read_embedding(await read_json_object(request)))
 
 
 @router.get("/v1/models")
-async def list_models(request: Request, by: Admitted) -> Response:
+async def list_models(request: Request, caller: CurrentCaller) -> Response:
     """The models that the caller may use."""
-    return JSONResponse(models.listed(await _models(request, by)))
+    return JSONResponse(models.listed(await _models(request, caller)))
 
 
 @router.get("/v1/models/{name:path}")
-async def one_model(request: Request, by: Admitted, name: str) -> Response:
+async def one_model(request: Request, caller: CurrentCaller, name: str) -> Response:
     """One model."""
     if not name:
         raise HTTPException(404)  # the path of the list, with a `/` too much
-    found = models.one(await _models(request, by), name)
+    found = models.one(await _models(request, caller), name)
     if found is None:
         raise GatewayError(404, "model_not_found", f"model '{name}' not found", param="model")
     return JSONResponse(found)
 
 
-async def _models(request: Request, by: Caller) -> list[ModelStatus]:
-    return [model for model in await queue_of(request).models() if by.may_use(model.model)]
+async def _models(request: Request, caller: Caller) -> list[ModelStatus]:
+    return [model for model in await queue_of(request).models() if caller.may_use(model.model)]
 
 
-async def _answered(request: Request, by: Caller, parsed: ParsedRequest) -> Response:
+async def _answered(request: Request, caller: Caller, parsed: ParsedRequest) -> Response:
     created = int(SYSTEM.time())
     try:
-        job = await submit(request, by, parsed.job)
+        job = await submit(request, caller, parsed.job)
     except InvalidRequest as error:
         raise parsed.named(error) from error
     headers = {JOB_HEADER: job.id}
     if parsed.stream:
         return await streamed(request, job, parsed.form.chunks(job.id, created), headers)
-    async with cancelled_if_disconnected(request, job):
+    async with cancel_on_disconnect(request, job):
         result = await job.result()
     return JSONResponse(parsed.form.whole(job.id, created, result), headers=headers)

@@ -8,12 +8,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.http.disconnects import cancelled_if_aborted, cancelled_if_disconnected
+from gateway.http.disconnects import cancel_on_abort, cancel_on_disconnect
 from gateway.http.errors import failure_of, openai_body
-from gateway.http.sse import EventStream, Waiting, comment, frame
-from gateway.http.streamed_response import Straight, written
+from gateway.http.sse import EventStream, Waiting, encode_comment, encode_frame
+from gateway.http.streamed_response import Straight, encode_events
 from gateway.openai.answer_form import Chunks
-from gateway.queue_access import pieces
+from gateway.queue_access import read_pieces
 from llamaq import Event
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.job_events import read_outcome
@@ -39,8 +39,8 @@ async def streamed(request: Request, job: AsyncJob[Any], chunks: Chunks, headers
     # Without a charset, as OpenAI and Ollama have it.
     headers = {"Content-Type": "text/event-stream", **headers}
     response = EventStream(_sent(job, first, frames), waiting, headers=headers, straight=straight)
-    straight.may_open(response, request, frames.opening_with)
-    async with cancelled_if_disconnected(request, job):
+    straight.allow_opening(response, request, frames.opening_with)
+    async with cancel_on_disconnect(request, job):
         await first.wait()
     frames.opened_by = straight.opened_by
     return response
@@ -59,7 +59,7 @@ class _First:
         self.event: Event | Piece | None = None
         self._job = job
         self._straight = straight
-        self._events = pieces(job, fresh=True, straight=straight.take)
+        self._events = read_pieces(job, fresh=True, straight=straight.take)
         self._ready: list[Event | Piece] = []
         self._cursor: str | None = None
         self._error: LlamaqError | None = None
@@ -74,7 +74,7 @@ class _First:
                             self._ready = ready[number:]
                             return
         except TimeoutError:  # which has ended the reading
-            self._events = pieces(self._job, self._cursor, fresh=True, straight=self._straight.take)
+            self._events = read_pieces(self._job, self._cursor, fresh=True, straight=self._straight.take)
         except LlamaqError as error:
             await self._events.aclose()
             if self._straight.opened_by is None:
@@ -86,7 +86,7 @@ class _First:
 
     def _begins(self, event: Event | Piece) -> bool:
         self._cursor = event.cursor
-        self.waiting.see(event)
+        self.waiting.update(event)
         if event.terminal:
             read_outcome(self._job.id, event)
         if event.terminal or isinstance(event, Piece) or (isinstance(event, Queued) and event.position):
@@ -106,14 +106,14 @@ class _First:
 
 async def _sent(job: AsyncJob[Any], first: _First, frames: "_Frames") -> AsyncGenerator[list[bytes], None]:
     if not isinstance(first.event, Piece | Completed):
-        yield [comment(first.waiting.text)]
+        yield [encode_comment(first.waiting.text)]
     try:
-        with cancelled_if_aborted(job):
-            async with aclosing(written(first.rest(), frames.of)) as parts:
+        with cancel_on_abort(job):
+            async with aclosing(encode_events(first.rest(), frames.of)) as parts:
                 async for part in parts:
                     yield part
     except LlamaqError as error:  # the status is sent already
-        yield [frame(dumps(openai_body(failure_of(error))))]
+        yield [encode_frame(dumps(openai_body(failure_of(error))))]
 
 
 class _Frames:
@@ -140,26 +140,26 @@ class _Frames:
         if isinstance(event, Piece):
             if event.cursor == self.opened_by:
                 return
-            yield from map(frame, self._opening(self._chunks.piece(event)))
+            yield from map(encode_frame, self._opening(self._chunks.piece(event)))
         elif isinstance(event, Completed):
-            yield from map(frame, self._opening(self._chunks.closing(event.result)))
-            yield frame("[DONE]")
+            yield from map(encode_frame, self._opening(self._chunks.closing(event.result)))
+            yield encode_frame("[DONE]")
         elif isinstance(event, Started) and event.attempt > 1 and self._opened:
             raise StreamRestarted(event.attempt, event.cursor)
         elif event.terminal:
             read_outcome(self._job.id, event)
-        elif said := self._waiting.see(event):
+        elif said := self._waiting.update(event):
             yield said
 
     def of_text(self, text: str) -> bytes | None:
         """The frame of a piece that is text alone; None where `of` must make it."""
         chunk = self._chunks.text(text) if self._opened else None
-        return None if chunk is None else frame(chunk)
+        return None if chunk is None else encode_frame(chunk)
 
     def opening_with(self, text: str) -> bytes | None:
         """The frames of a first piece that is text alone; None where `of` must make them."""
         chunk = self._chunks.text(text)
-        return None if chunk is None else b"".join(map(frame, self._opening([chunk])))
+        return None if chunk is None else b"".join(map(encode_frame, self._opening([chunk])))
 
     def _opening(self, chunks: Sequence[str]) -> Sequence[str]:
         if self._opened:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from gateway.http.errors import GatewayError
-from gateway.http.list_page import list_page
+from gateway.http.list_page import build_list_page
 from llamaq.vocabulary.wire import JsonObject
 
 _IDS = {"message": "msg", "function_call": "fc", "function_call_output": "fco", "reasoning": "rs"}
@@ -32,4 +32,4 @@ def listed(
         if not places:
             raise GatewayError(400, "invalid_value", f"no item has the id {after[:200]!r}", param="after")
         found = found[places[0] + 1 :]
-    return list_page(found, limit)
+    return build_list_page(found, limit)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from gateway.http.json_body import json_value
+from gateway.http.json_body import decode_json
 from gateway.openai.chat import read_chat
 from gateway.openai.chat_answer import ChatForm
 from gateway.responses.input_items import TYPES
@@ -64,7 +64,7 @@ def write_note(given: Response, new: Translated, lead: int) -> str:
 def read_note(text: str) -> Note | None:
     """The note in a text; None where it is not that of a response: any producer may keep any text with its job."""
     try:
-        found = _StoredNote.model_validate(json_value(text))
+        found = _StoredNote.model_validate(decode_json(text))
         form = read_chat(found.parameters.chat([{"role": "user", "content": ""}])).form
     except (ValueError, InvalidRequest):
         return None

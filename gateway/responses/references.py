@@ -19,18 +19,18 @@ _ID = re.compile(r"(?:rs|msg|fc)_(?:([0-9a-f]{32})|(batch_[0-9a-f]{32})(\d+))_\d
 """The id of an item of an answer, with its job's: a UUID, or a batch's and a line's."""
 
 
-async def parse_with_references(queue: AsyncJobQueue, by: Caller, given: Response) -> ParsedRequest:
+async def parse_with_references(queue: AsyncJobQueue, caller: Caller, given: Response) -> ParsedRequest:
     """The job that a request asks for, with what it names of earlier responses.
 
     Raises:
         InvalidRequest: names the parameter that is wrong, or that Ollama cannot do.
         GatewayError: 404: there is no such response or item; 400: the response has no answer.
     """
-    named = await _resolved(queue, by, given.input)
-    return parse(given.model_copy(update={"input": named}), await history(queue, by, given.previous_response_id))
+    named = await _resolved(queue, caller, given.input)
+    return parse(given.model_copy(update={"input": named}), await history(queue, caller, given.previous_response_id))
 
 
-async def _resolved(queue: AsyncJobQueue, by: Caller, given: Any) -> Any:
+async def _resolved(queue: AsyncJobQueue, caller: Caller, given: Any) -> Any:
     """An input with the items themselves in place of their references."""
     if not isinstance(given, list):
         return given
@@ -38,7 +38,7 @@ async def _resolved(queue: AsyncJobQueue, by: Caller, given: Any) -> Any:
     items = []
     for number, item in enumerate(given):
         if _is_reference(item):
-            items.append(await _item(queue, by, item.get("id"), f"input[{number}].id", kept))
+            items.append(await _item(queue, caller, item.get("id"), f"input[{number}].id", kept))
         else:
             items.append(item)
     return items
@@ -53,7 +53,7 @@ def _is_reference(item: Any) -> bool:
 
 
 async def _item(
-    queue: AsyncJobQueue, by: Caller, item_id: Any, param: str, kept: dict[str, Mapping[str, JsonObject]]
+    queue: AsyncJobQueue, caller: Caller, item_id: Any, param: str, kept: dict[str, Mapping[str, JsonObject]]
 ) -> JsonObject:
     """The item with an id. `kept` has the items of the responses that were read, by the id of the response."""
     what = f"Item with id '{str(item_id)[:200]}' not found. The items of a response with store: false are not kept."
@@ -63,15 +63,17 @@ async def _item(
         raise missing
     response_id = PREFIX + (str(UUID(parts[1])) if parts[1] else f"{parts[2]}-{parts[3]}")
     if response_id not in kept:
-        kept[response_id] = await _items(queue, by, response_id, missing)
+        kept[response_id] = await _read_items(queue, caller, response_id, missing)
     if item_id not in kept[response_id]:
         raise missing
     return kept[response_id][item_id]
 
 
-async def _items(queue: AsyncJobQueue, by: Caller, response_id: str, missing: GatewayError) -> Mapping[str, JsonObject]:
+async def _read_items(
+    queue: AsyncJobQueue, caller: Caller, response_id: str, missing: GatewayError
+) -> Mapping[str, JsonObject]:
     try:
-        stored = await stored_response(queue, by, response_id)
+        stored = await stored_response(queue, caller, response_id)
     except GatewayError:
         raise missing from None
     if not stored.status.ended:

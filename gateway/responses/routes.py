@@ -8,14 +8,14 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.access.caller import Admitted
-from gateway.access.keyed import KeyedRoute
-from gateway.http.disconnects import cancelled_if_aborted, cancelled_if_disconnected
+from gateway.access.caller import CurrentCaller
+from gateway.access.caller_route import CallerRoute
+from gateway.http.disconnects import cancel_on_abort, cancel_on_disconnect
 from gateway.http.errors import failure_of
-from gateway.http.json_body import json_object
-from gateway.http.sse import EventStream, Waiting, frame
-from gateway.http.streamed_response import written
-from gateway.queue_access import JOB_HEADER, pieces, queue_of, submit
+from gateway.http.json_body import read_json_object
+from gateway.http.sse import EventStream, Waiting, encode_frame
+from gateway.http.streamed_response import encode_events
+from gateway.queue_access import JOB_HEADER, queue_of, read_pieces, submit
 from gateway.responses.builder import ResponseBuilder
 from gateway.responses.input_items import listed
 from gateway.responses.log_reading import read_to_end
@@ -31,16 +31,16 @@ from llamaq.vocabulary.events import Piece, Started
 from llamaq.vocabulary.wire import JsonObject, dumps
 
 CANCELLED = "the response was cancelled"
-router = APIRouter(route_class=KeyedRoute, include_in_schema=False)
+router = APIRouter(route_class=CallerRoute, include_in_schema=False)
 
 
 @router.post("/v1/responses")
-async def create(request: Request, by: Admitted) -> Response:
+async def create(request: Request, caller: CurrentCaller) -> Response:
     """Answer an input: at once, in a stream, or in the background."""
-    given = parameters(await json_object(request))
-    parsed = await parse_with_references(queue_of(request), by, given)
+    given = parameters(await read_json_object(request))
+    parsed = await parse_with_references(queue_of(request), caller, given)
     try:
-        job = await submit(request, by, parsed.job)
+        job = await submit(request, caller, parsed.job)
     except InvalidRequest as error:
         raise parsed.named(error) from error
     note = read_note(parsed.job["note"])
@@ -49,7 +49,7 @@ async def create(request: Request, by: Admitted) -> Response:
         return _stream(request, job, note, -1, owns_job=not given.background)
     if given.background:
         return _answer(job, ResponseBuilder(job.id, note).response(created=(await job.status()).submitted_at))
-    async with cancelled_if_disconnected(request, job):
+    async with cancel_on_disconnect(request, job):
         builder = await read_to_end(job, note)
     if builder.error is not None:
         raise builder.error
@@ -59,31 +59,31 @@ async def create(request: Request, by: Admitted) -> Response:
 @router.get("/v1/responses/{response_id}")
 async def retrieve(
     request: Request,
-    by: Admitted,
+    caller: CurrentCaller,
     response_id: str,
     *,
     stream: bool = False,
     starting_after: Annotated[int, Query(ge=-1), AS_WRITTEN] = -1,
 ) -> Response:
     """A response as it is now; or its stream, from its beginning or behind an event."""
-    stored = await stored_response(queue_of(request), by, response_id)
+    stored = await stored_response(queue_of(request), caller, response_id)
     if stream:
         return _stream(request, stored.job, stored.note, starting_after, owns_job=False)
     return _answer(stored.job, await _now(stored))
 
 
 @router.post("/v1/responses/{response_id}/cancel")
-async def cancel(request: Request, by: Admitted, response_id: str) -> Response:
+async def cancel(request: Request, caller: CurrentCaller, response_id: str) -> Response:
     """End a response. One that has ended stays as it is."""
-    stored = await stored_response(queue_of(request), by, response_id)
+    stored = await stored_response(queue_of(request), caller, response_id)
     await stored.job.cancel(CANCELLED)
-    return _answer(stored.job, await _now(await stored_response(queue_of(request), by, response_id)))
+    return _answer(stored.job, await _now(await stored_response(queue_of(request), caller, response_id)))
 
 
 @router.delete("/v1/responses/{response_id}")
-async def delete(request: Request, by: Admitted, response_id: str) -> Response:
+async def delete(request: Request, caller: CurrentCaller, response_id: str) -> Response:
     """Delete a response; one that runs is cancelled first. Those that follow it keep what was said."""
-    stored = await stored_response(queue_of(request), by, response_id)
+    stored = await stored_response(queue_of(request), caller, response_id)
     await queue_of(request).delete(stored.job.id)
     return _answer(stored.job, {"id": response_id, "object": "response", "deleted": True})
 
@@ -91,14 +91,14 @@ async def delete(request: Request, by: Admitted, response_id: str) -> Response:
 @router.get("/v1/responses/{response_id}/input_items")
 async def input_items(
     request: Request,
-    by: Admitted,
+    caller: CurrentCaller,
     response_id: str,
     limit: Annotated[int, Query(ge=1, le=100), AS_WRITTEN] = 20,
     order: Literal["asc", "desc"] = "desc",
     after: str | None = None,
 ) -> Response:
     """The items of a response's input, without the bytes of images."""
-    stored = await stored_response(queue_of(request), by, response_id)
+    stored = await stored_response(queue_of(request), caller, response_id)
     return _answer(stored.job, listed(stored.job.id, stored.note.items, limit=limit, order=order, after=after))
 
 
@@ -134,8 +134,8 @@ class _Frames:
     async def of(self, job: AsyncJob[Any]) -> AsyncGenerator[list[bytes], None]:
         """All of them; those that are there at the same time in one list."""
         try:
-            with cancelled_if_aborted(job) if self._owns_job else nullcontext():
-                async with aclosing(written(pieces(job, fresh=True), self._written)) as parts:
+            with cancel_on_abort(job) if self._owns_job else nullcontext():
+                async with aclosing(encode_events(read_pieces(job, fresh=True), self._written)) as parts:
                     async for part in parts:
                         yield part
                         if self._builder.ended:
@@ -147,17 +147,17 @@ class _Frames:
             yield [_error(error, self._builder.next)]
 
     def _written(self, event: Event | Piece) -> Iterator[bytes]:
-        if said := self._waiting.see(event):
+        if said := self._waiting.update(event):
             yield said
         new = self._builder.take(event)
         if self._owns_job and isinstance(event, Started) and self._builder.restarted:
             raise StreamRestarted(event.attempt, event.cursor)
         for each in new:
             if each.number > self._after:
-                yield frame(each.data, event=each.type)
+                yield encode_frame(each.data, event=each.type)
 
 
 def _error(error: LlamaqError, number: int) -> bytes:
     failure = failure_of(error)
     about = {"type": "error", "code": failure.code, "message": failure.message, "param": failure.param}
-    return frame(dumps({**about, "sequence_number": number}), event="error")
+    return encode_frame(dumps({**about, "sequence_number": number}), event="error")

@@ -32,7 +32,7 @@ class StoredResponse:
 
 
 async def stored_response(
-    queue: AsyncJobQueue, by: Caller, response_id: str, param: str | None = None
+    queue: AsyncJobQueue, caller: Caller, response_id: str, param: str | None = None
 ) -> StoredResponse:
     """A response of the caller's tenant that is kept.
 
@@ -52,12 +52,12 @@ async def stored_response(
     note = read_note(submitted.note)
     # Its job is a chat: a note of the same form may be kept with any other job.
     chat = submitted.kind == "chat" and "messages" in submitted.request
-    if not chat or note is None or not note.given.store or not by.sees(status.tenant):
+    if not chat or note is None or not note.given.store or not caller.may_see(status.tenant):
         raise missing
     return StoredResponse(job, status, note, submitted.request)
 
 
-async def history(queue: AsyncJobQueue, by: Caller, response_id: str | None) -> History:
+async def history(queue: AsyncJobQueue, caller: Caller, response_id: str | None) -> History:
     """What was said up to the end of a response: its history, its input, and its answer. Not its instructions.
 
     Raises:
@@ -66,7 +66,7 @@ async def history(queue: AsyncJobQueue, by: Caller, response_id: str | None) -> 
     if response_id is None:
         return History()
     param = "previous_response_id"
-    before = await stored_response(queue, by, response_id, param)
+    before = await stored_response(queue, caller, response_id, param)
     result = before.status.result
     if not isinstance(result, ChatResult):
         state = "has not ended yet" if not before.status.ended else f"has ended {before.status.state}"

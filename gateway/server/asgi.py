@@ -1,4 +1,4 @@
-"""What uvicorn serves in each process: the application, guarded and observed."""
+"""What uvicorn serves in each process: the application, with its guard and its telemetry."""
 
 import multiprocessing
 import os
@@ -14,8 +14,8 @@ from gateway.access.keys_file import KeysFile
 from gateway.http.guard import Guard
 from gateway.queue_access import JOB_HEADER
 from gateway.server import logs
-from gateway.server.direct import Direct
-from gateway.server.observed import Observed
+from gateway.server.fast_path import FastPath
+from gateway.server.telemetry import RequestTelemetry
 from gateway.settings import GatewayVariables
 from llamaq.settings.environment import read_as
 
@@ -30,16 +30,16 @@ LOCAL_ORIGINS = tuple(
 """Without keys: pages of other origins could send requests, though not read the answers."""
 
 
-def make() -> ASGIApp:
-    """The application of this process, with the settings of the environment."""
+def create_app() -> ASGIApp:
+    """Make the application of this process, with the settings of the environment."""
     settings = read_as(GatewayVariables)
     logs.configure(settings.log_format)
     if (parent := multiprocessing.parent_process()) is not None:
-        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+        threading.Thread(target=_stop_with_parent, args=(parent,), daemon=True).start()
     keys = KeysFile.of(settings.gateway_keys_file)
-    application = app.make(settings, keys)
+    application = app.create_app(settings, keys)
     guarded: ASGIApp = Guard(
-        Direct(application, app.answer, app.EXPECTED),
+        FastPath(application, app.handle_error, app.EXPECTED),
         hosts=settings.host_names or (LOCAL_NAMES if keys is None else ()),
         origins=None if keys else (*LOCAL_ORIGINS, *settings.origins),
         most_bytes=settings.gateway_max_body_bytes,
@@ -53,10 +53,10 @@ def make() -> ASGIApp:
             allow_headers=["*"],
             expose_headers=[JOB_HEADER, "Location", "Retry-After"],
         )
-    return Observed(guarded)
+    return RequestTelemetry(guarded)
 
 
-def _end_after(parent: BaseProcess) -> None:
+def _stop_with_parent(parent: BaseProcess) -> None:
     """One of several processes ends in order when the one that started it was killed: nobody else would end it."""
     parent.join()
     os.kill(os.getpid(), signal.SIGTERM)

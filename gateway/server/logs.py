@@ -9,7 +9,7 @@ import structlog
 from llamaq.escaping import escape_event
 
 
-def _without_colours(_: object, __: str, about: structlog.types.EventDict) -> structlog.types.EventDict:
+def _drop_colour_message(_: object, __: str, about: structlog.types.EventDict) -> structlog.types.EventDict:
     about.pop("color_message", None)  # uvicorn says each of its messages twice
     return about
 
@@ -21,7 +21,7 @@ def configure(wanted: Literal["json", "console"] | None) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
-        _without_colours,
+        _drop_colour_message,
         structlog.processors.TimeStamper(fmt="iso"),
         structlog.processors.format_exc_info,
     ]

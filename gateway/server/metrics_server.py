@@ -19,11 +19,11 @@ def serve(settings: GatewayVariables) -> None:
         OSError: another process listens there, or the address is not of this machine.
     """
     if settings.metrics_port is not None:
-        registry = REGISTRY if settings.gateway_processes == 1 else _of_all()
+        registry = REGISTRY if settings.gateway_processes == 1 else _build_registry()
         start_http_server(settings.metrics_port, settings.metrics_host, registry)
 
 
-def _of_all() -> CollectorRegistry:
+def _build_registry() -> CollectorRegistry:
     folder = tempfile.mkdtemp(prefix="llamaq-gateway-")
     # Only the processes to come read it: prometheus_client then counts in files of that folder.
     os.putenv("PROMETHEUS_MULTIPROC_DIR", folder)
@@ -42,13 +42,13 @@ class _Living(MultiProcessCollector):
     def collect(self) -> Iterable[Metric]:
         for file in self._folder.glob("gauge_live*_*.db"):
             pid = int(file.stem.rpartition("_")[2])
-            if not _lives(pid):
+            if not _is_alive(pid):
                 mark_process_dead(pid, str(self._folder))  # type: ignore[no-untyped-call]  # as above
         found: Iterable[Metric] = super().collect()  # type: ignore[no-untyped-call]  # as above
         return found
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

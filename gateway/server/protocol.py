@@ -7,7 +7,7 @@ import httptools
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway.http.asgi_extensions import JoiningTransport, offer, offer_body
+from gateway.http.asgi_extensions import JoiningTransport, offer_body, offer_joined_writes
 
 MOST_HEAD_BYTES = 65_536
 
@@ -57,7 +57,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._in_head = False
         self._stop_waiting()
-        offer(cast("Scope", self.scope), self._joining)
+        offer_joined_writes(cast("Scope", self.scope), self._joining)
         super().on_headers_complete()
         offer_body(cast("Scope", self.scope), _ChunkedBody(self.cycle, self._joining))
         if self.scope["http_version"] == "1.0" and self.cycle is not None:
@@ -131,7 +131,7 @@ class _ChunkedBody:
         self._cycle = cycle
         self._transport = transport
 
-    def has_request(self) -> bool:
+    def is_request_complete(self) -> bool:
         """Whether the body of the request has come as a whole."""
         return not self._cycle.more_body
 

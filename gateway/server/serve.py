@@ -37,7 +37,7 @@ def main(settings: GatewayVariables) -> int:
     logs.configure(settings.log_format)
     for remark in unknown_variable_remarks():
         LOG.warning(remark)
-    _raise_open_files()
+    _raise_file_limit()
     try:
         keys = KeysFile.of(settings.gateway_keys_file)
     except WrongKeysFile as error:
@@ -66,7 +66,7 @@ def main(settings: GatewayVariables) -> int:
         )
         return WRONG_SETTING
     config = uvicorn.Config(
-        "gateway.server.asgi:make",
+        "gateway.server.asgi:create_app",
         factory=True,
         workers=settings.gateway_processes,
         loop="uvloop",
@@ -113,7 +113,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _raise_open_files() -> None:
+def _raise_file_limit() -> None:
     """Each open stream is an open file; the soft limit is often 1024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_OPEN if hard == resource.RLIM_INFINITY else min(hard, MOST_OPEN)

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from gateway.http.errors import GatewayError
 from gateway.queue_access import queue_of
-from gateway.ui.pages import framed
+from gateway.ui.pages import render_static_page
 from gateway.ui.session import Action, Operator
 
 LOG = logging.getLogger("gateway.ui")
@@ -17,13 +17,13 @@ Name = Annotated[str, Query(max_length=512)]
 REASON = "cancelled by an operator"
 
 
-def note(request: Request, action: str, **about: object) -> None:
+def log_action(request: Request, action: str, **about: object) -> None:
     """Log an action with the name of the key, without content."""
     LOG.info("operator", extra={"action": action, "key": request.state.caller.name, **about})
 
 
-def back(path: str, done: str) -> Response:
-    """To a page that says what was done."""
+def redirect_back(path: str, done: str) -> Response:
+    """Redirect to a page that says what was done."""
     return RedirectResponse(f"{path}{'&' if '?' in path else '?'}done={done}", 303)
 
 
@@ -40,8 +40,8 @@ async def pause(
     queue = queue_of(request)
     verb = {"pause": queue.pause, "drain": queue.drain, "resume": queue.resume}[action]
     await verb(host=host or None, model=model or None)
-    note(request, action, host=host, model=model)
-    return back(to, action)
+    log_action(request, action, host=host, model=model)
+    return redirect_back(to, action)
 
 
 @router.post("/ui/models/{action}")
@@ -49,8 +49,8 @@ async def load(request: Request, _: Action, action: Literal["load", "unload"], h
     """Load a model into the memory of a host, or unload it: a job."""
     queue = queue_of(request)
     jobs = await (queue.load(model, host=host) if action == "load" else queue.unload(model, host=host))
-    note(request, action, host=host, model=model)
-    return back(f"/ui/jobs/{jobs[0].id}", action)
+    log_action(request, action, host=host, model=model)
+    return redirect_back(f"/ui/jobs/{jobs[0].id}", action)
 
 
 @router.post("/ui/pull")
@@ -58,8 +58,8 @@ async def pull(request: Request, form: Action) -> Response:
     """Pull a model onto the disk of a host: a job, which fails where the workers do not allow the model."""
     host, model = str(form.get("host", "")), str(form.get("model", "")).strip()
     job = await queue_of(request).pull(model, host=host or None)
-    note(request, "pull", host=host, model=model)
-    return back(f"/ui/jobs/{job.id}", "pull")
+    log_action(request, "pull", host=host, model=model)
+    return redirect_back(f"/ui/jobs/{job.id}", "pull")
 
 
 @router.get("/ui/dead/{letter_id}/discard")
@@ -67,8 +67,8 @@ async def ask_to_discard(request: Request, _: Operator, letter_id: str) -> Respo
     """The question before a dead letter is discarded."""
     letter = await queue_of(request).dead_letter(letter_id)
     if letter is None:
-        raise no_letter()
-    return await framed(
+        raise letter_not_found()
+    return await render_static_page(
         request,
         "question.html",
         "dead",
@@ -87,15 +87,15 @@ async def letter(request: Request, _: Action, letter_id: str, action: Literal["p
     queue = queue_of(request)
     found = await queue.dead_letter(letter_id)
     if found is None:
-        raise no_letter()
-    note(request, action, letter=letter_id, job_id=found.job_id)
+        raise letter_not_found()
+    log_action(request, action, letter=letter_id, job_id=found.job_id)
     if action == "discard":
         await queue.discard(found)
-        return back("/ui/dead", "discard")
+        return redirect_back("/ui/dead", "discard")
     job = await queue.put_back(found)
-    return back(f"/ui/jobs/{job.id}", "put-back")
+    return redirect_back(f"/ui/jobs/{job.id}", "put-back")
 
 
-def no_letter() -> GatewayError:
+def letter_not_found() -> GatewayError:
     """It was put back or discarded meanwhile."""
     return GatewayError(404, "not_found", "there is no such dead letter any more")

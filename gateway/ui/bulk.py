@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from gateway.queue_access import queue_of
-from gateway.ui.actions import REASON, back, note
+from gateway.ui.actions import REASON, log_action, redirect_back
 from gateway.ui.job_filter import STATES, JobFilter
-from gateway.ui.pages import framed
+from gateway.ui.pages import render_static_page
 from gateway.ui.session import Action
 from llamaq import AsyncJobQueue, JobStatus
 from llamaq.store.clock import SYSTEM
@@ -29,14 +29,14 @@ async def count(request: Request, form: Action, verb: Verb) -> Response:
     """Count what the filter finds, and ask. Jobs that are submitted afterwards are not meant."""
     given = JobFilter.of(form)
     which = JobFilter(given.states, {"until": datetime.fromtimestamp(SYSTEM.time(), UTC).isoformat(), **given.texts})
-    jobs = await _found(queue_of(request), which, verb)
+    jobs = await _find_jobs(queue_of(request), which, verb)
     number = f"{len(jobs):,}" + (" (no more at a time)" if len(jobs) == MOST else "")
-    return await framed(
+    return await render_static_page(
         request,
         "question.html",
         "jobs",
         title=f"{verb.capitalize()} {number} jobs?" if jobs else f"There is no job to {verb}",
-        text=_MEANT[verb] + ("; ".join(f"{name} = {value}" for name, value in which.pairs)),
+        text=_QUESTIONS[verb] + ("; ".join(f"{name} = {value}" for name, value in which.pairs)),
         action=f"/ui/bulk/{verb}" if jobs else "",
         yes=f"{verb.capitalize()} them",
         no=f"/ui/jobs?{given.query}",
@@ -48,20 +48,20 @@ async def count(request: Request, form: Action, verb: Verb) -> Response:
 async def run(request: Request, form: Action, verb: Verb) -> Response:
     """Cancel or replay the jobs that the question was about."""
     queue, which = queue_of(request), JobFilter.of(form)
-    jobs = await _found(queue, which, verb)
-    note(request, f"{verb} in bulk", jobs=len(jobs))
+    jobs = await _find_jobs(queue, which, verb)
+    log_action(request, f"{verb} in bulk", jobs=len(jobs))
     for first in range(0, len(jobs), AT_ONCE):
         await asyncio.gather(*(_DO[verb](queue, job) for job in jobs[first : first + AT_ONCE]))
-    return back(f"/ui/jobs?{which.query}" if verb == "cancel" else "/ui/jobs", verb)
+    return redirect_back(f"/ui/jobs?{which.query}" if verb == "cancel" else "/ui/jobs", verb)
 
 
-_MEANT = {
+_QUESTIONS = {
     "cancel": "Those that have not ended, of the filter: ",
     "replay": "Those that have ended, each as a new job, of the filter: ",
 }
 
 
-async def _found(queue: AsyncJobQueue, which: JobFilter, verb: Verb) -> list[JobStatus]:
+async def _find_jobs(queue: AsyncJobQueue, which: JobFilter, verb: Verb) -> list[JobStatus]:
     wanted = [one for one in which.states or STATES if (one in TERMINAL_STATES) == (verb == "replay")]
     if not wanted:
         return []

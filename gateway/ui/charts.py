@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from gateway.queue_access import queue_of
-from gateway.ui.pages import framed
+from gateway.ui.pages import render_static_page
 from gateway.ui.session import Operator
 from llamaq import Minute
 from llamaq.vocabulary.kinds.request import LANES
@@ -29,13 +29,13 @@ async def charts(request: Request, _: Operator, span: Annotated[Literal["hour", 
     minutes, step = _SPANS[span]
     found = await queue_of(request).history(minutes)
     points = [found[first : first + step] for first in range(0, len(found), step)]
-    drawn = [_chart(title, unit, lines, points) for title, unit, lines in _CHARTS]
-    return await framed(request, "charts.html", "charts", span=span, charts=drawn, step=step)
+    drawn = [_build_chart(title, unit, lines, points) for title, unit, lines in _CHARTS]
+    return await render_static_page(request, "charts.html", "charts", span=span, charts=drawn, step=step)
 
 
-def _chart(title: str, unit: str, lines: Sequence[Line], points: Sequence[Point]) -> dict[str, Any]:
+def _build_chart(title: str, unit: str, lines: Sequence[Line], points: Sequence[Point]) -> dict[str, Any]:
     at = [int(point[0].at.timestamp()) for point in points]
-    values = [[_rounded(figure(point)) for point in points] for _, _, figure in lines]
+    values = [[_round(figure(point)) for point in points] for _, _, figure in lines]
     given = {"unit": unit, "names": [line[0] for line in lines], "colours": [line[1] for line in lines]}
     rows: list[tuple[datetime, list[float | None]]] = [
         (point[0].at, [line[index] for line in values]) for index, point in enumerate(points)
@@ -43,7 +43,7 @@ def _chart(title: str, unit: str, lines: Sequence[Line], points: Sequence[Point]
     return {"title": title, **given, "json": json.dumps({**given, "data": [at, *values]}), "rows": rows[::-1]}
 
 
-def _rounded(number: float | None) -> float | None:
+def _round(number: float | None) -> float | None:
     return None if number is None else round(number, 3)
 
 
@@ -52,15 +52,15 @@ def _mean(numbers: Sequence[float]) -> float | None:
     return sum(numbers) / len(numbers) if numbers else None
 
 
-def _ended(state: str) -> Callable[[Point], float | None]:
+def _mean_ended(state: str) -> Callable[[Point], float | None]:
     return lambda point: _mean([minute.ended.get(state, 0) for minute in point if minute.ended])
 
 
-def _waiting(lane: str) -> Callable[[Point], float | None]:
+def _most_waiting(lane: str) -> Callable[[Point], float | None]:
     return lambda point: max((minute.waiting.get(lane, 0) for minute in point if minute.waiting), default=None)
 
 
-def _tokens(point: Point) -> float | None:
+def _token_rate(point: Point) -> float | None:
     return _mean([minute.tokens / 60 for minute in point if minute.ended or minute.tokens])
 
 
@@ -72,7 +72,7 @@ def _slots(point: Point) -> float | None:
     return max((minute.slots for minute in point if minute.slots), default=None)
 
 
-def _first_token(field: str) -> Callable[[Point], float | None]:
+def _slowest(field: str) -> Callable[[Point], float | None]:
     def figure(point: Point) -> float | None:
         known = [value for minute in point if (value := getattr(minute, field)) is not None]
         return max(known, default=None)
@@ -83,13 +83,13 @@ def _first_token(field: str) -> Callable[[Point], float | None]:
 _END_COLOURS = ("good", "bad", "grey", "warn")
 _LANE_COLOURS = ("blue", "good", "warn")
 _CHARTS: tuple[tuple[str, str, tuple[Line, ...]], ...] = (
-    ("Jobs a minute, by end", "", tuple((one, _END_COLOURS[i], _ended(one)) for i, one in enumerate(ENDS))),
-    ("Waiting, by lane", "", tuple((one, _LANE_COLOURS[i], _waiting(one)) for i, one in enumerate(LANES))),
+    ("Jobs a minute, by end", "", tuple((one, _END_COLOURS[i], _mean_ended(one)) for i, one in enumerate(ENDS))),
+    ("Waiting, by lane", "", tuple((one, _LANE_COLOURS[i], _most_waiting(one)) for i, one in enumerate(LANES))),
     (
         "First token, since the submit",
         "s",
-        (("p50", "blue", _first_token("first_token_p50")), ("p95", "warn", _first_token("first_token_p95"))),
+        (("p50", "blue", _slowest("first_token_p50")), ("p95", "warn", _slowest("first_token_p95"))),
     ),
-    ("Tokens a second", "", (("tokens/s", "blue", _tokens),)),
+    ("Tokens a second", "", (("tokens/s", "blue", _token_rate),)),
     ("Slots", "", (("used", "blue", _slots_used), ("all", "grey", _slots))),
 )

@@ -5,8 +5,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.http.errors import failure_of
-from gateway.ui.rendering import page
-from gateway.ui.session import COOKIE, SignInNeeded, without_cookie
+from gateway.ui.rendering import render_page
+from gateway.ui.session import COOKIE, SignInNeeded, delete_cookie
 
 PATH = "/ui"
 _AWAY = 503
@@ -17,15 +17,15 @@ def is_page(path: str) -> bool:
     return path == PATH or path.startswith(f"{PATH}/")
 
 
-def failure_page(request: Request, error: BaseException) -> Response:
-    """The page that says an error; without a session the way to the form for the key."""
+def render_failure(request: Request, error: BaseException) -> Response:
+    """Render the page that says an error; without a session redirect to the form for the key."""
     if isinstance(error, SignInNeeded):
         response: Response = RedirectResponse(f"{PATH}/sign-in", 303)
         if request.cookies.get(COOKIE):
-            without_cookie(response)
+            delete_cookie(response)
         return response
     failure = failure_of(error)
-    response = page(
+    response = render_page(
         request,
         "failure.html",
         status=failure.status,

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import FormData, QueryParams
 
-from gateway.http.moment import moment
+from gateway.http.moment import parse_time
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.kinds.request import LANES
 from llamaq.vocabulary.requests import KINDS
@@ -55,7 +55,7 @@ class JobFilter:
         Raises:
             InvalidRequest: a time is not valid.
         """
-        times = {name: moment(name, self.texts.get(name)) for name in ("since", "until")}
+        times = {name: parse_time(name, self.texts.get(name)) for name in ("since", "until")}
         return {**self.texts, **times, "state": self.states}
 
     def text(self, name: str) -> str:

@@ -8,10 +8,10 @@ from pydantic_core import from_json
 from starlette.responses import Response
 
 from gateway.http.errors import GatewayError
-from gateway.queue_access import queue_of, stored
+from gateway.queue_access import queue_of, read_fields
 from gateway.ui import timeline
-from gateway.ui.actions import REASON, back, note
-from gateway.ui.pages import framed, view
+from gateway.ui.actions import REASON, log_action, redirect_back
+from gateway.ui.pages import render_live_page, render_static_page
 from gateway.ui.session import Action, Operator
 from llamaq import JobStatus
 from llamaq.client.aio.job import AsyncJob
@@ -28,7 +28,7 @@ JobId = Annotated[str, Path(max_length=128)]
 @router.get("")
 async def job(request: Request, _: Operator, job_id: JobId) -> Response:
     """The page of a job: its state, figures, timeline, error and events."""
-    return await _page(request, job_id)
+    return await _render_job(request, job_id)
 
 
 @router.post("/content")
@@ -36,29 +36,31 @@ async def content(request: Request, _: Action, job_id: JobId) -> Response:
     """The page with the texts of the job. Each look is logged."""
     if request.app.state.settings.gateway_show_content != 1:
         raise GatewayError(403, "content_hidden", "texts are shown only with LLAMAQ_GATEWAY_SHOW_CONTENT=1")
-    status = await _status(request, job_id)
+    status = await _get_status(request, job_id)
     asked = await queue_of(request).job(job_id).request()
-    note(request, "texts shown", job_id=job_id)
+    log_action(request, "texts shown", job_id=job_id)
     result = status.result.model_dump(mode="json", exclude_none=True) if status.result else None
     error = status.error.model_dump(mode="json", exclude_none=True) if status.error else None
-    texts = [("Request", _pretty(asked.request))]
-    texts += [(name, _pretty(value)) for name, value in (("Result", result), ("Error", error)) if value is not None]
-    return await _page(request, job_id, texts)
+    texts = [("Request", _format_json(asked.request))]
+    texts += [
+        (name, _format_json(value)) for name, value in (("Result", result), ("Error", error)) if value is not None
+    ]
+    return await _render_job(request, job_id, texts)
 
 
 @router.post("/cancel")
 async def cancel(request: Request, _: Action, job_id: JobId) -> Response:
     """Cancel the job."""
-    await _status(request, job_id)
-    note(request, "cancel", job_id=job_id)
+    await _get_status(request, job_id)
+    log_action(request, "cancel", job_id=job_id)
     ended = await queue_of(request).job(job_id).cancel(REASON)
-    return back(f"/ui/jobs/{job_id}", "cancel" if ended else "ended")
+    return redirect_back(f"/ui/jobs/{job_id}", "cancel" if ended else "ended")
 
 
 @router.post("/replay")
 async def replay(request: Request, form: Action, job_id: JobId) -> Response:
     """Enqueue the job's request again, with changes: a JSON object."""
-    await _status(request, job_id)
+    await _get_status(request, job_id)
     text = str(form.get("changes", "")).strip()
     try:
         changes = from_json(text) if text else {}
@@ -66,16 +68,18 @@ async def replay(request: Request, form: Action, job_id: JobId) -> Response:
         raise InvalidRequest.of("changes", f"is not JSON: {error}") from None
     if not isinstance(changes, dict):
         raise InvalidRequest.of("changes", 'must be a JSON object such as {"options.num_ctx": 8192}')
-    note(request, "replay", job_id=job_id, fields=sorted(changes))
+    log_action(request, "replay", job_id=job_id, fields=sorted(changes))
     made = await queue_of(request).replay(job_id, **check_changes(changes))
-    return back(f"/ui/jobs/{made.id}", "replay")
+    return redirect_back(f"/ui/jobs/{made.id}", "replay")
 
 
 @router.get("/delete")
 async def ask_to_delete(request: Request, _: Operator, job_id: JobId) -> Response:
     """The question before the job is deleted."""
-    running = "" if await _state(request, job_id) in TERMINAL_STATES else " It has not ended, so it is cancelled first."
-    return await framed(
+    running = (
+        "" if await _get_state(request, job_id) in TERMINAL_STATES else " It has not ended, so it is cancelled first."
+    )
+    return await render_static_page(
         request,
         "question.html",
         "jobs",
@@ -91,36 +95,36 @@ async def ask_to_delete(request: Request, _: Operator, job_id: JobId) -> Respons
 @router.post("/delete")
 async def delete(request: Request, _: Action, job_id: JobId) -> Response:
     """Delete the job."""
-    await _state(request, job_id)
-    note(request, "delete", job_id=job_id)
+    await _get_state(request, job_id)
+    log_action(request, "delete", job_id=job_id)
     await queue_of(request).delete(job_id, "deleted by an operator")
-    return back("/ui/jobs", "delete")
+    return redirect_back("/ui/jobs", "delete")
 
 
-def _job(request: Request, job_id: str) -> AsyncJob[Any]:
+def _get_job(request: Request, job_id: str) -> AsyncJob[Any]:
     if not usable_id(job_id):
         raise JobNotFound(job_id)
     request.state.job_id = job_id
     return queue_of(request).job(job_id)
 
 
-async def _status(request: Request, job_id: str) -> JobStatus:
-    return await _job(request, job_id).status()
+async def _get_status(request: Request, job_id: str) -> JobStatus:
+    return await _get_job(request, job_id).status()
 
 
-async def _state(request: Request, job_id: str) -> str | None:
+async def _get_state(request: Request, job_id: str) -> str | None:
     """As it is stored: a job whose record cannot be read can be deleted."""
-    return (await stored(_job(request, job_id), "state")).get("state")
+    return (await read_fields(_get_job(request, job_id), "state")).get("state")
 
 
-async def _page(request: Request, job_id: str, texts: list[tuple[str, str]] | None = None) -> Response:
-    status = await _status(request, job_id)
-    found = await timeline.rows(queue_of(request).job(job_id), status)
+async def _render_job(request: Request, job_id: str, texts: list[tuple[str, str]] | None = None) -> Response:
+    status = await _get_status(request, job_id)
+    found = await timeline.read_rows(queue_of(request).job(job_id), status)
     until = status.finished_at.timestamp() if status.finished_at else SYSTEM.time()
-    values: dict[str, Any] = {"rows": found, "phases": timeline.phases(found, until), "texts": texts}
+    values: dict[str, Any] = {"rows": found, "phases": timeline.build_phases(found, until), "texts": texts}
     values["may_show"] = request.app.state.settings.gateway_show_content == 1
-    return await view(request, "job", job_id, **values)
+    return await render_live_page(request, "job", job_id, **values)
 
 
-def _pretty(value: object) -> str:
+def _format_json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from gateway.http.sse import EventStream, frame
-from gateway.ui.rendering import HEADERS, rendered
+from gateway.http.sse import EventStream, encode_frame
+from gateway.ui.rendering import HEADERS, render_template
 from gateway.ui.session import Operator
 from gateway.ui.watch import SHOWN_HOSTS, Look, Watch
 
@@ -28,32 +28,34 @@ async def live(
 ) -> Response:
     """Server-Sent Events: `view` is the inner part of the page, `figures` that of its head; `state` of a job."""
     watch: Watch = request.app.state.watch
-    return EventStream(_frames(watch, view, job, find.strip()), headers=HEADERS, until=request.app.state.draining)
+    return EventStream(
+        _encode_frames(watch, view, job, find.strip()), headers=HEADERS, until=request.app.state.draining
+    )
 
 
-def view_of(look: Look, view: str, job: str = "", find: str = "") -> str:
-    """A view at one moment. It is rendered once for all pages. `find` is a part of the names of the fleet's hosts."""
+def render_view(look: Look, view: str, job: str = "", find: str = "") -> str:
+    """Render a view at one moment, once for all pages. `find` is a part of the names of the fleet's hosts."""
     name = f"{view} {job} {find}"
     if name not in look.memo:
         values = {"job": look.jobs.get(job), "find": find, "shown": SHOWN_HOSTS}
-        look.memo[name] = rendered(f"_{view}.html", look=look, **values)
+        look.memo[name] = render_template(f"_{view}.html", look=look, **values)
     return look.memo[name]
 
 
-async def _frames(watch: Watch, view: str, job: str, find: str) -> AsyncGenerator[list[bytes], None]:
+async def _encode_frames(watch: Watch, view: str, job: str, find: str) -> AsyncGenerator[list[bytes], None]:
     loop = asyncio.get_running_loop()
     until = loop.time() + STREAM_SECONDS
     sent: dict[str, str] = {}
-    with watch.reader(job):
+    with watch.reading(job):
         async for look in watch.looks():
-            parts = {"figures": view_of(look, "figures")}
+            parts = {"figures": render_view(look, "figures")}
             if view != "none" and not (view == "job" and look.jobs.get(job) is None) and not look.away:
-                parts["view"] = view_of(look, view, job, find)
+                parts["view"] = render_view(look, view, job, find)
             if (status := look.jobs.get(job)) is not None:
                 parts["state"] = f"{status.state} {status.attempt}"
             for name, text in parts.items():
                 if sent.get(name) != text:
                     sent[name] = text
-                    yield [frame(text, event=name)]
+                    yield [encode_frame(text, event=name)]
             if loop.time() >= until:
                 return

@@ -7,10 +7,10 @@ from starlette.responses import RedirectResponse, Response
 
 from gateway.queue_access import queue_of
 from gateway.ui.job_filter import STATES, JobFilter
-from gateway.ui.live import Find, view_of
-from gateway.ui.rendering import page
-from gateway.ui.session import Operator, with_cookie
-from gateway.ui.watch import look
+from gateway.ui.live import Find, render_view
+from gateway.ui.rendering import render_page
+from gateway.ui.session import Operator, set_cookie
+from gateway.ui.watch import read_look
 from llamaq.store.keys import usable_id
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.kinds.request import LANES
@@ -26,19 +26,19 @@ MOST_DEAD = 200
 @router.get("/ui")
 async def fleet(request: Request, _: Operator, find: Find = "") -> Response:
     """The view of the fleet: hosts, their models and workers; of those with `find` in their name."""
-    return await view(request, "fleet", find=find.strip())
+    return await render_live_page(request, "fleet", find=find.strip())
 
 
 @router.get("/ui/queue")
 async def waiting(request: Request, _: Operator) -> Response:
     """The view of the queue: what waits, and why; the shares of tenants."""
-    return await view(request, "queue")
+    return await render_live_page(request, "queue")
 
 
 @router.get("/ui/running")
 async def running(request: Request, _: Operator) -> Response:
     """The view of the running jobs."""
-    return await view(request, "running")
+    return await render_live_page(request, "running")
 
 
 @router.get("/ui/jobs")
@@ -58,7 +58,7 @@ async def jobs(
     which = JobFilter.of(request.query_params)
     found = await queue.jobs(PAGE_JOBS, after=after or None, look_at=LOOK_AT, **which.arguments())
     values = {"jobs": found, "which": which, "after": after, "states": STATES, "kinds": KINDS, "lanes": LANES}
-    return await framed(request, "jobs.html", "jobs", **values)
+    return await render_static_page(request, "jobs.html", "jobs", **values)
 
 
 @router.get("/ui/dead")
@@ -67,30 +67,30 @@ async def dead(request: Request, _: Operator) -> Response:
     letters = await queue_of(request).dead(MOST_DEAD + 1)
     shown = request.app.state.settings.gateway_show_content == 1
     values = {"letters": letters[:MOST_DEAD], "more": len(letters) > MOST_DEAD, "content": shown}
-    return await framed(request, "dead.html", "dead", **values)
+    return await render_static_page(request, "dead.html", "dead", **values)
 
 
-async def view(request: Request, name: str, job_id: str = "", find: str = "", **values: Any) -> Response:
-    """The page of a view that is live."""
-    now = await look(queue_of(request), [job_id] if job_id else [])
+async def render_live_page(request: Request, name: str, job_id: str = "", find: str = "", **values: Any) -> Response:
+    """Render the page of a view that is live."""
+    now = await read_look(queue_of(request), [job_id] if job_id else [])
     if job_id and now.jobs[job_id] is None:
         raise JobNotFound(job_id)
-    inner = view_of(now, name, job_id, find)
-    figures = view_of(now, "figures")
-    return answer(
+    inner = render_view(now, name, job_id, find)
+    figures = render_view(now, "figures")
+    return _render_session_page(
         request, "live.html", name, inner=inner, figures=figures, job_id=job_id, find=find, look=now, **values
     )
 
 
-async def framed(request: Request, template: str, name: str, **values: Any) -> Response:
-    """A page whose head alone is live."""
-    figures = view_of(await look(queue_of(request)), "figures")
-    return answer(request, template, name, figures=figures, **values)
+async def render_static_page(request: Request, template: str, name: str, **values: Any) -> Response:
+    """Render a page whose head alone is live."""
+    figures = render_view(await read_look(queue_of(request)), "figures")
+    return _render_session_page(request, template, name, figures=figures, **values)
 
 
-def answer(request: Request, template: str, name: str, **values: Any) -> Response:
-    """A page of the session."""
-    response = page(request, template, view=name, done=request.query_params.get("done", ""), **values)
+def _render_session_page(request: Request, template: str, name: str, **values: Any) -> Response:
+    """Render a page, with the cookie of a session that has begun with it."""
+    response = render_page(request, template, view=name, done=request.query_params.get("done", ""), **values)
     if request.state.session.fresh:
-        with_cookie(response, request.state.session.fresh, request)
+        set_cookie(response, request.state.session.fresh, request)
     return response

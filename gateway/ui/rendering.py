@@ -47,15 +47,15 @@ VIEWS = (
 )
 
 
-def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
-    """A whole page, with the cookie of a session that has begun with it."""
+def render_page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    """Render a whole page."""
     session = getattr(request.state, "session", None)
-    body = rendered(template, session=session, views=VIEWS, version=__version__, **values)
+    body = render_template(template, session=session, views=VIEWS, version=__version__, **values)
     return HTMLResponse(body, status, HEADERS)
 
 
-def rendered(template: str, **values: Any) -> str:
-    """A template as text."""
+def render_template(template: str, **values: Any) -> str:
+    """Render a template as text."""
     return _ENVIRONMENT.get_template(template).render(now=SYSTEM.time(), **values)
 
 
@@ -99,7 +99,7 @@ def count(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
-def _environment() -> Environment:
+def _build_environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(_FOLDER / "templates"),
         autoescape=True,
@@ -113,4 +113,4 @@ def _environment() -> Environment:
     return made
 
 
-_ENVIRONMENT = _environment()
+_ENVIRONMENT = _build_environment()

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.access.caller import LOCAL, Caller
-from gateway.access.keys_file import KeysFile, digest
+from gateway.access.keys_file import KeysFile, hash_key
 from gateway.http.errors import GatewayError
 from gateway.queue_access import redis_of
 from llamaq.store.script_drivers import raised
@@ -42,63 +42,63 @@ class Session:
     fresh: str = ""
 
 
-async def begun(request: Request, key: str) -> tuple[str, Caller] | None:
+async def begin_session(request: Request, key: str) -> tuple[str, Caller] | None:
     """Begin a session for the holder of a key: its cookie, and the holder. None, after a pause, for a wrong key.
 
     Raises:
         GatewayError: 404: the key is not `admin`; 429: too many wrong keys.
         BrokerUnavailable: Redis did not answer.
     """
-    caller: Caller | None = await request.app.state.authenticator.holder(key)
+    caller: Caller | None = await request.app.state.authenticator.find_holder(key)
     if caller is None:
         return None
     if not caller.admin:
-        raise hidden()
+        raise page_not_found()
     token = secrets.token_urlsafe(32)
     async with redis_of(request).verb() as redis:
-        command = ["SET", _record(request, token), digest(key), "EX", str(LIFETIME_SECONDS)]
+        command = ["SET", _record_key(request, token), hash_key(key), "EX", str(LIFETIME_SECONDS)]
         raised((await redis.execute_all([command]))[0])
     return token, caller
 
 
-async def ended(request: Request) -> None:
+async def end_session(request: Request) -> None:
     """End the session of the request."""
     if token := request.cookies.get(COOKIE):
         async with redis_of(request).verb() as redis:
-            raised((await redis.execute_all([["DEL", _record(request, token)]]))[0])
+            raised((await redis.execute_all([["DEL", _record_key(request, token)]]))[0])
 
 
-async def operator(request: Request) -> Session:
-    """The session of a request: a route takes it as `session: Operator`.
+async def require_operator(request: Request) -> Session:
+    """Require the session of a request: a route takes it as `session: Operator`.
 
     Raises:
         SignInNeeded: there is none.
         GatewayError: 404: the key is not `admin` (any more).
         BrokerUnavailable: Redis did not answer.
     """
-    session = await _session(request)
+    session = await _find_session(request)
     request.state.caller, request.state.session = session.caller, session
     return session
 
 
-async def acting(request: Request, session: Annotated[Session, Depends(operator)]) -> FormData:
-    """The form of an action, from a page of this session: a route takes it as `form: Action`.
+async def read_action_form(request: Request, session: Annotated[Session, Depends(require_operator)]) -> FormData:
+    """Read the form of an action, from a page of this session: a route takes it as `form: Action`.
 
     Raises:
         GatewayError: 403: the request comes from elsewhere.
     """
-    same_origin(request)
+    check_same_origin(request)
     form = await request.form(max_files=0, max_fields=200)
     if not hmac.compare_digest(str(form.get("csrf", "")).encode(), session.csrf.encode()):
         raise GatewayError(403, "wrong_token", "the form is of another session: load the page again")
     return form
 
 
-Operator = Annotated[Session, Depends(operator)]
-Action = Annotated[FormData, Depends(acting)]
+Operator = Annotated[Session, Depends(require_operator)]
+Action = Annotated[FormData, Depends(read_action_form)]
 
 
-def same_origin(request: Request) -> None:
+def check_same_origin(request: Request) -> None:
     """Refuse a request that a page of another origin has sent.
 
     Raises:
@@ -112,7 +112,7 @@ def same_origin(request: Request) -> None:
         raise GatewayError(403, "wrong_origin", "the request comes from a page of another origin")
 
 
-def with_cookie(response: Response, token: str, request: Request) -> None:
+def set_cookie(response: Response, token: str, request: Request) -> None:
     """Set the cookie of a session."""
     response.set_cookie(
         COOKIE,
@@ -125,42 +125,42 @@ def with_cookie(response: Response, token: str, request: Request) -> None:
     )
 
 
-def without_cookie(response: Response) -> None:
+def delete_cookie(response: Response) -> None:
     """Remove it."""
     response.delete_cookie(COOKIE, path=_PATH, httponly=True, samesite="strict")
 
 
-def hidden() -> GatewayError:
+def page_not_found() -> GatewayError:
     """The answer to a key that is not `admin`: the page does not exist for it."""
     return GatewayError(404, "not_found", "there is no such path")
 
 
-async def _session(request: Request) -> Session:
+async def _find_session(request: Request) -> Session:
     keys: KeysFile | None = request.app.state.keys
     token = request.cookies.get(COOKIE, "")
     if keys is None:  # whoever reaches the loopback address; the cookie only makes the token
         fresh = "" if token else secrets.token_urlsafe(32)
-        return Session(LOCAL, _csrf(token or fresh), fresh)
+        return Session(LOCAL, _csrf_token(token or fresh), fresh)
     if request.headers.get("authorization"):
-        caller: Caller | None = await request.app.state.authenticator.admitted(request)
+        caller: Caller | None = await request.app.state.authenticator.authenticate(request)
         if caller is not None and not caller.admin:
-            raise hidden()
+            raise page_not_found()
     if not token:
         raise SignInNeeded
     async with redis_of(request).query() as redis:
-        found = raised((await redis.execute_all([["GET", _record(request, token)]]))[0])
-    holder = keys.holder_of(str(found)) if found else None
+        found = raised((await redis.execute_all([["GET", _record_key(request, token)]]))[0])
+    holder = keys.find_holder_by_hash(str(found)) if found else None
     if holder is None:
         raise SignInNeeded
     if not holder.admin:
-        raise hidden()
-    return Session(holder, _csrf(token))
+        raise page_not_found()
+    return Session(holder, _csrf_token(token))
 
 
-def _record(request: Request, token: str) -> str:
+def _record_key(request: Request, token: str) -> str:
     prefix = redis_of(request).settings.keys.prefix
     return f"{prefix}:gateway:session:{sha256(token.encode()).hexdigest()}"
 
 
-def _csrf(token: str) -> str:
+def _csrf_token(token: str) -> str:
     return hmac.new(token.encode(), b"csrf", "sha256").hexdigest()

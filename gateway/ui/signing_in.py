@@ -4,8 +4,8 @@ from fastapi import APIRouter, Request
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import RedirectResponse, Response
 
-from gateway.ui.rendering import STATIC, page
-from gateway.ui.session import Action, begun, ended, same_origin, with_cookie, without_cookie
+from gateway.ui.rendering import STATIC, render_page
+from gateway.ui.session import Action, begin_session, check_same_origin, delete_cookie, end_session, set_cookie
 
 router = APIRouter()
 _FILES = StaticFiles(directory=STATIC)
@@ -23,27 +23,27 @@ async def static(request: Request, path: str) -> Response:
 @router.get("/ui/sign-in")
 async def form(request: Request) -> Response:
     """The form for the key."""
-    return page(request, "sign_in.html", wrong=False)
+    return render_page(request, "sign_in.html", wrong=False)
 
 
 @router.post("/ui/sign-in")
 async def sign_in(request: Request) -> Response:
     """Begin a session; a key that is not `admin` gets 404."""
-    same_origin(request)
+    check_same_origin(request)
     given = await request.form(max_files=0, max_fields=10)
-    found = await begun(request, str(given.get("key", "")).strip())
+    found = await begin_session(request, str(given.get("key", "")).strip())
     if found is None:
-        return page(request, "sign_in.html", status=401, wrong=True)
+        return render_page(request, "sign_in.html", status=401, wrong=True)
     token, request.state.caller = found
     response = RedirectResponse("/ui", 303)
-    with_cookie(response, token, request)
+    set_cookie(response, token, request)
     return response
 
 
 @router.post("/ui/sign-out")
 async def sign_out(request: Request, _: Action) -> Response:
     """End the session."""
-    await ended(request)
+    await end_session(request)
     response = RedirectResponse("/ui/sign-in", 303)
-    without_cookie(response)
+    delete_cookie(response)
     return response

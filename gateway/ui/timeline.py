@@ -45,8 +45,8 @@ class Phase:
     seconds: float
 
 
-async def rows(job: AsyncJob[Any], status: JobStatus) -> list[Row]:
-    """The rows of a job's log, oldest first."""
+async def read_rows(job: AsyncJob[Any], status: JobStatus) -> list[Row]:
+    """Read the rows of a job's log, oldest first."""
     found: list[Row] = []
     number = 0
     async with aclosing(job.events(fresh=False)) as events:
@@ -59,20 +59,20 @@ async def rows(job: AsyncJob[Any], status: JobStatus) -> list[Row]:
             if event is None:
                 break
             number += 1
-            _add(found, event)
+            _add_event(found, event)
     return found
 
 
-def _add(found: list[Row], event: Event) -> None:
+def _add_event(found: list[Row], event: Event) -> None:
     if isinstance(event, Delta | Progress) and found and (last := found[-1]).type == event.type:
         pieces = int(last.text.split(" ")[0]) + 1 if isinstance(event, Delta) else 0
-        text = f"{pieces} pieces" if pieces else _text(event)
+        text = f"{pieces} pieces" if pieces else _describe(event)
         found[-1] = Row(last.at, last.type, last.attempt, text)
         return
-    found.append(Row(event.at.timestamp(), event.type, event.attempt, _text(event)))
+    found.append(Row(event.at.timestamp(), event.type, event.attempt, _describe(event)))
 
 
-def _text(event: Event) -> str:
+def _describe(event: Event) -> str:
     match event:
         case Queued(position=int(position)):
             return f"{position} ahead"
@@ -90,8 +90,8 @@ def _text(event: Event) -> str:
 _PHASES = {"queued": "waits", "started": "runs", "progress": "runs", "delta": "answers", "retrying": "pauses"}
 
 
-def phases(found: Sequence[Row], until: float) -> list[Phase]:
-    """The phases from the first event to `until`, or to the terminal event."""
+def build_phases(found: Sequence[Row], until: float) -> list[Phase]:
+    """Build the phases from the first event to `until`, or to the terminal event."""
     if not found:
         return []
     begin, end = found[0].at, max(until, found[-1].at)

@@ -58,14 +58,14 @@ class Look:
         """All slots: of each host those of as many models as it runs at a time."""
         return sum(host.slots * host.max_models for host in self.hosts)
 
-    def hosts_with(self, part: str) -> list[tuple[HostStatus, list[WorkerStatus]]]:
-        """The hosts with this part in their name and their workers; first those paused, failing or without a worker."""
+    def find_hosts(self, part: str) -> list[tuple[HostStatus, list[WorkerStatus]]]:
+        """Find hosts by a part of their name, with their workers; first those paused, failing or without a worker."""
         workers: dict[str, list[WorkerStatus]] = {}
         for worker in self.workers:
             workers.setdefault(worker.host, []).append(worker)
         found = [(host, workers.get(host.host, [])) for host in self.hosts if part in host.host]
-        well = ("running", "closed", True)
-        return sorted(found, key=lambda one: (one[0].state, one[0].circuit, bool(one[1])) == well)
+        healthy = ("running", "closed", True)
+        return sorted(found, key=lambda one: (one[0].state, one[0].circuit, bool(one[1])) == healthy)
 
     @property
     def shares(self) -> list[tuple[str, int, int]]:
@@ -75,7 +75,7 @@ class Look:
         return sorted((row for row in rows if row[1] or row[2]), key=lambda row: (-row[1] - row[2], row[0]))
 
 
-async def look(queue: AsyncJobQueue, jobs: Sequence[str] = ()) -> Look:
+async def read_look(queue: AsyncJobQueue, jobs: Sequence[str] = ()) -> Look:
     """Read the queue once.
 
     Raises:
@@ -84,11 +84,11 @@ async def look(queue: AsyncJobQueue, jobs: Sequence[str] = ()) -> Look:
     hosts, workers, queues, tenants, running = await asyncio.gather(
         queue.hosts(), queue.workers(), queue.waiting(), queue.waiting_by_tenant(), queue.running()
     )
-    found = dict(zip(jobs, await asyncio.gather(*(_status(queue, job_id) for job_id in jobs)), strict=True))
+    found = dict(zip(jobs, await asyncio.gather(*(_read_status(queue, job_id) for job_id in jobs)), strict=True))
     return Look(hosts, workers, queues, tenants, running, found)
 
 
-async def _status(queue: AsyncJobQueue, job_id: str) -> JobStatus | None:
+async def _read_status(queue: AsyncJobQueue, job_id: str) -> JobStatus | None:
     try:
         return await queue.job(job_id).status()
     except JobNotFound:
@@ -108,7 +108,7 @@ class Watch:
         self._task: asyncio.Task[None] | None = None
 
     @contextmanager
-    def reader(self, job_id: str = "") -> Iterator[None]:
+    def reading(self, job_id: str = "") -> Iterator[None]:
         """While the block runs the queue is looked at, and the job too."""
         self._readers += 1
         self._jobs[job_id] += 1
@@ -124,7 +124,7 @@ class Watch:
                 self._task = None
 
     async def looks(self) -> AsyncIterator[Look]:
-        """The looks from now on. Within `reader`."""
+        """The looks from now on. Within `reading`."""
         while True:
             if self._next is None:
                 self._next = asyncio.get_running_loop().create_future()
@@ -144,7 +144,7 @@ class Watch:
             jobs = [job_id for job_id, readers in self._jobs.items() if job_id and readers > 0]
             began_at = loop.time()
             try:
-                self._last = await look(self._queue, jobs)
+                self._last = await read_look(self._queue, jobs)
             except Exception as error:  # noqa: BLE001 - the border of a look: the next one may succeed
                 if not isinstance(error, BrokerUnavailable):
                     LOG.error("a look at the queue failed: %s", type(error).__name__)  # noqa: TRY400 - no content

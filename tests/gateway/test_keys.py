@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from gateway.access.caller import Caller
-from gateway.access.keys_file import Entry, digest, line
+from gateway.access.keys_file import Entry, hash_key, render_line
 from tests.conftest import MODEL
 from tests.gateway_process import GatewayProcess
 from tests.service import Service, fresh_name, until
@@ -31,7 +31,7 @@ def _key(name: str) -> str:
 
 
 def _line(caller: Caller, key: str | None = None) -> str:
-    return line(Entry(digest(key or _key(caller.name)), caller))
+    return render_line(Entry(hash_key(key or _key(caller.name)), caller))
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +215,6 @@ def test_no_key_and_no_content_is_in_the_log(kept: GatewayProcess, service: Serv
     log = kept.log()
 
     assert f'"key": "alice", "job_id": "{job_id}"' in log
-    for secret in ("llq_", "nobody else", "wrong field", "Hello from the script", digest(_key("alice"))):
+    for secret in ("llq_", "nobody else", "wrong field", "Hello from the script", hash_key(_key("alice"))):
         assert secret not in log
     assert re.search(r'"route": "/jobs", "status": 201, "seconds": [\d.]+', log)

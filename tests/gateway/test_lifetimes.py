@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from gateway.access.caller import Caller
-from gateway.access.keys_file import Entry, digest, line
+from gateway.access.keys_file import Entry, hash_key, render_line
 from tests.conftest import MODEL
 from tests.gateway import batching
 from tests.gateway_process import GatewayProcess
@@ -30,7 +30,7 @@ def test_each_key_of_files_batches_responses_and_sessions_has_a_lifetime(
     """Also of a batch that failed, and of one that was cancelled; of a file that was deleted there is no key."""
     name = fresh_name()
     keys = tmp_path / "keys"
-    keys.write_text(line(Entry(digest(name), Caller(name, name, admin=True, requests_a_minute=100_000))))
+    keys.write_text(render_line(Entry(hash_key(name), Caller(name, name, admin=True, requests_a_minute=100_000))))
     before = own(service)
     with GatewayProcess(service.url, prefix=service.prefix, gateway_keys_file=keys) as front:
         front.http.headers["Authorization"] = f"Bearer {name}"

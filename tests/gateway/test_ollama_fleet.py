@@ -6,7 +6,7 @@ import pytest
 
 from embedded.redis import EmbeddedRedis
 from gateway.access.caller import Caller
-from gateway.access.keys_file import Entry, digest, line
+from gateway.access.keys_file import Entry, hash_key, render_line
 from tests.fleet.pair import Pair, pair
 from tests.gateway_process import GatewayProcess
 from tests.service import until
@@ -26,7 +26,7 @@ def gateway(
     """With a key for all models, and one for b alone."""
     keys = tmp_path_factory.mktemp("keys") / "keys"
     callers = Caller("all", "acme"), Caller("some", "acme", models=("b",))
-    keys.write_text("".join(line(Entry(digest(caller.name), caller)) for caller in callers))
+    keys.write_text("".join(render_line(Entry(hash_key(caller.name), caller)) for caller in callers))
     with GatewayProcess(redis_server.url, prefix=fleet.queue.settings.keys.prefix, gateway_keys_file=keys) as process:
         process.http.headers["Authorization"] = "Bearer all"
         yield process

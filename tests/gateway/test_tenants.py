@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from gateway.access.caller import Caller
-from gateway.access.keys_file import Entry, digest, line
+from gateway.access.keys_file import Entry, hash_key, render_line
 from tests.conftest import MODEL
 from tests.gateway import batching
 from tests.gateway_process import GatewayProcess
@@ -37,7 +37,7 @@ def holders(
 ) -> Iterator[dict[str, Holder]]:
     """The holders of the keys of a gateway of their own."""
     path = tmp_path_factory.mktemp("keys") / "keys"
-    path.write_text("".join(line(Entry(digest(f"key-of-{caller.name}"), caller)) for caller in CALLERS))
+    path.write_text("".join(render_line(Entry(hash_key(f"key-of-{caller.name}"), caller)) for caller in CALLERS))
     service, _ = shared_front
     with GatewayProcess(service.url, prefix=service.prefix, gateway_keys_file=path) as gateway:
         holders = {caller.name: Holder(gateway, caller.name) for caller in CALLERS}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.access.caller import Caller
-from gateway.access.keys_file import Entry, digest, line
+from gateway.access.keys_file import Entry, hash_key, render_line
 from tests.conftest import MODEL
 from tests.contract.test_openai_page import ENDPOINTS
 from tests.gateway.clients.conftest import StartProgram
@@ -166,7 +166,7 @@ def kept(
     service, _ = shared_front
     path = tmp_path_factory.mktemp("keys") / "keys"
     callers = (Caller("low", "t", highest_lane="batch"), Caller("once", "t", requests_a_minute=1))
-    path.write_text("".join(line(Entry(digest(caller.name), caller)) for caller in callers))
+    path.write_text("".join(render_line(Entry(hash_key(caller.name), caller)) for caller in callers))
     with GatewayProcess(service.url, prefix=service.prefix, gateway_keys_file=path) as gateway:
         yield gateway
 

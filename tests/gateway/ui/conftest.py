@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from gateway.access.caller import Caller
-from gateway.access.keys_file import Entry, digest, line
+from gateway.access.keys_file import Entry, hash_key, render_line
 from tests.gateway_process import GatewayProcess
 from tests.service import Service
 
@@ -52,7 +52,7 @@ class Operator:
 def keys_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The keys of `CALLERS`."""
     path = tmp_path_factory.mktemp("keys") / "keys"
-    path.write_text("".join(line(Entry(digest(f"key-of-{caller.name}"), caller)) for caller in CALLERS))
+    path.write_text("".join(render_line(Entry(hash_key(f"key-of-{caller.name}"), caller)) for caller in CALLERS))
     return path
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.ui.live import view_of
+from gateway.ui.live import render_view
 from gateway.ui.rendering import count, duration, size
 from gateway.ui.watch import SHOWN_HOSTS, Look
 from llamaq import HostStatus, JobStatus, ModelStatus, WorkerStatus
@@ -34,7 +34,7 @@ LOOK = Look(
 @pytest.mark.parametrize("view", ["figures", "fleet", "queue", "running", "job"])
 def test_a_name_stays_a_text(view: str) -> None:
     """Within a page, an attribute and a link."""
-    page = view_of(LOOK, view, "id", '"><script>')
+    page = render_view(LOOK, view, "id", '"><script>')
 
     assert "<script" not in page
     assert "&#34;&gt;&lt;script&gt;" in page
@@ -48,7 +48,7 @@ def test_of_many_hosts_those_in_trouble_are_shown_first() -> None:
     workers = [WorkerStatus(name=f"w-{host.host}", host=host.host) for host in hosts if host is not hosts[140]]
     look = Look(hosts=hosts, workers=workers)
 
-    page, found = view_of(look, "fleet"), view_of(look, "fleet", find="t-14")
+    page, found = render_view(look, "fleet"), render_view(look, "fleet", find="t-14")
 
     names = [f"host-{number:03}" for number in (120, 130, 140, *range(97))]
     assert re.findall(r'"Host (host-\d+)"', page) == names
@@ -56,7 +56,7 @@ def test_of_many_hosts_those_in_trouble_are_shown_first() -> None:
     assert page.count("w-host-") == 99
     assert "No worker serves this host." in page
     assert re.findall(r'"Host (host-\d+)"', found) == [f"host-{number}" for number in (140, *range(141, 150))]
-    assert "No host has <b>none</b>" in view_of(look, "fleet", find="none")
+    assert "No host has <b>none</b>" in render_view(look, "fleet", find="none")
 
 
 def test_figures_are_short() -> None:

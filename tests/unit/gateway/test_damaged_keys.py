@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import MODEL
-from gateway.app import make
+from gateway.app import create_app
 from gateway.settings import GatewayVariables
 from tests.unit.store.all_keys import AllKeys
 
@@ -113,7 +113,7 @@ class World:
 async def gateway(url: str, prefix: str) -> AsyncIterator[httpx.AsyncClient]:
     """A gateway in this process. An exception that is none of its own is raised here."""
     settings = GatewayVariables(redis_url=url, prefix=prefix, call_seconds=2)
-    app = make(settings, None)
+    app = create_app(settings, None)
     async with app.router.lifespan_context(app) as state:
 
         async def stated(scope: Scope, receive: Receive, send: Send) -> None:

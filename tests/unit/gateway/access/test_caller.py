@@ -40,8 +40,8 @@ def test_a_model_is_allowed_by_patterns(patterns: tuple[str, ...], model: str, a
 def test_a_tenant_sees_what_is_its_own() -> None:
     """A key that is `admin` sees all; what belongs to nobody is seen by that alone."""
     own, admin = Caller("k", "t"), Caller("k", "t", admin=True)
-    assert [own.sees(tenant) for tenant in ("t", "T", "", None)] == [True, False, False, False]
-    assert all(admin.sees(tenant) for tenant in ("t", "x", "", None))
+    assert [own.may_see(tenant) for tenant in ("t", "T", "", None)] == [True, False, False, False]
+    assert all(admin.may_see(tenant) for tenant in ("t", "x", "", None))
 
 
 def test_only_an_admin_may_name_another_tenant() -> None:

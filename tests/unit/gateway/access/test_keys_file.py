@@ -8,16 +8,16 @@ import pytest
 
 from gateway.access import key_command
 from gateway.access.caller import Caller
-from gateway.access.keys_file import Entry, KeysFile, WrongKeysFile, digest, line, parsed
+from gateway.access.keys_file import Entry, KeysFile, WrongKeysFile, hash_key, parse_entries, render_line
 
-DIGEST = digest("key")
+DIGEST = hash_key("key")
 FULL = Caller("ci", "acme", "batch", 5, 60, ("llama3.2", "qwen3:*"), admin=True)
 
 
 def test_a_line_is_read_as_it_is_written() -> None:
     """All columns, and only the first two: then the tenant has the key's name, and there are no limits."""
-    assert parsed(line(Entry(DIGEST, FULL))) == (Entry(DIGEST, FULL),)
-    assert parsed(f"# a remark\n\n  ci {DIGEST.upper()}\n") == (Entry(DIGEST, Caller("ci", "ci")),)
+    assert parse_entries(render_line(Entry(DIGEST, FULL))) == (Entry(DIGEST, FULL),)
+    assert parse_entries(f"# a remark\n\n  ci {DIGEST.upper()}\n") == (Entry(DIGEST, Caller("ci", "ci")),)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_line_is_read_as_it_is_written() -> None:
         (f"ci {DIGEST} a batch 1 ²", "requests a minute"),
         (f"ci {DIGEST} a batch 1 1 - yes", "admin"),
         (f"ci {DIGEST} a batch 1 1 ,", "no member: leave the setting out"),
-        (f"ci {DIGEST}\nci {digest('other')}", "line 2: a second key"),
+        (f"ci {DIGEST}\nci {hash_key('other')}", "line 2: a second key"),
         (f"ci {DIGEST}\nweb {DIGEST}", "line 2: a second line has this SHA-256"),
         (f"{DIGEST} {DIGEST}\nweb {DIGEST.upper()}", "line 2: a second line has this SHA-256"),
     ],
@@ -42,7 +42,7 @@ def test_a_line_is_read_as_it_is_written() -> None:
 def test_a_wrong_line_is_named_and_not_quoted(text: str, says: str) -> None:
     """The number of the line and what is wrong with it."""
     with pytest.raises(WrongKeysFile, match=says) as refused:
-        parsed(text)
+        parse_entries(text)
 
     assert "secret" not in str(refused.value)
     assert DIGEST not in str(refused.value)
@@ -77,8 +77,8 @@ def test_a_key_is_made_shown_once_and_removed(tmp_path: Path, capsys: pytest.Cap
     assert key not in path.read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     keys = KeysFile(path)
-    assert keys.holder(key) == FULL
-    assert keys.holder(f"{key}x") is None
+    assert keys.find_holder(key) == FULL
+    assert keys.find_holder(f"{key}x") is None
     assert key_command.main(["add", "ci"], str(path)) == 1
     assert "there is a key 'ci' already: take another name, or remove that one first: " in capsys.readouterr().err
     assert key_command.main(["list"], str(path)) == 0
@@ -88,7 +88,7 @@ def test_a_key_is_made_shown_once_and_removed(tmp_path: Path, capsys: pytest.Cap
     assert key_command.main(["remove", "cd"], str(path)) == 1
     assert "there is no key 'cd'; there are: ci" in capsys.readouterr().err
     assert key_command.main(["remove", "ci"], str(path)) == 0
-    assert keys.holder(key) is None
+    assert keys.find_holder(key) is None
     assert key_command.main(["remove", "ci"], str(path)) == 1
 
 
@@ -118,11 +118,11 @@ def test_the_file_may_vanish_for_a_moment(tmp_path: Path, caplog: pytest.LogCapt
     keys = KeysFile(path)
     os.unlink(path)  # noqa: PTH108 - as an editor does it
 
-    assert [keys.holder("key"), keys.holder("key")] == [Caller("ci", "ci")] * 2
+    assert [keys.find_holder("key"), keys.find_holder("key")] == [Caller("ci", "ci")] * 2
     assert len(caplog.records) == 1
-    path.write_text(f"ci {digest('other')}\n")
-    assert keys.holder("key") is None
-    assert keys.holder("other") == Caller("ci", "ci")
+    path.write_text(f"ci {hash_key('other')}\n")
+    assert keys.find_holder("key") is None
+    assert keys.find_holder("other") == Caller("ci", "ci")
 
 
 @pytest.mark.parametrize(

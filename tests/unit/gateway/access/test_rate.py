@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from embedded.redis import EmbeddedRedis
-from gateway.access.rate import MINUTE, too_many
+from gateway.access.rate import MINUTE, count_request
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import SYSTEM
@@ -32,7 +32,7 @@ def test_a_damaged_count_begins_anew(redis_server: EmbeddedRedis, prefix: str, d
 
     async def case() -> list[float | None]:
         connection = AsyncConnection(redis_server.url, Settings(keys=Keys(prefix)), SYSTEM)
-        waits = [await too_many(connection, "olga", 2) for _ in range(3)]
+        waits = [await count_request(connection, "olga", 2) for _ in range(3)]
         await connection.aclose()
         return waits
 

@@ -128,8 +128,8 @@ class Store:
     async def ask(self, commands: Sequence[Sequence[str]]) -> list[Any]:
         return [int(any(one in command[1] for one in self.there)) for command in commands]
 
-    async def file(self, by: Caller, file_id: str) -> File:
-        return File(file_id, by.tenant, "in.jsonl", "batch", 1, 0, NOW, NOW)
+    async def file(self, caller: Caller, file_id: str) -> File:
+        return File(file_id, caller.tenant, "in.jsonl", "batch", 1, 0, NOW, NOW)
 
     async def pieces(self, file_id: str, last: int) -> AsyncIterator[str]:
         for number in range(1, self._number + 1):

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, MutableMapping
 from typing import Any
 
-from gateway.http.asgi_extensions import JoiningTransport, offer
+from gateway.http.asgi_extensions import JoiningTransport, offer_joined_writes
 from gateway.http.streamed_response import StreamedResponse
 
 Message = MutableMapping[str, Any]
@@ -38,7 +38,7 @@ class Server:
         self.left = asyncio.Event()
         self.blocked: asyncio.Event | None = None
         self._joining = JoiningTransport(self.transport)
-        offer(self.scope, self._joining)
+        offer_joined_writes(self.scope, self._joining)
 
     async def send(self, message: Message) -> None:
         if self.blocked and message["type"] != "http.response.start":

@@ -49,7 +49,7 @@ class _Client:
 async def _within(job: _Job, block: Callable[[_Client], Awaitable[object]]) -> None:
     client = _Client()
     request = Request({"type": "http"}, client.receive)
-    async with disconnects.cancelled_if_disconnected(request, cast("AsyncJob[Any]", job)):
+    async with disconnects.cancel_on_disconnect(request, cast("AsyncJob[Any]", job)):
         await block(client)
 
 

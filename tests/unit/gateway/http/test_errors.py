@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from starlette.exceptions import HTTPException
 
-from gateway.http.dialect import dialect_of, rendered
+from gateway.http.dialect import dialect_of, render_error
 from gateway.http.errors import AWAY, CLASSES, CODES, GatewayError, failure_of, jobs_body, ollama_body, openai_body
 from llamaq.vocabulary import errors
 from llamaq.vocabulary.errors import Problem
@@ -137,12 +137,12 @@ def test_several_wrong_fields_are_all_told() -> None:
 )
 def test_the_path_decides_the_dialect(path: str, body: dict[str, Any]) -> None:
     """With the headers that go with the status: whole seconds of `Retry-After`, never 0."""
-    answer = rendered(errors.QueueFull("full", 0.2), path)
+    answer = render_error(errors.QueueFull("full", 0.2), path)
 
     assert bytes(answer.body).decode() == str(body).replace("'", '"').replace(" ", "").replace("None", "null")
     assert answer.headers["Retry-After"] == "1"
     assert dialect_of("/v1") == "jobs"
-    assert rendered(GatewayError(401, "a", "b"), path).headers["WWW-Authenticate"] == "Bearer"
+    assert render_error(GatewayError(401, "a", "b"), path).headers["WWW-Authenticate"] == "Bearer"
 
 
 def test_the_page_has_the_table() -> None:

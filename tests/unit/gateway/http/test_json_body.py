@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
 from gateway.http.errors import GatewayError
-from gateway.http.json_body import json_object, parsed
+from gateway.http.json_body import parse_json_body, read_json_object
 
 
 def _request(body: bytes, **headers: str) -> Request:
@@ -33,14 +33,14 @@ def _request(body: bytes, **headers: str) -> Request:
 def test_a_body_that_is_no_object_is_refused_by_what_it_is(request_: Request, status: int, text: str) -> None:
     """A compressed body would be told to be no JSON, and an empty one to end too early."""
     with pytest.raises(GatewayError, match=re.escape(text)) as refused:
-        asyncio.run(json_object(request_))
+        asyncio.run(read_json_object(request_))
     assert refused.value.status == status
 
 
 @pytest.mark.parametrize("coding", ["identity", ""])
 def test_a_body_as_it_is_is_read(coding: str) -> None:
     """Some clients name the coding that changes nothing."""
-    assert asyncio.run(json_object(_request(b'{"a": 1}', content_encoding=coding))) == {"a": 1}
+    assert asyncio.run(read_json_object(_request(b'{"a": 1}', content_encoding=coding))) == {"a": 1}
 
 
 def test_a_body_in_parts_is_read_whole_or_not_at_all() -> None:
@@ -56,22 +56,22 @@ def test_a_body_in_parts_is_read_whole_or_not_at_all() -> None:
 
     first: Message = {"type": "http.request", "body": b'{"a":', "more_body": True}
     last: Message = {"type": "http.request", "body": b" 1}"}
-    assert asyncio.run(json_object(sent(first, last))) == {"a": 1}
+    assert asyncio.run(read_json_object(sent(first, last))) == {"a": 1}
     with pytest.raises(ClientDisconnect):
-        asyncio.run(json_object(sent(first, {"type": "http.disconnect"})))
+        asyncio.run(read_json_object(sent(first, {"type": "http.disconnect"})))
 
 
 @pytest.mark.parametrize("text", ["1e400", '{"a": [{"b": -1e999}]}', "NaN", "[Infinity]", "1" + "0" * 400 + ".0"])
 def test_a_number_that_no_float_holds_is_refused(text: str) -> None:
     """`1e400` would be read as an infinity, which no answer could show."""
     with pytest.raises(GatewayError) as refused:
-        parsed(text)
+        parse_json_body(text)
     assert (refused.value.status, refused.value.code) == (400, "invalid_json")
 
 
 def test_other_numbers_are_taken() -> None:
     """Whole ones have no bound."""
-    assert parsed(f"[{10**400}, 1e308, -0.0, 1e-400, true]") == [10**400, 1e308, 0.0, 0.0, True]
+    assert parse_json_body(f"[{10**400}, 1e308, -0.0, 1e-400, true]") == [10**400, 1e308, 0.0, 0.0, True]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_other_numbers_are_taken() -> None:
 )
 def test_half_a_surrogate_pair_is_read_as_ollama_reads_it(text: str, value: object) -> None:
     """JavaScript that cuts a text at a length sends such halves; a backslash that is escaped begins none."""
-    assert parsed(text) == parsed(text.encode()) == value
+    assert parse_json_body(text) == parse_json_body(text.encode()) == value
 
 
 @pytest.mark.parametrize(
@@ -100,5 +100,5 @@ def test_half_a_surrogate_pair_is_read_as_ollama_reads_it(text: str, value: obje
 def test_what_is_not_json_is_refused_beside_half_a_surrogate_pair_too(text: str) -> None:
     """The second reader takes no more than the first."""
     with pytest.raises(GatewayError) as refused:
-        parsed(text)
+        parse_json_body(text)
     assert (refused.value.status, refused.value.code) == (400, "invalid_json")

@@ -5,13 +5,13 @@ from typing import Any
 
 from fastapi.routing import APIRoute
 
-from gateway.app import make
+from gateway.app import create_app
 from gateway.settings import GatewayVariables
 
 
 def _numbers() -> list[Any]:
     """The parameters of all routes that take a 1."""
-    of_routes = [route.dependant for route in _routes(make(GatewayVariables(), None))]
+    of_routes = [route.dependant for route in _routes(create_app(GatewayVariables(), None))]
     fields = [field for one in of_routes for field in (*one.query_params, *one.path_params)]
     return [field for field in fields if type(field.validate("1", {}, loc=())[0]) is int]
 

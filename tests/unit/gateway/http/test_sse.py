@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.http.sse import EventStream, Waiting, comment, frame
+from gateway.http.sse import EventStream, Waiting, encode_comment, encode_frame
 from llamaq.vocabulary.events import parse
 from tests.sse import Frame, frames
 
@@ -16,12 +16,12 @@ Message = MutableMapping[str, Any]
 @pytest.mark.parametrize("data", ["{}", "", "a\nb", "a\r\nb\rc", "ü\u2028", " a ", "data: x\n\nid: 7"])
 def test_a_frame_is_read_as_it_was_written(data: str) -> None:
     """Whatever is in its data, no line of it becomes another field or ends the frame; line ends become one kind."""
-    text = frame(data, event="delta", id="1-1").decode()
+    text = encode_frame(data, event="delta", id="1-1").decode()
 
     lines = text.split("\n")
     assert list(frames(lines)) == [Frame("1-1", "delta", data.replace("\r\n", "\n").replace("\r", "\n"))]
-    assert frame("x") == b"data: x\n\n"
-    assert comment("queued 3") == b": queued 3\n\n"
+    assert encode_frame("x") == b"data: x\n\n"
+    assert encode_comment("queued 3") == b": queued 3\n\n"
 
 
 def test_a_stream_that_waits_says_what_for_when_it_changes() -> None:
@@ -36,7 +36,7 @@ def test_a_stream_that_waits_says_what_for_when_it_changes() -> None:
     ]
     waiting = Waiting()
 
-    said = [waiting.see(parse("1-1", f'{{"v":1,{event},"attempt":1,"at":1}}')) for event in events]
+    said = [waiting.update(parse("1-1", f'{{"v":1,{event},"attempt":1,"at":1}}')) for event in events]
 
     assert said == [b": queued 3\n\n", None, b": queued 2\n\n", b": started\n\n", b": loading\n\n", None]
     assert waiting.text == "loading"
@@ -112,7 +112,7 @@ def test_whatever_ends_it_what_it_read_from_is_closed(how: str) -> None:
     async def run() -> None:
         sent, ends, until, closed = _Sent(), asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-        async def closing() -> None:
+        async def close() -> None:
             closed.set()
 
         async def failing() -> AsyncGenerator[list[bytes], None]:
@@ -120,7 +120,7 @@ def test_whatever_ends_it_what_it_read_from_is_closed(how: str) -> None:
             raise KeyError
 
         source = failing() if how == "error" else _slowly(ends)
-        stream = EventStream(source, until=until, closing=closing)
+        stream = EventStream(source, until=until, on_close=close)
         sending = asyncio.create_task(stream.stream({}, sent.send))
         await sent.until(1)
         actions: dict[str, Callable[[], object]] = {"until": until.set, "cancelled": sending.cancel, "end": ends.set}

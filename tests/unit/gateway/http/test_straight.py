@@ -23,7 +23,7 @@ class Body:
         self.writable = True
         self.begins = True
 
-    def has_request(self) -> bool:
+    def is_request_complete(self) -> bool:
         return True
 
     def may_begin(self) -> bool:
@@ -82,7 +82,7 @@ def test_a_first_piece_may_be_written_with_the_head(given: str) -> None:
             return None if given == "odd" else b"first " + text.encode()
 
         answer = StreamedResponse(chunks_of([[b"b"]]), {}, "text/plain", straight=straight)
-        straight.may_open(answer, cast("Any", SimpleNamespace(scope=server.scope, _send=server.send)), first)
+        straight.allow_opening(answer, cast("Any", SimpleNamespace(scope=server.scope, _send=server.send)), first)
         taken = [
             straight.take(Piece("1-0", "", "a", "thought" if given == "more" else None)),
             straight.take(Piece("2-0", "", "b")),
@@ -106,7 +106,7 @@ def test_an_answer_is_freed_when_it_is_sent(given: list[Piece]) -> None:
         server, straight = Server(), Straight(str.encode)
         offer_body(server.scope, Body(server))
         answer = StreamedResponse(chunks_of([[b"b"]]), {}, "text/plain", straight=straight)
-        straight.may_open(answer, cast("Any", SimpleNamespace(scope=server.scope, _send=server.send)), str.encode)
+        straight.allow_opening(answer, cast("Any", SimpleNamespace(scope=server.scope, _send=server.send)), str.encode)
         for piece in given:
             straight.take(piece)
         await served(server, answer)

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.http import disconnects
 from gateway.http.asgi_extensions import JoiningTransport, offer_send
-from gateway.http.streamed_response import Last, StreamedResponse, written
+from gateway.http.streamed_response import Last, StreamedResponse, encode_events
 from llamaq.vocabulary.errors import JobCancelled, StreamError
 from llamaq.vocabulary.events import Piece
 from tests.unit.gateway.http.server import Job, Message, Server, Transport, chunks_of, served
@@ -72,7 +72,7 @@ def test_the_chunks_of_the_last_event_are_last() -> None:
 
         found = list[bool]()
         with suppress(StreamError):
-            async for parts in written(events(), of):
+            async for parts in encode_events(events(), of):
                 found += [isinstance(parts, Last)]
         return found
 
@@ -106,7 +106,7 @@ def test_what_is_held_is_written_before_the_connection_closes() -> None:
     """Nothing of an answer is lost where its last bytes are held; behind the close nothing is written."""
     transport = Transport()
     joining = JoiningTransport(transport)
-    with joining.joined():
+    with joining.join_writes():
         joining.write(b"a")
         joining.close()
         joining.write(b"b")
@@ -183,7 +183,7 @@ def test_what_was_written_before_an_error_is_sent_before_it() -> None:
         return [piece.text.encode()]
 
     async def run() -> None:
-        parts = written(events(), of)
+        parts = encode_events(events(), of)
         assert await anext(parts) == [b"a"]
         with pytest.raises(StreamError):
             await anext(parts)

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.access.caller import Caller
 from gateway.http.errors import GatewayError
-from gateway.jobs.fleet import hosts, models, operator, router
+from gateway.jobs.fleet import hosts, models, require_operator, router
 from llamaq.vocabulary.models import HostStatus, ModelStatus
 
 FAILURE = "cannot reach Ollama at http://10.0.0.7:11434: Connection refused"
@@ -42,7 +42,7 @@ def test_only_an_operator_sees_the_address_in_a_failure(admin: bool, told: str |
 def test_only_an_operator_pauses_and_lists_workers() -> None:
     """403 for any other key, on each of the paths."""
     with pytest.raises(GatewayError) as caught:
-        asyncio.run(operator(Caller("k", "t")))
+        asyncio.run(require_operator(Caller("k", "t")))
     assert (caught.value.status, caught.value.code) == (403, "operators_only")
     guarded = {route.path for route in router.routes if "operator" in str(route.dependant.dependencies)}  # type: ignore[attr-defined]  # FastAPI's routes
     assert guarded == {"/workers", "/pause", "/drain", "/resume"}

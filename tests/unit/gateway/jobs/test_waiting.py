@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.jobs.job_routes import _seconds
+from gateway.jobs.job_routes import _parse_wait
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from gateway.jobs.job_routes import _seconds
 )
 def test_prefer_is_read_however_it_is_spelt(given: str, seconds: float) -> None:
     """Names of preferences have no case (RFC 7240); what is not understood waits for nothing."""
-    assert (_seconds(given) or 0) == seconds
+    assert (_parse_wait(given) or 0) == seconds

@@ -34,15 +34,15 @@ def test_tags_have_one_entry_for_each_name_the_newest_first() -> None:
         status("of-an-older-worker:1"),
     ]
 
-    assert catalogue.tags(models, everything) == {"models": [first, second, new, entry("d:1")]}
+    assert catalogue.render_tags(models, everything) == {"models": [first, second, new, entry("d:1")]}
 
 
 def test_models_that_a_key_may_not_use_are_not_listed() -> None:
     """Neither on disk nor in memory."""
     models = [status("a:1", listed=entry("a:1"), running=entry("a:1")), status("b:1", listed=entry("b:1"))]
 
-    assert catalogue.tags(models, lambda name: name == "b:1") == {"models": [entry("b:1")]}
-    assert catalogue.ps(models, lambda name: name == "b:1") == {"models": []}
+    assert catalogue.render_tags(models, lambda name: name == "b:1") == {"models": [entry("b:1")]}
+    assert catalogue.render_ps(models, lambda name: name == "b:1") == {"models": []}
 
 
 def test_ps_has_a_model_once_where_it_stays_longest() -> None:
@@ -50,7 +50,7 @@ def test_ps_has_a_model_once_where_it_stays_longest() -> None:
     short, long = (entry("a:1", expires_at=f"{year}-01-01T00:00:00Z") for year in (2026, 2319))
     models = [status("a:1", running=short), status("same:1", running=short), status("a:1", "i", running=long)]
 
-    assert catalogue.ps(models, everything) == {"models": [long]}
+    assert catalogue.render_ps(models, everything) == {"models": [long]}
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,9 @@ def test_a_card_that_no_host_has_told() -> None:
     listed = entry("a:latest", details={"family": "llama"})
     models = [status("a:latest", listed=listed, capabilities=("completion",))]
 
-    assert catalogue.card("A", models, None) == {
+    assert catalogue.render_card("A", models, None) == {
         "details": {"family": "llama"},
         "model_info": {},
         "capabilities": ["completion"],
     }
-    assert catalogue.card("A", models, {"license": "x"}) == {"license": "x"}
+    assert catalogue.render_card("A", models, {"license": "x"}) == {"license": "x"}

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from gateway.ollama.parsed_request import ParsedRequest
-from gateway.ollama.serving import Waited, _Lines
+from gateway.ollama.serving import Stopwatch, _Lines
 from llamaq import ErrorInfo, Event, JobFailed
 from llamaq.vocabulary.errors import BrokerUnavailable
 from llamaq.vocabulary.events import Cancelled, Completed, Failed, Piece, Queued, Retrying, Started
@@ -69,7 +69,7 @@ def lines(job: Job) -> list[dict[str, Any]]:
 
 def _lines(job: Job) -> list[dict[str, Any]]:
     async def read() -> bytes:
-        return b"".join([line async for ready in _Lines(cast("Any", job), ASKED, Waited()).read() for line in ready])
+        return b"".join([line async for ready in _Lines(cast("Any", job), ASKED, Stopwatch()).read() for line in ready])
 
     found = [json.loads(line) for line in asyncio.run(read()).splitlines()]
     return [{name: value for name, value in line.items() if name in ("response", "done", "error")} for line in found]
@@ -118,7 +118,7 @@ def test_a_piece_that_has_opened_the_answer_is_sent(
 
 
 def lines_of(job: Job) -> _Lines:
-    return _Lines(cast("Any", job), ASKED, Waited())
+    return _Lines(cast("Any", job), ASKED, Stopwatch())
 
 
 def test_an_attempt_that_has_sent_nothing_is_not_seen() -> None:

@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from gateway.http.asgi_extensions import open_body
+from gateway.http.asgi_extensions import body_of
 from gateway.server.protocol import BoundedProtocol
 
 MUCH = b"x" * 32_000_000
@@ -23,7 +23,7 @@ def test_a_head_is_not_written_while_the_client_does_not_read_the_answer_before_
         noted, unread = list[bool](), asyncio.Event()
 
         async def app(scope: Scope, _receive: Receive, send: Send) -> None:
-            body = open_body(scope)
+            body = body_of(scope)
             assert body is not None
             noted.append(body.may_begin())
             if scope["path"] == "/little":

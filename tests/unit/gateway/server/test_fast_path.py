@@ -10,15 +10,15 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from gateway.access.authenticator import Authenticator
-from gateway.access.caller import Admitted
-from gateway.access.keyed import KeyedRoute
-from gateway.server.direct import Direct
+from gateway.access.caller import CurrentCaller
+from gateway.access.caller_route import CallerRoute
+from gateway.server.fast_path import FastPath
 
 Message = MutableMapping[str, Any]
 App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 SEEN = b"x-middlewares"
 
-router = APIRouter(route_class=KeyedRoute)
+router = APIRouter(route_class=CallerRoute)
 
 
 class Expected(Exception):
@@ -30,12 +30,12 @@ class Fault(Exception):
 
 
 @router.post("/plain")
-async def plain(request: Request, by: Admitted) -> Response:
-    return PlainTextResponse(f"{by.name} {request.scope['route'].path} {(await request.body()).decode()}")
+async def plain(request: Request, caller: CurrentCaller) -> Response:
+    return PlainTextResponse(f"{caller.name} {request.scope['route'].path} {(await request.body()).decode()}")
 
 
 @router.post("/named/{name}")
-async def named(request: Request, by: Admitted, name: str) -> Response:
+async def named(request: Request, caller: CurrentCaller, name: str) -> Response:
     return PlainTextResponse(name)
 
 
@@ -45,7 +45,7 @@ async def bare() -> Response:
 
 
 @router.get("/fails")
-async def fails(request: Request, by: Admitted) -> Response:
+async def fails(request: Request, caller: CurrentCaller) -> Response:
     raise {"expected": Expected, "fault": Fault}[request.query_params["what"]]
 
 
@@ -83,8 +83,8 @@ def _sent(app: App, method: str, path: str, query: str = "") -> list[Message]:
     return sent
 
 
-def _direct(app: FastAPI) -> Direct:
-    return Direct(app, _answer, (Expected,))
+def _direct(app: FastAPI) -> FastPath:
+    return FastPath(app, _answer, (Expected,))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 from starlette.requests import Request
 
-from gateway.ollama.routing import undoubled, unserved
+from gateway.ollama.not_found import handle_not_found, redirect_doubled_slash
 
 
 def request(method: str, path: str, query: str = "") -> Request:
@@ -31,7 +31,7 @@ def request(method: str, path: str, query: str = "") -> Request:
 )
 def test_a_wrong_path_or_method(method: str, path: str, status: int, allow: str | None) -> None:
     """Plain text without a charset, and the methods that there are."""
-    answer = unserved(request(method, path))
+    answer = handle_not_found(request(method, path))
 
     assert (answer.status_code, answer.headers.get("allow")) == (status, allow)
     assert answer.headers["content-type"] == "text/plain"
@@ -40,9 +40,9 @@ def test_a_wrong_path_or_method(method: str, path: str, status: int, allow: str 
 
 def test_a_slash_too_much_is_a_redirect() -> None:
     """Permanent for GET, with a page; else one that keeps the method; with the query."""
-    moved = unserved(request("GET", "/api/tags/", "a=1&b=<"))
-    kept = unserved(request("POST", "/api/generate/"))
-    head = unserved(request("HEAD", "/api/tags/"))
+    moved = handle_not_found(request("GET", "/api/tags/", "a=1&b=<"))
+    kept = handle_not_found(request("POST", "/api/generate/"))
+    head = handle_not_found(request("HEAD", "/api/tags/"))
 
     assert (moved.status_code, moved.headers["location"]) == (301, "/api/tags?a=1&b=<")
     assert moved.body == b'<a href="/api/tags?a=1&amp;b=&lt;">Moved Permanently</a>.\n\n'
@@ -64,7 +64,7 @@ def test_a_slash_too_much_is_a_redirect() -> None:
 )
 def test_a_doubled_slash_is_a_redirect(path: str, location: str) -> None:
     """One that keeps the method and the body, in whatever method, and stays on this server."""
-    shown, kept = undoubled(request("GET", path, "a=1")), undoubled(request("POST", path))
+    shown, kept = redirect_doubled_slash(request("GET", path, "a=1")), redirect_doubled_slash(request("POST", path))
 
     assert shown is not None
     assert kept is not None
@@ -76,4 +76,4 @@ def test_a_doubled_slash_is_a_redirect(path: str, location: str) -> None:
 @pytest.mark.parametrize("path", ["/api/tags", "/api/tags/", "//jobs", "//ui", "//example.org/api", "/v1/models"])
 def test_other_paths_are_no_redirect(path: str) -> None:
     """The jobs API names the path that was meant."""
-    assert undoubled(request("GET", path)) is None
+    assert redirect_doubled_slash(request("GET", path)) is None

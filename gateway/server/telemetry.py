@@ -18,8 +18,8 @@ UNKNOWN = "unknown"
 """Stands for every path that is no route: whatever the client wrote there is in no log."""
 
 
-class Observed:
-    """ASGI: watches an application."""
+class RequestTelemetry:
+    """ASGI: logs and counts the requests of an application."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -33,7 +33,7 @@ class Observed:
         began = loop.time()
         status, first_byte = LEFT, began
 
-        async def noting(message: Message) -> None:
+        async def observe_send(message: Message) -> None:
             nonlocal status, first_byte
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -45,7 +45,7 @@ class Observed:
         fault = False
         OPEN.inc()
         try:
-            await self._app(scope, receive, noting)
+            await self._app(scope, receive, observe_send)
         except ClientDisconnect:
             status = LEFT
         except Exception as error:  # noqa: BLE001 - the border of a request; a stream that has begun is cut
@@ -61,10 +61,10 @@ class Observed:
             if fault:
                 FAULTS.inc()
             if route not in PROBES:
-                LOG.info("request", extra=_about(scope, route, status, loop.time() - began))
+                LOG.info("request", extra=_log_fields(scope, route, status, loop.time() - began))
 
 
-def _about(scope: Scope, route: str, status: int, seconds: float) -> dict[str, object]:
+def _log_fields(scope: Scope, route: str, status: int, seconds: float) -> dict[str, object]:
     state = scope.get("state", {})
     caller, job_id = state.get("caller"), state.get("job_id")
     about = {"method": scope["method"], "route": route, "status": status, "seconds": round(seconds, 3)}

@@ -8,19 +8,19 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.access.caller import Admitted, caller
+from gateway.access.caller import CurrentCaller, authenticate_caller
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class KeyedRoute(APIRoute):
-    """A route that calls an endpoint `(Request, Admitted)` itself: FastAPI's way to its arguments takes longer."""
+class CallerRoute(APIRoute):
+    """A route that calls an endpoint `(Request, CurrentCaller)` itself: FastAPI's way to its arguments takes longer."""
 
     @property
     def is_plain(self) -> bool:
         """Whether it depends on the request and its caller alone, so that nothing is passed over in calling it."""
         types = [one.annotation for one in inspect.signature(self.endpoint).parameters.values()]
-        return not self.dependencies and types == [Request, Admitted]
+        return not self.dependencies and types == [Request, CurrentCaller]
 
     def get_route_handler(self) -> Handler:
         """The handler. Called by FastAPI."""
@@ -29,7 +29,7 @@ class KeyedRoute(APIRoute):
         endpoint = self.endpoint
 
         async def handle(request: Request) -> Response:
-            response: Response = await endpoint(request, await caller(request))
+            response: Response = await endpoint(request, await authenticate_caller(request))
             return response
 
         return handle

@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from prometheus_client.registry import REGISTRY
 from starlette.testclient import TestClient
 
-from gateway.app import make
-from gateway.server.observed import Observed
+from gateway.app import create_app
+from gateway.server.telemetry import RequestTelemetry
 from gateway.settings import GatewayVariables
 
 SECRET = "a planted prompt"
@@ -20,7 +20,7 @@ SECRET = "a planted prompt"
 @pytest.fixture
 def broken() -> FastAPI:
     """The application with a route that nobody foresaw."""
-    app = make(GatewayVariables(), None)
+    app = create_app(GatewayVariables(), None)
 
     @app.get("/broken/{name}")
     async def broken(name: str) -> None:
@@ -33,13 +33,13 @@ def test_a_fault_is_a_500_and_in_the_log_without_its_text(broken: FastAPI, caplo
     """The line where it was raised is there; its text, which may quote a request, is not. The process goes on."""
     caplog.set_level(logging.INFO)
     before = REGISTRY.get_sample_value("llamaq_gateway_faults_total") or 0
-    with TestClient(Observed(broken)) as client:
+    with TestClient(RequestTelemetry(broken)) as client:
         answer = client.get("/broken/secret-name")
         assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
         assert client.get("/healthz").status_code == 200
 
     assert "KeyError" in caplog.text
-    assert "test_observed.py" in caplog.text
+    assert "test_telemetry.py" in caplog.text
     assert SECRET not in caplog.text + answer.text
     assert "secret-name" not in "".join(record.getMessage() for record in caplog.records if record.name == "gateway")
     assert REGISTRY.get_sample_value("llamaq_gateway_faults_total") == before + 1
@@ -61,7 +61,7 @@ def test_a_stream_that_breaks_ends_its_own_connection_alone(caplog: pytest.LogCa
     async def receive() -> MutableMapping[str, Any]:
         raise AssertionError
 
-    asyncio.run(Observed(app)({"type": "http", "method": "GET"}, receive, send))
+    asyncio.run(RequestTelemetry(app)({"type": "http", "method": "GET"}, receive, send))
 
     assert [message.get("more_body") for message in sent] == [None, True]
     assert SECRET not in caplog.text

@@ -1,4 +1,4 @@
-"""The forms of Ollama's answers: lines of a stream and whole bodies, as JSON. Durations are in nanoseconds."""
+"""Renders Ollama's answers: lines of a stream and whole bodies, as JSON. Durations are in nanoseconds."""
 
 import struct
 from collections.abc import Callable, Iterator, Mapping
@@ -14,8 +14,8 @@ NANOSECONDS = 1_000_000_000
 _MESSAGE = '"message":{"role":"assistant","content":'
 
 
-def text_line(parsed: ParsedRequest) -> Callable[[str], bytes]:
-    """What makes the line of a piece that is text alone: the same line as `piece_lines`, several times as fast."""
+def text_line_renderer(parsed: ParsedRequest) -> Callable[[str], bytes]:
+    """Make a renderer of pieces that are text alone: the same line as `render_piece`, several times as fast."""
     before, after = ('"response":', "") if parsed.endpoint == "generate" else (_MESSAGE, "}")
     head, before, after = (
         f'{{"model":{encode_text(parsed.model)},"created_at":"',
@@ -25,52 +25,52 @@ def text_line(parsed: ParsedRequest) -> Callable[[str], bytes]:
     return lambda said: f"{head}{format_timestamp()}{before}{encode_text(said)}{after}".encode()
 
 
-def piece_lines(parsed: ParsedRequest, delta: Piece) -> Iterator[str]:
-    """The lines of a piece: thinking, text and tool calls have one each, as Ollama sends them."""
+def render_piece(parsed: ParsedRequest, delta: Piece) -> Iterator[str]:
+    """Render the lines of a piece: thinking, text and tool calls have one each, as Ollama sends them."""
     parts = [("thinking", delta.thinking), ("text", delta.text), ("tool_calls", delta.tool_calls)]
     said: list[dict[str, Any]] = [{name: value} for name, value in parts if value]
     if delta.logprobs and not said:
         said = [{}]
     for index, part in enumerate(said):
         beside = {"logprobs": delta.logprobs} if delta.logprobs and index == len(said) - 1 else {}
-        yield _line(parsed, {**_said(parsed.endpoint, **part), "done": False, **beside})
+        yield _render_line(parsed, {**_answer_fields(parsed.endpoint, **part), "done": False, **beside})
 
 
-def last_line(parsed: ParsedRequest, result: Result, waited_seconds: float) -> str:
-    """The last line of a stream."""
-    return _line(parsed, {**_said(parsed.endpoint), **_done(result, waited_seconds)})
+def render_last_line(parsed: ParsedRequest, result: Result, waited_seconds: float) -> str:
+    """Render the last line of a stream."""
+    return _render_line(parsed, {**_answer_fields(parsed.endpoint), **_end_fields(result, waited_seconds)})
 
 
-def whole(parsed: ParsedRequest, result: Result, waited_seconds: float) -> str:
-    """The body of an answer that is not streamed."""
+def render_body(parsed: ParsedRequest, result: Result, waited_seconds: float) -> str:
+    """Render the body of an answer that is not streamed."""
     match result:
         case EmbeddingResult():
-            return _vectors(parsed, result, waited_seconds)
+            return _render_vectors(parsed, result, waited_seconds)
         case ChatResult(message=message):
-            said = _said(parsed.endpoint, message.content, message.thinking, message.tool_calls)
+            said = _answer_fields(parsed.endpoint, message.content, message.thinking, message.tool_calls)
         case TextResult(text=text, thinking=thinking):
-            said = _said(parsed.endpoint, text, thinking)
+            said = _answer_fields(parsed.endpoint, text, thinking)
         case _:
             raise TypeError(type(result))
     logprobs = {"logprobs": result.logprobs} if result.logprobs else {}
-    return _line(parsed, {**said, **_done(result, waited_seconds), **logprobs})
+    return _render_line(parsed, {**said, **_end_fields(result, waited_seconds), **logprobs})
 
 
-def bare(parsed: ParsedRequest) -> str:
-    """The answer to a request that has nothing to answer: the model is loaded, or unloaded."""
+def render_empty(parsed: ParsedRequest) -> str:
+    """Render the answer to a request that has nothing to answer: the model is loaded, or unloaded."""
     match parsed.endpoint:
         case "embed":
             return encode_json({"model": parsed.model, "embeddings": []})
         case "embeddings":
             return encode_json({"embedding": []})
-    return _line(parsed, {**_said(parsed.endpoint), "done": True, "done_reason": parsed.does})
+    return _render_line(parsed, {**_answer_fields(parsed.endpoint), "done": True, "done_reason": parsed.does})
 
 
-def _line(parsed: ParsedRequest, fields: Mapping[str, Any]) -> str:
+def _render_line(parsed: ParsedRequest, fields: Mapping[str, Any]) -> str:
     return encode_json({"model": parsed.model, "created_at": format_timestamp(), **fields})
 
 
-def _said(
+def _answer_fields(
     endpoint: Endpoint, text: str = "", thinking: str | None = None, tool_calls: list[dict[str, Any]] | None = None
 ) -> dict[str, Any]:
     thought = {"thinking": thinking} if thinking else {}
@@ -80,7 +80,7 @@ def _said(
     return {"message": {"role": "assistant", "content": text, **thought, **calls}}
 
 
-def _done(result: Result, waited_seconds: float) -> dict[str, Any]:
+def _end_fields(result: Result, waited_seconds: float) -> dict[str, Any]:
     context = getattr(result, "context", None)
     figures = {
         "done_reason": result.done_reason,
@@ -92,10 +92,10 @@ def _done(result: Result, waited_seconds: float) -> dict[str, Any]:
         "eval_count": result.usage.output_tokens,
         "eval_duration": _nanoseconds(result.timings.output),
     }
-    return {"done": True, **_set(figures)}
+    return {"done": True, **_without_zeros(figures)}
 
 
-def _vectors(parsed: ParsedRequest, result: EmbeddingResult, waited_seconds: float) -> str:
+def _render_vectors(parsed: ParsedRequest, result: EmbeddingResult, waited_seconds: float) -> str:
     if parsed.endpoint == "embeddings":
         # Ollama's older answer has float64: the same vector with the digits that its float32 comes to.
         vector = result.embeddings[0]
@@ -106,11 +106,11 @@ def _vectors(parsed: ParsedRequest, result: EmbeddingResult, waited_seconds: flo
         "load_duration": _nanoseconds(result.timings.load),
         "prompt_eval_count": result.usage.prompt_tokens,
     }
-    return encode_json({"model": parsed.model, "embeddings": result.embeddings, **_set(figures)})
+    return encode_json({"model": parsed.model, "embeddings": result.embeddings, **_without_zeros(figures)})
 
 
-def _set(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that Ollama writes: those that are not zero."""
+def _without_zeros(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what Ollama does not write: fields that are zero."""
     return {name: value for name, value in fields.items() if value}
 
 

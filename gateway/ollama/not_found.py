@@ -34,45 +34,46 @@ _IN_PATHS = "/:@!$&'()*+,;=~"
 """What stands for itself in a path."""
 
 
-def is_own(path: str) -> bool:
+def is_own_path(path: str) -> bool:
     """Whether a path is one of Ollama's API, served or not."""
     return path in ("/", "/api") or path.startswith("/api/")
 
 
-def methods_of(path: str) -> Sequence[str]:
+def allowed_methods(path: str) -> Sequence[str]:
     """The methods of a path; none where it is not served."""
     digest = path.removeprefix(BLOBS) if path.startswith(BLOBS) else ""
     return _OF_BLOBS if digest and "/" not in digest else METHODS.get(path, ())
 
 
-def unserved(request: Request, meant: str | None = None) -> Response:
-    """The answer to a request with an unknown path, or a method that the path does not have.
+def handle_not_found(request: Request, suggested: str | None = None) -> Response:
+    """Answer a request with an unknown path, or with a method that the path does not have.
 
-    Behind the router's words it names the path that was `meant`, as for a client with the base address `/api`.
+    Behind the router's words it names the path that is `suggested`, as for a client with the base address `/api`.
     """
     path = request.url.path
     shorter = path.rstrip("/") if path.endswith("/") and not path.endswith("//") else ""
-    if shorter and request.method in methods_of(shorter):
-        return _moved(request, shorter, 301 if request.method == "GET" else 307)
-    methods = methods_of(path)
+    if shorter and request.method in allowed_methods(shorter):
+        return _redirect(request, shorter, 301 if request.method == "GET" else 307)
+    methods = allowed_methods(path)
     if methods:
-        return _plain("405 method not allowed", 405, {"Allow": ", ".join(methods)})
-    return _plain("404 page not found" if meant is None else f"404 page not found: did you mean {meant}?", 404)
+        return _plain_text("405 method not allowed", 405, {"Allow": ", ".join(methods)})
+    remedy = "" if suggested is None else f": did you mean {suggested}?"
+    return _plain_text(f"404 page not found{remedy}", 404)
 
 
-def undoubled(request: Request) -> Response | None:
-    """The redirect of a path of Ollama's or OpenAI's API with a doubled `/`; None for any other path.
+def redirect_doubled_slash(request: Request) -> Response | None:
+    """Redirect a path of Ollama's or OpenAI's API with a doubled `/`; None for any other path.
 
     A client makes one of a base address that ends with `/`.
     """
     path = request.scope["path"]
     plain = _DOUBLED.sub("/", path)
-    if plain == path or not (is_own(plain) or plain.startswith("/v1/")):
+    if plain == path or not (is_own_path(plain) or plain.startswith("/v1/")):
         return None
-    return _moved(request, plain, 307)
+    return _redirect(request, plain, 307)
 
 
-def _moved(request: Request, to: str, status: int) -> Response:
+def _redirect(request: Request, to: str, status: int) -> Response:
     to = quote(to, safe=_IN_PATHS)
     location = f"{to}?{request.url.query}" if request.url.query else to
     reason = "Moved Permanently" if status == 301 else "Temporary Redirect"
@@ -84,7 +85,7 @@ def _moved(request: Request, to: str, status: int) -> Response:
     return Response(body, status, headers, "text/html; charset=utf-8")
 
 
-def _plain(text: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
+def _plain_text(text: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
     response = PlainTextResponse(text, status, headers)
     response.headers["Content-Type"] = "text/plain"  # Starlette adds a charset, gin does not
     return response

@@ -7,29 +7,29 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.access.keyed import KeyedRoute
+from gateway.access.caller_route import CallerRoute
 
-Answer = Callable[[Request, Exception], Awaitable[Response]]
+ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
 
 
-class Direct:
+class FastPath:
     """ASGI: serves the plain routes of an application, and passes the rest on to it."""
 
-    def __init__(self, app: FastAPI, answer: Answer, expected: tuple[type[Exception], ...]) -> None:
+    def __init__(self, app: FastAPI, handle_error: ErrorHandler, expected: tuple[type[Exception], ...]) -> None:
         """Make it.
 
         Args:
             app: the application.
-            answer: the answer to an error of an endpoint.
+            handle_error: answers an error of an endpoint.
             expected: the errors that are no faults. Others are raised again behind their answer.
         """
         self._app = app
-        self._answer = answer
+        self._handle_error = handle_error
         self._expected = expected
         self._routes = {
             (method, route.path): (route, route.get_route_handler())
             for route in app.routes
-            if isinstance(route, KeyedRoute) and route.is_plain
+            if isinstance(route, CallerRoute) and route.is_plain
             for method in route.methods or ()
         }
 
@@ -46,7 +46,7 @@ class Direct:
         try:
             response = await handler(request)
         except Exception as error:  # noqa: BLE001 - the border of a request; a fault is raised again
-            response = await self._answer(request, error)
+            response = await self._handle_error(request, error)
             fault = None if isinstance(error, self._expected) else error
         await response(scope, receive, send)
         if fault is not None:

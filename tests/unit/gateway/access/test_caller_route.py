@@ -7,19 +7,19 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.access.caller import Admitted, Caller
-from gateway.access.keyed import KeyedRoute
+from gateway.access.caller import Caller, CurrentCaller
+from gateway.access.caller_route import CallerRoute
 
 
-async def _plain(request: Request, by: Admitted) -> Response:
+async def _plain(request: Request, caller: CurrentCaller) -> Response:
     return Response()
 
 
-async def _other_caller(request: Request, by: Annotated[Caller, Depends(lambda: None)]) -> Response:
+async def _other_caller(request: Request, caller: Annotated[Caller, Depends(lambda: None)]) -> Response:
     return Response()
 
 
-async def _parameter(request: Request, by: Admitted, name: str) -> Response:
+async def _parameter(request: Request, caller: CurrentCaller, name: str) -> Response:
     return Response()
 
 
@@ -34,5 +34,5 @@ async def _parameter(request: Request, by: Admitted, name: str) -> Response:
 )
 def test_what_an_endpoint_depends_on_is_not_passed_over(endpoint: Any, options: Any, called_directly: bool) -> None:
     """Only one that depends on the request and the holder of its key is: another check would be left out."""
-    handler = KeyedRoute("/", endpoint, **options).get_route_handler()
-    assert handler.__qualname__.startswith("KeyedRoute.") is called_directly
+    handler = CallerRoute("/", endpoint, **options).get_route_handler()
+    assert handler.__qualname__.startswith("CallerRoute.") is called_directly
