@@ -11,6 +11,7 @@ from llamaq.images.image import ImageSource
 from llamaq.settings.producer import Limits
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.kinds.request import Request
+from llamaq.vocabulary.problems import describe_value
 from llamaq.vocabulary.requests import AnyRequest, Kind, parse
 from llamaq.vocabulary.wire import JsonObject
 
@@ -38,7 +39,7 @@ class Preparation:
         wait, note = given.pop("wait_for_model", None), given.pop("note", "")
         wait = False if wait is None else wait
         if not isinstance(wait, bool):
-            raise InvalidRequest.of("wait_for_model", f"give True or False, not {type(wait).__name__}")
+            raise InvalidRequest.of("wait_for_model", f"give true or false, not {describe_value(wait)}")
         asked, sources = request_images.separate_images(given)
         return self._check_and_load(parse(asked), sources, job_id, wait=wait, note=note)
 

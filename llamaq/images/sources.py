@@ -11,6 +11,7 @@ from llamaq.images import base64_text
 from llamaq.images.image import ImageSource
 from llamaq.images.refusal import Refused
 from llamaq.settings.producer import Limits
+from llamaq.vocabulary.problems import describe_value
 
 _URL = re.compile(r"\s*(?!data:)[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 _MOST_CHARACTERS = 4
@@ -37,8 +38,8 @@ def read(source: ImageSource, limits: Limits) -> bytes:
         return _of_path(Path(source), limits)
     if hasattr(source, "read"):
         return _of_file(source, limits)
-    takes = "a Path, bytes, base64 or a data: URL in a str, a file object or a picture of Pillow's"
-    raise Refused(f"give {takes}, not {type(source).__name__}")
+    in_python = "in Python also a Path, bytes, a file object or a picture of Pillow's"
+    raise Refused(f"give base64 or a data: URL, {in_python}, not {describe_value(source)}")
 
 
 def name(source: ImageSource) -> str:

@@ -55,17 +55,17 @@ _OTHER_FIELDS = {
 }
 """What others call a field, for requests that have it."""
 _OTHER_PLACES = {
-    "prompt": "a chat has messages=[{'role': 'user', 'content': ...}]; for a prompt alone there is generate",
+    "prompt": 'a chat has messages: [{"role": "user", "content": ...}]; for a prompt alone there is generate',
     "messages": "messages are of the kind chat",
     "images": "images are of the kind multimodal, or of a message",
-    "system": "a chat has messages=[{'role': 'system', 'content': ...}]; an embedding has no system prompt",
+    "system": 'a chat has messages: [{"role": "system", "content": ...}]; an embedding has no system prompt',
     "template": "template is of the kind generate",
     "raw": "raw is of the kind generate",
     "suffix": "suffix is of the kind generate",
     "context": "context is of the kind generate; options has num_ctx",
-    "schema": "format takes a JSON Schema; extract also checks the answer",
-    "response_format": "format takes a JSON Schema; extract also checks the answer",
-    "timeout": "the limits are deadline (of the running time) and start_within; result(timeout=...) limits one wait",
+    "schema": "format takes a JSON Schema; an extraction also checks the answer",
+    "response_format": "format takes a JSON Schema; an extraction also checks the answer",
+    "timeout": "the limits are deadline (of the running time) and start_within; a wait for the result has its own",
 }
 _VERBS = {"embed": "embedding", "extract": "extraction", "describe": "multimodal"}
 """What the SDK or the command line call a kind."""
@@ -94,7 +94,7 @@ def _message(path: tuple[str, ...], entries: list[ErrorDetails], model: type[Bas
     first, *others = dict.fromkeys(texts)
     text = " or ".join([first, *(text.removeprefix("Input should be ") for text in others)])
     if first.startswith("Input should be"):
-        text += f", not {_named(entries[0]['input'])}"
+        text += f", not {describe_value(entries[0]['input'])}"
     elif entries[0]["type"] == "extra_forbidden":
         text = f"there is no such field: {_remedy(path, model)}"
     elif entries[0]["type"] == "union_tag_invalid":
@@ -112,8 +112,8 @@ def _said(entry: ErrorDetails, path: Sequence[str], model: type[BaseModel] | Non
     return " ".join(entry["msg"].removeprefix("Value error, ").split()).replace("a valid dictionary", "an object")
 
 
-def _named(value: object) -> str:
-    """The value in a few words."""
+def describe_value(value: object) -> str:
+    """Describe a value in a few words."""
     match value:
         case None | bool():
             return json.dumps(value)
@@ -153,7 +153,7 @@ def _unknown_kind(entry: ErrorDetails) -> str:
         return f"Field required: the kinds are {', '.join(kinds)}"
     near = closest(str(given), [*kinds, *_VERBS])
     hint = f"did you mean {_VERBS.get(near, near)}?" if near else f"the kinds are {', '.join(kinds)}"
-    return f"there is no kind {_named(given)}: {hint}"
+    return f"there is no kind {describe_value(given)}: {hint}"
 
 
 def _remedy(path: Sequence[str], model: type[BaseModel] | None) -> str:
@@ -170,7 +170,7 @@ def _remedy(path: Sequence[str], model: type[BaseModel] | None) -> str:
     if near in fields:
         return f"did you mean {near}?"
     if near is not None:
-        return f"put it in options: options={{{_OTHER_NAMES.get(near, near)!r}: ...}}"
+        return f'put it in options: {{"{_OTHER_NAMES.get(near, near)}": ...}}'
     return "leave this field out, or mend its name"
 
 

@@ -99,7 +99,7 @@ class Message(Strict):
 
 def _as_list(value: Any) -> Any:
     if isinstance(value, str):
-        raise ValueError("give a list of messages, such as [{'role': 'user', 'content': ...}]")  # noqa: TRY004 - pydantic's
+        raise ValueError('give a list of messages, such as [{"role": "user", "content": ...}]')  # noqa: TRY004 - pydantic's
     if isinstance(value, Mapping | Message):
         raise ValueError("give a list of messages, also for a single one")  # noqa: TRY004 - as above
     return value
