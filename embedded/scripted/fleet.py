@@ -20,7 +20,7 @@ from llamaq.store.worker.flushes import Flush, NumberedEvent, Place, Written
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Completed, Error
 from llamaq.vocabulary.requests import dump_json, parse
-from llamaq.vocabulary.wire import members
+from llamaq.vocabulary.wire import dump_members
 
 MODEL = "smollm2:135m"
 LEASE_SECONDS = 15.0
@@ -149,7 +149,7 @@ class Fleet:
             ResponseError: it was not written.
         """
         last, place = self._written.get(claimed.fence, (0, None))
-        event = (number, "delta", members(**words))
+        event = (number, "delta", dump_members(**words))
         word, place = self._flush(claimed, event, pieces=number, place=place if number == last + 1 else None)
         self._written[claimed.fence] = number, place
         return raised(word)

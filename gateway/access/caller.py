@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from gateway.http.errors import GatewayError
 from llamaq.vocabulary.kinds.request import Lane
-from llamaq.vocabulary.models import matches
+from llamaq.vocabulary.models import matches_pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Caller:
 
     def may_use(self, model: str) -> bool:
         """Whether it may use a model; a pattern without a tag is for each tag."""
-        return not self.models or any(matches(model, pattern, any_tag=True) for pattern in self.models)
+        return not self.models or any(matches_pattern(model, pattern, any_tag=True) for pattern in self.models)
 
 
 LOCAL = Caller("local", "default", admin=True)

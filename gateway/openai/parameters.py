@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, ValidationError
 from pydantic_core import PydanticCustomError
 
 from llamaq.vocabulary.errors import InvalidRequest, Problem
-from llamaq.vocabulary.problems import closest, problems
+from llamaq.vocabulary.problems import find_closest, translate_error
 from llamaq.vocabulary.wire import Strict
 
 P = TypeVar("P", bound="Parameters")
@@ -36,7 +36,7 @@ def read(model: type[P], body: Any, refused: Mapping[str, str]) -> P:
     given = {name: value for name, value in body.items() if value is not None}
     for name in given:
         if name not in model.model_fields:
-            near = closest(str(name), model.model_fields)
+            near = find_closest(str(name), model.model_fields)
             unknown = f"this server does not know it; did you mean {near}?" if near else _UNKNOWN
             raise unsupported(str(name)[:100], refused.get(name, unknown))
     try:
@@ -73,7 +73,7 @@ def named(error: InvalidRequest, name: Callable[[str], str]) -> InvalidRequest:
 
 
 def _refusal(error: ValidationError, given: Mapping[str, Any]) -> InvalidRequest:
-    found = [Problem(path(each.field), each.message) for each in problems(error, given)]
+    found = [Problem(path(each.field), each.message) for each in translate_error(error, given)]
     kinds = [entry["type"] for entry in error.errors(include_url=False, include_context=False)]
     return InvalidRequest(found, _code(kinds))
 

@@ -16,11 +16,11 @@ from llamaq.store.answers import Answer, unknown
 from llamaq.store.keys import checked_id
 from llamaq.store.producer_scripts import Submit
 from llamaq.store.script_runs import Call
-from llamaq.vocabulary.conversations import kept_messages
+from llamaq.vocabulary.conversations import encode_messages
 from llamaq.vocabulary.errors import ConversationBusy, InvalidRequest, QueueFull
 from llamaq.vocabulary.kinds.chat import ChatRequest
 from llamaq.vocabulary.kinds.request import FIRST_TIME
-from llamaq.vocabulary.notify import names_private, notify_field
+from llamaq.vocabulary.notify import has_private_host, notify_field
 from llamaq.vocabulary.requests import AnyRequest, dump_json
 from llamaq.vocabulary.wire import dumps
 
@@ -92,7 +92,7 @@ def build_call(submission: Submission, settings: Settings) -> Call:
         wait_for_model=int(submission.wait_for_model),
         metadata=dumps(request.metadata) if request.metadata else "{}",
         when_busy=turn.when_busy if turn else "",
-        messages="\n".join(kept_messages(turn, submission.job_id)) if turn else "",
+        messages="\n".join(encode_messages(turn, submission.job_id)) if turn else "",
         conversation_ttl=settings.conversation_ttl,
         runner=load_options_key(request.options),
         weight=settings.tenant_weights.get(request.tenant, 1),
@@ -100,7 +100,7 @@ def build_call(submission: Submission, settings: Settings) -> Call:
         capabilities=" ".join(needed_capabilities.list_needed(request, images)),
         target="" if queue == request.model else request.model,
         notify=notify_field(request.notify),
-        notify_private=int(request.notify is not None and names_private(request.notify.url)),
+        notify_private=int(request.notify is not None and has_private_host(request.notify.url)),
         traceparent=tracing.create_traceparent(submission.job_id, request.kind, request.model, keys.prefix),
         note=submission.note,
         start_after=start if start is not None and start < FIRST_TIME else "",

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import click
 
 from llamaq.vocabulary.options import Options
-from llamaq.vocabulary.problems import closest, option_meant
+from llamaq.vocabulary.problems import find_closest, find_option
 
 _ALIKE = 0.65
 _OTHER_COMMANDS = {
@@ -63,7 +63,7 @@ def no_such_command(name: str, names: Sequence[str], *, alone: bool) -> str:
     other = _OTHER_COMMANDS.get(name.lower()) if alone else None
     if other:
         return f"No such command {name!r}; here it is {other}"
-    near = closest(name, names, _ALIKE)
+    near = find_closest(name, names, _ALIKE)
     return f"No such command {name!r}" + (f"; did you mean {near}?" if near else "; --help lists them")
 
 
@@ -74,10 +74,10 @@ def _hint(name: str, command: click.Command) -> str:
     if name not in Options.model_fields and name in _OTHER_OPTIONS:
         return f"; {_OTHER_OPTIONS[name]}"
     arguments = [str(one.name) for one in command.params if isinstance(one, click.Argument)]
-    near = closest(name, [*options, *arguments, *(Options.model_fields if asks else ())], _ALIKE)
+    near = find_closest(name, [*options, *arguments, *(Options.model_fields if asks else ())], _ALIKE)
     if near in options:
         return f"; did you mean {options[near]}?"
     if near in arguments:
         return f"; {near.upper()} is an argument, without a name before it"
-    option = option_meant(name) if asks else None
+    option = find_option(name) if asks else None
     return f"; it is one of Ollama's options: -o {option}=..." if option else "; --help lists them"

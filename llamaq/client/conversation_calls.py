@@ -26,13 +26,13 @@ from llamaq.vocabulary.conversations import (
     ConversationName,
     ConversationSettings,
     MessageObject,
-    with_turns,
+    number_turns,
 )
 from llamaq.vocabulary.errors import ConversationBusy, ConversationExists, ConversationNotFound, InvalidRequest
 from llamaq.vocabulary.kinds.chat import ChatRequest
 from llamaq.vocabulary.kinds.message import Message
 from llamaq.vocabulary.options import Options
-from llamaq.vocabulary.problems import problems
+from llamaq.vocabulary.problems import translate_error
 from llamaq.vocabulary.wire import dumps
 
 S = TypeVar("S", bound=BaseModel)
@@ -87,7 +87,7 @@ class ConversationCalls:
         if not content:
             raise InvalidRequest.of("content", "give the text that shall stand there")
         content = self._clean_text("content", content)
-        messages = list(with_turns(map(from_json, texts)))
+        messages = list(number_turns(map(from_json, texts)))
         found = [index for index, (number, said) in enumerate(messages) if (number, said.get("role")) == (turn, side)]
         if not found:
             raise InvalidRequest.of(
@@ -152,7 +152,7 @@ def validate_fields(shape: type[S], fields: Mapping[str, Any]) -> S:
     try:
         return shape.model_validate(fields)
     except ValidationError as error:
-        raise InvalidRequest(problems(error, fields, shape)) from error
+        raise InvalidRequest(translate_error(error, fields, shape)) from error
 
 
 def _validate_name(name: str, tenant: str) -> tuple[str, str]:
@@ -213,7 +213,7 @@ def _encode_setting(value: Any) -> str:
 
 def _count_messages(texts: Sequence[str], turn: int, field: str) -> int:
     """Count the messages up to the end of a turn."""
-    messages = list(with_turns(map(from_json, texts)))
+    messages = list(number_turns(map(from_json, texts)))
     if not isinstance(turn, int) or turn < 0 or (turn and turn > _last_turn(messages)):
         raise InvalidRequest.of(field, f"there is no turn {turn}; {_describe_extent(messages)}")
     return sum(number <= turn for number, _ in messages)

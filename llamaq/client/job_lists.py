@@ -15,8 +15,8 @@ from llamaq.store.script_runs import Call
 from llamaq.vocabulary import status
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.kinds.request import Lane, Name, Tenant
-from llamaq.vocabulary.models import model_name
-from llamaq.vocabulary.problems import problems
+from llamaq.vocabulary.models import parse_model_name
+from llamaq.vocabulary.problems import translate_error
 from llamaq.vocabulary.requests import Kind
 from llamaq.vocabulary.status import JobStatus, State
 from llamaq.vocabulary.wire import Strict
@@ -51,7 +51,7 @@ class JobFilter(Strict):
     @field_validator("model")
     @classmethod
     def _normalise_model(cls, model: str) -> str:
-        return model_name(model)
+        return parse_model_name(model)
 
 
 def parse_filter(**given: Any) -> JobFilter:
@@ -63,7 +63,7 @@ def parse_filter(**given: Any) -> JobFilter:
     try:
         return JobFilter(**given)
     except ValidationError as error:
-        raise InvalidRequest(problems(error, given, JobFilter)) from error
+        raise InvalidRequest(translate_error(error, given, JobFilter)) from error
 
 
 class JobPage(list[JobStatus]):

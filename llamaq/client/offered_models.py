@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from llamaq.store.pauses import checked_name
 from llamaq.vocabulary.errors import UnknownModel
-from llamaq.vocabulary.models import ModelStatus, near_matches, normalise
+from llamaq.vocabulary.models import ModelStatus, find_near_matches, normalise
 
 
 def find_hosts(model: str, offered: Sequence[ModelStatus]) -> list[str]:
@@ -17,7 +17,7 @@ def find_hosts(model: str, offered: Sequence[ModelStatus]) -> list[str]:
     wanted = checked_name("model", model)
     hosts = list(dict.fromkeys(status.host for status in offered if status.model == wanted))
     if not hosts:
-        raise UnknownModel(wanted, near_matches(wanted, [status.model for status in offered]))
+        raise UnknownModel(wanted, find_near_matches(wanted, [status.model for status in offered]))
     return hosts
 
 

@@ -10,7 +10,7 @@ from llamaq.extraction.partial_model import builder_of
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.events import Completed, Delta, Event, Progress, Started
 from llamaq.vocabulary.kinds.extraction import ExtractionResult
-from llamaq.vocabulary.kinds.value_type import given_type
+from llamaq.vocabulary.kinds.value_type import resolve_type
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ class Partials(Generic[T]):
             InvalidRequest: the target is no type that pydantic knows.
         """
         try:
-            self._adapter = given_type(target)
+            self._adapter = resolve_type(target)
         except TypeError as error:
             raise InvalidRequest.of("target", str(error)) from error
         self._build = builder_of(self._adapter._type)  # noqa: SLF001 - a TypeAdapter has no public name for it

@@ -14,7 +14,7 @@ from llamaq.extraction.references import Path
 from llamaq.extraction.schema_shape import check_shape, limits
 from llamaq.extraction.standard_types import StandardTypes
 from llamaq.vocabulary.errors import InvalidRequest, Problem
-from llamaq.vocabulary.kinds.value_type import given_type, no_type
+from llamaq.vocabulary.kinds.value_type import no_type_message, resolve_type
 from llamaq.vocabulary.wire import JsonObject, dumps
 
 MOST_BYTES = 65_536
@@ -47,14 +47,14 @@ def schema_of(target: Any) -> JsonObject:
     if isinstance(target, dict):
         return target
     try:
-        adapter = given_type(target, "schema")
+        adapter = resolve_type(target, "schema")
     except TypeError as error:
         raise InvalidRequest.of("schema", str(error)) from error
     try:
         schema = adapter.json_schema(schema_generator=_ForEngine)
         return schema if limits(schema) else {}  # of a type that allows anything: a title alone is refused
     except Exception as error:  # whatever pydantic raises for a type without a schema
-        raise InvalidRequest.of("schema", no_type(target, error, "schema")) from error
+        raise InvalidRequest.of("schema", no_type_message(target, error, "schema")) from error
 
 
 def check_schema(schema: JsonObject, field: str = "schema") -> jsonschema_rs.Validator:

@@ -5,7 +5,7 @@ from llamaq.store.keys import Keys, text_id
 from llamaq.store.producer_scripts import Cancel, Delete
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import InvalidRequest, JobNotFound
-from llamaq.vocabulary.wire import members
+from llamaq.vocabulary.wire import dump_members
 
 MOST_REASON_CHARS = 1_000
 
@@ -34,7 +34,7 @@ def call(keys: Keys, job_id: str, reason: str) -> Call:
         InvalidRequest: the reason cannot be stored.
     """
     reason = checked_reason(reason)
-    return Call(keys.prefix, Cancel(id=job_id, members=members(reason=reason), reason=reason))
+    return Call(keys.prefix, Cancel(id=job_id, members=dump_members(reason=reason), reason=reason))
 
 
 def delete_call(keys: Keys, job_id: str, reason: str) -> Call:
@@ -44,7 +44,7 @@ def delete_call(keys: Keys, job_id: str, reason: str) -> Call:
         InvalidRequest: the reason cannot be stored, or the id is no text.
     """
     reason = checked_reason(reason)
-    return Call(keys.prefix, Delete(id=text_id(job_id), members=members(reason=reason), reason=reason))
+    return Call(keys.prefix, Delete(id=text_id(job_id), members=dump_members(reason=reason), reason=reason))
 
 
 def read(job_id: str, answer: Answer) -> bool:

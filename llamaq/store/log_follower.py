@@ -91,7 +91,7 @@ Step = Question | Receive
 Steps = Generator[Step | Event | Piece, Any, None]
 """Yields steps, whose replies are sent into it, and what `parse` makes of entries, for which None is sent."""
 Parse = Callable[[str, str], Event | Piece]
-"""`events.parse`, or `events.piece`."""
+"""`events.parse`, or `events.parse_piece`."""
 Straight = Callable[[Piece], bool]
 """Whether it has taken a piece. It must not wait."""
 
@@ -207,7 +207,7 @@ class LogFollower:
             position = snapshot.position, snapshot.eta_seconds
             if position != self._last_position:
                 self._last_position = position
-                yield events.fresh_queued(self.cursor, *position, snapshot.at)
+                yield events.build_queued(self.cursor, *position, snapshot.at)
 
     def _accept(self, entries: list[LogEntry]) -> Steps:
         """The events of the entries that are new."""

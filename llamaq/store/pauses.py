@@ -5,7 +5,7 @@ from llamaq.store.keys import Keys
 from llamaq.store.producer_scripts import Pause
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import InvalidRequest, UnknownModel
-from llamaq.vocabulary.models import model_name
+from llamaq.vocabulary.models import parse_model_name
 
 
 def call(keys: Keys, word: str, host: str | None, model: str | None) -> Call:
@@ -33,7 +33,7 @@ def checked_name(what: str, given: str) -> str:
         raise InvalidRequest.of(what, "give its name")
     try:
         given.encode()
-        return model_name(given) if what == "model" else given
+        return parse_model_name(given) if what == "model" else given
     except ValueError as error:  # half a surrogate pair is one, too
         raise InvalidRequest.of(what, str(error)) from None
 
@@ -48,5 +48,5 @@ def read(answer: Answer, host: str | None, model: str | None) -> None:
     if answer.word == "OK":
         return
     if model is not None:
-        raise UnknownModel(model_name(model))
+        raise UnknownModel(parse_model_name(model))
     raise InvalidRequest.of("host", f"no worker speaks for a host {host!r}: see `llamaq hosts`")

@@ -28,7 +28,7 @@ def failed(code: str, message: str = "", *, retryable: bool = False) -> JobFaile
     return JobFailed("", ErrorInfo(code=code, message=message or code, retryable=retryable))
 
 
-def unscripted(request: AnyRequest) -> Value:
+def default_answer(request: AnyRequest) -> Value:
     """The answer of a job for which none was given.
 
     Raises:
@@ -48,8 +48,8 @@ def text_of(request: AnyRequest, value: Any) -> str:
     return value if isinstance(value, str) else str(value.get("content") or "") if isinstance(value, Mapping) else ""
 
 
-def pieces(text: str) -> list[str]:
-    """The words of a text, each with the blanks behind it: they join to the text."""
+def split_words(text: str) -> list[str]:
+    """Split a text into its words, each with the blanks behind it: they join to the text."""
     return re.findall(r"\s*\S+\s*|\s+", text)
 
 

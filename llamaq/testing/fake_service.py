@@ -17,12 +17,12 @@ from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.flushes import Flush, calls, outcomes
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Completed, Error
-from llamaq.testing.answers import Answer, pieces, result_of, text_of, turn_of, unscripted
+from llamaq.testing.answers import Answer, default_answer, result_of, split_words, text_of, turn_of
 from llamaq.vocabulary.errors import InvalidRequest, JobFailed
-from llamaq.vocabulary.models import model_name
+from llamaq.vocabulary.models import parse_model_name
 from llamaq.vocabulary.requests import AnyRequest
 from llamaq.vocabulary.results import RESULT
-from llamaq.vocabulary.wire import dumps, members
+from llamaq.vocabulary.wire import dump_members, dumps
 
 HOST = "fake"
 SLOTS = 64
@@ -57,7 +57,7 @@ class FakeService:
             ImportError: `llamaq[testing]` is not installed.
             InvalidRequest: the models are no list of names.
         """
-        self._models = [_name(model) for model in check_iterable(models, "models")]
+        self._models = [_check_name(model) for model in check_iterable(models, "models")]
         try:
             from fakeredis import TcpFakeServer  # noqa: PLC0415 - an extra
         except ImportError as error:
@@ -141,7 +141,7 @@ class FakeService:
         try:
             request = job.request
             self.requests.append(request)
-            answer = self._answers.popleft() if self._answers else unscripted
+            answer = self._answers.popleft() if self._answers else default_answer
             value = answer(request) if callable(answer) else answer
             self._complete(job, request, value, result_of(request, value))
         except JobFailed as error:
@@ -151,7 +151,7 @@ class FakeService:
             self._store.fail(job, Error("internal", f"{type(error).__name__}: {error}"))
 
     def _complete(self, job: ClaimedJob, request: AnyRequest, value: Any, result: dict[str, Any]) -> None:
-        said = pieces(text_of(request, value))
+        said = split_words(text_of(request, value))
         whole = {
             "model": job.model if request.kind not in {"pull", "unload", "load"} else request.model,
             "host": HOST,
@@ -163,14 +163,14 @@ class FakeService:
         }
         RESULT.validate_json(dumps(whole))  # the readers of the job could not read another one
         for number, piece in enumerate(said if request.stream else [], 1):
-            event = (number, "delta", members(text=piece))
+            event = (number, "delta", dump_members(text=piece))
             flush = Flush(job, f"{job.id} {HOST}", renews=True, events=[event], pieces=number)
             (call,) = calls(self._settings.keys, _LEASE_SECONDS, [flush])
             outcomes([run(self._redis, call)], [flush])
         self._store.complete(job, Completed(whole, turn_of(job.id, request, result)))
 
 
-def _name(model: object) -> str:
+def _check_name(model: object) -> str:
     if not isinstance(model, str):
         raise InvalidRequest.of("models", f"give the names of models, not {type(model).__name__}")
-    return model_name(model)
+    return parse_model_name(model)

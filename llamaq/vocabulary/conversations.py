@@ -11,7 +11,7 @@ from llamaq.vocabulary.kinds.chat import ChatRequest, ConversationKey
 from llamaq.vocabulary.kinds.message import Message
 from llamaq.vocabulary.kinds.request import Name, Tenant
 from llamaq.vocabulary.kinds.result import Usage
-from llamaq.vocabulary.models import model_name
+from llamaq.vocabulary.models import parse_model_name
 from llamaq.vocabulary.options import Options
 from llamaq.vocabulary.wire import Frozen, JsonObject, Strict, dumps
 
@@ -69,8 +69,8 @@ class ConversationSettings(Strict):
 
     @field_validator("model")
     @classmethod
-    def _as_ollama_does(cls, model: str | None) -> str | None:
-        return None if model is None else model_name(model)
+    def _normalise_model(cls, model: str | None) -> str | None:
+        return None if model is None else parse_model_name(model)
 
 
 class ConversationInfo(Frozen):
@@ -115,13 +115,13 @@ def new_messages(request: ChatRequest) -> list[MessageObject]:
     return [message_fields(given) if isinstance(given, Message) else {"role": "user", "content": given}]
 
 
-def kept_messages(request: ChatRequest, job_id: str) -> list[str]:
-    """The messages that a request adds, as the conversation keeps them: JSON texts with the id of the job."""
+def encode_messages(request: ChatRequest, job_id: str) -> list[str]:
+    """Encode the messages that a request adds, as the conversation keeps them: JSON texts with the id of the job."""
     return [dumps({**message, "job": job_id}) for message in new_messages(request)]
 
 
-def with_turns(messages: Iterable[MessageObject]) -> Iterable[tuple[int, MessageObject]]:
-    """Each message with the number of its turn. A turn is one job's messages, or, without a job, up to an answer.
+def number_turns(messages: Iterable[MessageObject]) -> Iterable[tuple[int, MessageObject]]:
+    """Number the turn of each message. A turn is one job's messages, or, without a job, up to an answer.
 
     Raises:
         ValueError: one is no object, so something else has written it.
@@ -130,12 +130,12 @@ def with_turns(messages: Iterable[MessageObject]) -> Iterable[tuple[int, Message
     for message in messages:
         if not isinstance(message, dict):
             raise ValueError("a message of the conversation is no object")  # noqa: TRY004 - it was read, and not given
-        turn += before is None or not _same_turn(before, message)
+        turn += before is None or not _is_same_turn(before, message)
         before = message
         yield turn, message
 
 
-def _same_turn(before: MessageObject, message: MessageObject) -> bool:
+def _is_same_turn(before: MessageObject, message: MessageObject) -> bool:
     if before.get("job") != message.get("job"):
         return False
     return message.get("job") is not None or before.get("role") != "assistant"
@@ -144,7 +144,7 @@ def _same_turn(before: MessageObject, message: MessageObject) -> bool:
 def read_history(texts: Sequence[str]) -> list[KeptMessage]:
     """The typed messages of the list in Redis."""
     return [
-        KeptMessage.model_validate({**message, "turn": turn}) for turn, message in with_turns(map(from_json, texts))
+        KeptMessage.model_validate({**message, "turn": turn}) for turn, message in number_turns(map(from_json, texts))
     ]
 
 

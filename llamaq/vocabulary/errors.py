@@ -33,10 +33,10 @@ class LlamaqError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """An exception's own way would call `__init__` with the message alone."""
-        return _rebuilt, (type(self), self.args, self.__dict__)
+        return _rebuild, (type(self), self.args, self.__dict__)
 
 
-def _rebuilt(kind: type[LlamaqError], args: tuple[object, ...], members: dict[str, object]) -> LlamaqError:
+def _rebuild(kind: type[LlamaqError], args: tuple[object, ...], members: dict[str, object]) -> LlamaqError:
     error = kind.__new__(kind, *args)
     error.__dict__.update(members)
     return error

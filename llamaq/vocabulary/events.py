@@ -9,7 +9,7 @@ from pydantic_core import from_json
 
 from llamaq.vocabulary.errors import StreamError
 from llamaq.vocabulary.results import ErrorInfo, TaggedResult
-from llamaq.vocabulary.wire import Frozen, JsonObject, members
+from llamaq.vocabulary.wire import Frozen, JsonObject, dump_members
 
 WIRE_VERSION = 1
 _DELTA = f'{{"v":{WIRE_VERSION},"type":"delta",'
@@ -160,7 +160,7 @@ _ADAPTER: TypeAdapter[Event] = TypeAdapter(
 )
 
 
-def build() -> None:
+def build_validator() -> None:
     """Build the validator of events now, and not at its first use, where each of many threads would build it."""
     _ADAPTER.rebuild()
 
@@ -183,7 +183,7 @@ def parse(cursor: str, payload: str | bytes) -> Event:
             f"{error.errors()[0]['msg']}"
         ) from error
     text = payload if isinstance(payload, str) else payload.decode()
-    return _of_entry(event, _Entry(cursor, text))
+    return _attach_entry(event, _Entry(cursor, text))
 
 
 class Piece(NamedTuple):
@@ -210,8 +210,8 @@ class Piece(NamedTuple):
         return self.text if self.thinking is None and self.tool_calls is None and self.logprobs is None else None
 
 
-def piece(cursor: str, payload: str) -> Event | Piece:
-    """The `Piece` of a `delta`; the typed event of any other entry.
+def parse_piece(cursor: str, payload: str) -> Event | Piece:
+    """Parse a `delta` into a `Piece`, and any other entry into its typed event.
 
     Raises:
         StreamError: as of `parse`.
@@ -245,15 +245,15 @@ def _are_objects(value: Any) -> bool:
     return value is None or (isinstance(value, list) and all(isinstance(one, dict) for one in value))
 
 
-def fresh_queued(cursor: str, position: int, eta_seconds: float | None, at: float) -> Event:
-    """A `queued` event that a reader makes, with the current position of a job; `at` in Unix seconds."""
+def build_queued(cursor: str, position: int, eta_seconds: float | None, at: float) -> Event:
+    """Build the `queued` event that a reader makes, with the current position of a job; `at` in Unix seconds."""
     eta = "null" if eta_seconds is None else repr(eta_seconds)
-    common = members(v=WIRE_VERSION, type="queued", attempt=0, at=round(at, 3), fresh=True, position=position)
+    common = dump_members(v=WIRE_VERSION, type="queued", attempt=0, at=round(at, 3), fresh=True, position=position)
     event = parse(cursor, f'{{{common},"eta_seconds":{eta}}}')
-    return _of_entry(event, _Entry(cursor, event.payload, fresh=True))
+    return _attach_entry(event, _Entry(cursor, event.payload, fresh=True))
 
 
-def _of_entry(event: Event, entry: _Entry) -> Event:
+def _attach_entry(event: Event, entry: _Entry) -> Event:
     # Where a cached property has its value: a private attribute of pydantic would take as long as the rest of `parse`.
     event.__dict__["_entry"] = entry
     return event

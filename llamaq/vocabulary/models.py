@@ -15,8 +15,8 @@ _OLLAMAS = re.compile(
 _NO_NAME = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 
 
-def model_name(name: str) -> str:
-    """The normalised name of a model.
+def parse_model_name(name: str) -> str:
+    """Parse and normalise the name of a model.
 
     Raises:
         ValueError: it cannot be a model's name.
@@ -50,7 +50,7 @@ def spellings(name: str) -> list[str]:
     return [*namespaced, f"registry.ollama.ai/{whole}"] if whole.count("/") == 1 else namespaced
 
 
-def matches(name: str, pattern: str, *, any_tag: bool) -> bool:
+def matches_pattern(name: str, pattern: str, *, any_tag: bool) -> bool:
     """Whether a pattern such as `qwen3:*` or `library/qwen*` has a model. Letter case is ignored, and so is a scheme.
 
     Args:
@@ -66,8 +66,8 @@ def matches(name: str, pattern: str, *, any_tag: bool) -> bool:
     )
 
 
-def near_matches(name: str, offered: Iterable[str]) -> list[str]:
-    """Up to three offered names that are similar to a name, best first."""
+def find_near_matches(name: str, offered: Iterable[str]) -> list[str]:
+    """Find up to three offered names that are similar to a name, best first."""
     names = sorted(set(offered))
     family = name.split(":", 1)[0]
     relatives = [other for other in names if other.split(":", 1)[0] == family]

@@ -17,8 +17,8 @@ _PLAIN = re.compile(r"[\x21-\x7e]+")
 _TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("::/96"))
 
 
-def checked_url(url: str) -> str:
-    """The URL, if a worker can call it.
+def check_url(url: str) -> str:
+    """Check that a worker can call the URL, and return it.
 
     Raises:
         ValueError: it cannot.
@@ -43,7 +43,7 @@ def is_public(address: str) -> bool:
     if isinstance(parsed, IPv6Address):
         inner = parsed.ipv4_mapped
         if inner is not None:
-            return _public(inner)
+            return _is_public_address(inner)
         if (
             parsed.is_site_local
             or parsed.sixtofour
@@ -51,14 +51,14 @@ def is_public(address: str) -> bool:
             or any(parsed in network for network in _TRANSLATED)
         ):
             return False
-    return _public(parsed)
+    return _is_public_address(parsed)
 
 
-def _public(address: IPv4Address | IPv6Address) -> bool:
+def _is_public_address(address: IPv4Address | IPv6Address) -> bool:
     return address.is_global and not (address.is_multicast or address.is_reserved)
 
 
-def names_private(url: str) -> bool:
+def has_private_host(url: str) -> bool:
     """Whether the URL itself says that its host is not public. Of other names only a worker finds out, by resolving."""
     host = (urlsplit(url).hostname or "").rstrip(".")
     try:
@@ -74,7 +74,7 @@ class Notify(Strict):
     state, metadata and error code. With `include_result` it also has the result, or the whole error.
     """
 
-    url: Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(checked_url), not_a_text("a URL")]
+    url: Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(check_url), not_a_text("a URL")]
     events: Annotated[list[Ending], Field(min_length=1, max_length=len(ENDINGS))] = Field(default=list(ENDINGS))
     include_result: bool = False
 

@@ -8,17 +8,17 @@ from llamaq.vocabulary.text_rules import COUNTED
 from llamaq.vocabulary.wire import Strict
 
 
-def _whole(value: Any) -> Any:
+def _convert_whole(value: Any) -> Any:
     """4096.0 is 4096: JSON has one type of numbers, and so has Ollama's reader."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _to_stop_at(value: Any) -> Any:
-    """Without empty texts, which stand before every answer. Where none is left, those of the model apply."""
+def _drop_empty_texts(value: Any) -> Any:
+    """Drop empty texts, which stand before every answer. Where none is left, those of the model apply."""
     return ([text for text in value if text != ""] or None) if isinstance(value, list) and "" in value else value
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
+Whole = Annotated[int, BeforeValidator(_convert_whole)]
 
 
 class Options(Strict):
@@ -60,4 +60,4 @@ class Options(Strict):
     mirostat_tau: float | None = None
     mirostat_eta: float | None = None
     penalize_newline: bool | None = None
-    stop: Annotated[list[str] | None, BeforeValidator(_to_stop_at), COUNTED] = None
+    stop: Annotated[list[str] | None, BeforeValidator(_drop_empty_texts), COUNTED] = None

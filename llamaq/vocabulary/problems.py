@@ -71,8 +71,8 @@ _VERBS = {"embed": "embedding", "extract": "extraction", "describe": "multimodal
 """What the SDK or the command line call a kind."""
 
 
-def problems(error: ValidationError, given: object, model: type[BaseModel] | None = None) -> list[Problem]:
-    """One problem for each field of `given` that is wrong. `model` is that of the request, where it is known.
+def translate_error(error: ValidationError, given: object, model: type[BaseModel] | None = None) -> list[Problem]:
+    """Translate the error into a problem for each field of `given` that is wrong. `model` is the request's, if known.
 
     For a field that may be of several types, pydantic reports an error of each type. The problem is then the error of
     the type that matched best: one that is inside the field, or one about the value and not about its type. Where no
@@ -90,7 +90,7 @@ def problems(error: ValidationError, given: object, model: type[BaseModel] | Non
 
 def _message(path: tuple[str, ...], entries: list[ErrorDetails], model: type[BaseModel] | None) -> str:
     of_values = [entry for entry in entries if not entry["type"].endswith(("_type", "literal_error"))]
-    texts = [_said(entry, path, model) for entry in of_values or entries]
+    texts = [_describe_error(entry, path, model) for entry in of_values or entries]
     first, *others = dict.fromkeys(texts)
     text = " or ".join([first, *(text.removeprefix("Input should be ") for text in others)])
     if first.startswith("Input should be"):
@@ -98,13 +98,13 @@ def _message(path: tuple[str, ...], entries: list[ErrorDetails], model: type[Bas
     elif entries[0]["type"] == "extra_forbidden":
         text = f"there is no such field: {_remedy(path, model)}"
     elif entries[0]["type"] == "union_tag_invalid":
-        text = _unknown_kind(entries[0])
+        text = _unknown_kind_message(entries[0])
     elif entries[0]["type"] == "union_tag_not_found":
         text = "Field required"
     return text if len(text) <= MOST_CHARS else f"{text[:MOST_CHARS]}…"
 
 
-def _said(entry: ErrorDetails, path: Sequence[str], model: type[BaseModel] | None) -> str:
+def _describe_error(entry: ErrorDetails, path: Sequence[str], model: type[BaseModel] | None) -> str:
     if entry["type"] == "model_type":
         fields = [name for each in _models_at(path, model) for name in each.model_fields]
         there_are = f" with {', '.join(fields[:MOST_FIELDS])}" if fields else ""
@@ -146,12 +146,12 @@ def _leads_into(given: object, part: str | int) -> bool:
     return isinstance(given, list | tuple) and isinstance(part, int)
 
 
-def _unknown_kind(entry: ErrorDetails) -> str:
+def _unknown_kind_message(entry: ErrorDetails) -> str:
     given = entry["input"].get("kind") if isinstance(entry["input"], Mapping) else None
     kinds = [kind.strip("'") for kind in entry["ctx"]["expected_tags"].split(", ")]
     if given is None:
         return f"Field required: the kinds are {', '.join(kinds)}"
-    near = closest(str(given), [*kinds, *_VERBS])
+    near = find_closest(str(given), [*kinds, *_VERBS])
     hint = f"did you mean {_VERBS.get(near, near)}?" if near else f"the kinds are {', '.join(kinds)}"
     return f"there is no kind {describe_value(given)}: {hint}"
 
@@ -159,14 +159,14 @@ def _unknown_kind(entry: ErrorDetails) -> str:
 def _remedy(path: Sequence[str], model: type[BaseModel] | None) -> str:
     """What to do about the field at `path` of a request; `model` is the request's, where its kind is known."""
     name, around = path[-1], _models_at(path[:-1], model)
-    option = option_meant(name)
+    option = find_option(name)
     if Options in around:
         return f"did you mean {option}?" if option else f"Ollama's options are {', '.join(Options.model_fields)}"
     fields = [info.alias or field for each in around for field, info in each.model_fields.items()]
-    if len(path) == 1 and (known := _elsewhere(name, fields)):
+    if len(path) == 1 and (known := _hint_at_known(name, fields)):
         return known
     options = (*Options.model_fields, *_OTHER_NAMES) if "options" in fields else ()
-    near = closest(name, [*fields, *options])
+    near = find_closest(name, [*fields, *options])
     if near in fields:
         return f"did you mean {near}?"
     if near is not None:
@@ -174,7 +174,7 @@ def _remedy(path: Sequence[str], model: type[BaseModel] | None) -> str:
     return "leave this field out, or mend its name"
 
 
-def _elsewhere(name: str, fields: Sequence[str]) -> str | None:
+def _hint_at_known(name: str, fields: Sequence[str]) -> str | None:
     field = _OTHER_FIELDS.get(name)
     return f"did you mean {field}?" if field in fields else _OTHER_PLACES.get(name)
 
@@ -196,14 +196,14 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models_in(inner)
 
 
-def option_meant(name: str) -> str | None:
-    """The option of Ollama's that is meant by a name: a misspelt one, or one of another API; None where none is."""
-    near = closest(name, [*Options.model_fields, *_OTHER_NAMES])
+def find_option(name: str) -> str | None:
+    """Find the option of Ollama that a name means: a misspelt one, or one of another API; None where it means none."""
+    near = find_closest(name, [*Options.model_fields, *_OTHER_NAMES])
     return None if near is None else _OTHER_NAMES.get(near, near)
 
 
-def closest(name: str, names: Iterable[str], alike: float = _ALIKE) -> str | None:
-    """The one of the names that is most like the given one, in whatever case it is written; None where none is.
+def find_closest(name: str, names: Iterable[str], alike: float = _ALIKE) -> str | None:
+    """Find the one of the names that is most like the given one, in whatever case it is written; None where none is.
 
     Args:
         name: what was given: `num-ctx`, `numCtx`.

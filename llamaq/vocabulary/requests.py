@@ -9,7 +9,7 @@ from pydantic_core import from_json
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.kinds import chat, embedding, extraction, generate, load, multimodal, pull, unload
 from llamaq.vocabulary.kinds.declaration import Declaration
-from llamaq.vocabulary.problems import problems
+from llamaq.vocabulary.problems import translate_error
 
 # Type checkers cannot derive them, so they are written here; a test compares them with the declarations.
 Kind = Literal["generate", "chat", "multimodal", "extraction", "embedding", "pull", "unload", "load"]
@@ -38,7 +38,7 @@ _ADAPTER: TypeAdapter[AnyRequest] = TypeAdapter(
 )
 
 
-def build() -> None:
+def build_validator() -> None:
     """Build the validator of requests now, and not at its first use, where each of many threads would build it."""
     _ADAPTER.rebuild()
 
@@ -52,7 +52,7 @@ def parse(fields: object) -> AnyRequest:
     try:
         return _ADAPTER.validate_python(fields)
     except ValidationError as error:
-        raise InvalidRequest(problems(error, fields, _model_of(fields))) from error
+        raise InvalidRequest(translate_error(error, fields, _model_of(fields))) from error
 
 
 def parse_json(text: str | bytes, kind: str | None = None) -> AnyRequest:
@@ -68,8 +68,8 @@ def parse_json(text: str | bytes, kind: str | None = None) -> AnyRequest:
             raise InvalidRequest.of("kind", f"{kind!r} is none of {', '.join(KINDS)}")
         return REQUEST_TYPES[kind].model_validate_json(text)
     except ValidationError as error:
-        given = _read(text)
-        raise InvalidRequest(problems(error, given, _model_of(given, kind))) from error
+        given = _load_json(text)
+        raise InvalidRequest(translate_error(error, given, _model_of(given, kind))) from error
 
 
 def dump_json(request: AnyRequest) -> str:
@@ -84,7 +84,7 @@ def _model_of(fields: object, kind: str | None = None) -> type[AnyRequest] | Non
     return REQUEST_TYPES.get(kind or (named if isinstance(named, str) else ""))
 
 
-def _read(text: str | bytes) -> object:
+def _load_json(text: str | bytes) -> object:
     try:
         return from_json(text)
     except ValueError:

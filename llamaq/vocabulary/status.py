@@ -128,14 +128,14 @@ class SubmittedRequest(Frozen):
     note: str = ""
 
 
-def read(
+def read_status(
     job_id: str,
     record: Mapping[str, str],
     position: int | None,
     eta_seconds: float | None,
     why: str | None = None,
 ) -> JobStatus:
-    """The status out of those `FIELDS` of the record that are set."""
+    """Read the status out of those `FIELDS` of the record that are set."""
     fields: dict[str, object] = dict(record)
     for name in ("result", "error", "metadata"):
         if name in fields:
@@ -148,4 +148,4 @@ def read(
     return JobStatus.model_validate(fields | waits | {"id": job_id})
 
 
-__all__ = ["FIELDS", "TERMINAL_STATES", "AnyResult", "JobStatus", "State", "read"]
+__all__ = ["FIELDS", "TERMINAL_STATES", "AnyResult", "JobStatus", "State", "read_status"]

@@ -69,7 +69,7 @@ def rules_of(model: type[BaseModel]) -> Mapping[str, TextRule | None]:
 
 
 @cache
-def sent_unescaped(model: type[BaseModel]) -> frozenset[str]:
+def unescaped_fields(model: type[BaseModel]) -> frozenset[str]:
     """The fields of Ollama's request for those fields of the model in which no rule escapes tokens."""
     return frozenset(
         next((rule.sent_as for rule in _rules_at(field) if rule.sent_as), wire_name(name, field))

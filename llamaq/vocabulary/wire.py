@@ -34,7 +34,7 @@ class Strict(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _null_is_absent(cls, given: Any) -> Any:
+    def _drop_nulls(cls, given: Any) -> Any:
         if given == []:
             return {}
         if not isinstance(given, Mapping):
@@ -68,11 +68,11 @@ def dumps(value: Any) -> str:
         ValueError: it has NaN or an infinity, which are not JSON.
     """
     # Escaped, the half would break every reader with a strict parser.
-    return storable(_COMPACT.encode(value))
+    return replace_surrogates(_COMPACT.encode(value))
 
 
-def storable(text: str) -> str:
-    """The text as UTF-8 can carry it: half a surrogate pair becomes U+FFFD, two halves of one pair are joined."""
+def replace_surrogates(text: str) -> str:
+    """Make a text that UTF-8 can carry: half a surrogate pair becomes U+FFFD, two halves of one pair are joined."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -85,12 +85,12 @@ def byte_length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
-def members(**fields: Any) -> str:
-    """The members of a JSON object, without its braces and those that are None. A script adds the common ones."""
+def dump_members(**fields: Any) -> str:
+    """Dump the members of a JSON object, without its braces and those that are None. A script adds the common ones."""
     return dumps({name: value for name, value in fields.items() if value is not None})[1:-1]
 
 
-def plain_json(value: T) -> T:
+def check_json(value: T) -> T:
     """Refuse what a worker could not read: NaN, half a surrogate pair, or too deep nesting.
 
     Raises:
@@ -103,6 +103,6 @@ def plain_json(value: T) -> T:
     return value
 
 
-JsonObject = Annotated[dict[str, Any], AfterValidator(plain_json)]
-JsonExtra = Annotated[Any, AfterValidator(plain_json)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(check_json)]
+JsonExtra = Annotated[Any, AfterValidator(check_json)]
 """The value of a field that a model takes without knowing it (`extra="allow"`)."""

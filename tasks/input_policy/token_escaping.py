@@ -13,7 +13,7 @@ from typing import Any
 from llamaq.admission.texts import map_strings
 from llamaq.vocabulary.kinds.message import Message
 from llamaq.vocabulary.kinds.request import Request
-from llamaq.vocabulary.text_rules import sent_unescaped
+from llamaq.vocabulary.text_rules import unescaped_fields
 
 # The tokens of the model families, and the marks with which Ollama and llama.cpp put images into a prompt. No token
 # contains white space, so the inserted space cannot make another token.
@@ -40,7 +40,7 @@ _SPEAKER = re.compile(
     r"(?<!\w)(?:USER|User|ASSISTANT|Assistant|SYSTEM|System|HUMAN|Human|AI|BOT|Bot|Instruction|Response|Input|Question|"
     r"Answer):"
 )
-_MESSAGE_UNESCAPED = sent_unescaped(Message)
+_MESSAGE_UNESCAPED = unescaped_fields(Message)
 """The fields of a message that are not escaped. In tools and in the arguments of calls such names are escaped."""
 
 
@@ -104,7 +104,7 @@ def escape_body(request: type[Request], body: Mapping[str, Any], tokens: re.Patt
     def members(fields: Mapping[str, Any], unchanged: frozenset[str]) -> dict[str, Any]:
         return {name: value if name in unchanged else change(value) for name, value in fields.items()}
 
-    changed = members(body, sent_unescaped(request) | {"messages"})
+    changed = members(body, unescaped_fields(request) | {"messages"})
     if "messages" in body:
         changed["messages"] = [members(message, _MESSAGE_UNESCAPED) for message in body["messages"]]
     return changed

@@ -19,7 +19,7 @@ from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Completed, Error, Failed, Retry
 from llamaq.vocabulary import events
 from llamaq.vocabulary.results import RESULT, ErrorInfo
-from llamaq.vocabulary.wire import dumps, members
+from llamaq.vocabulary.wire import dump_members, dumps
 from tasks.attempt.stoppable import Attempt
 from tasks.input_policy.policy import InputPolicy
 from tests.fuzz.conftest import SECONDS, seeds
@@ -130,11 +130,11 @@ class Transcript(EventBuffer):
 
     def delta(self, text: str = "", thinking: str = "", tool_calls: Any = None, logprobs: Any = None) -> None:
         lists = {"tool_calls": tool_calls or None, "logprobs": logprobs or None}
-        made = members(text=text or None, thinking=thinking or None, **lists)
+        made = dump_members(text=text or None, thinking=thinking or None, **lists)
         events.parse("1-1", f'{{"v":1,"type":"delta","attempt":1,"at":1.0{"," * bool(made)}{made}}}')
 
     def progress(self, stage: str, **numbers: Any) -> None:
-        made = members(stage=stage, **numbers)
+        made = dump_members(stage=stage, **numbers)
         events.parse("1-1", f'{{"v":1,"type":"progress","attempt":1,"at":1.0,{made}}}')
 
 

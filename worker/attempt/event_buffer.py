@@ -8,7 +8,7 @@ from typing import Any
 from llamaq.store.clock import Clock
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.flushes import NumberedEvent, Place
-from llamaq.vocabulary.wire import dumps, members
+from llamaq.vocabulary.wire import dump_members, dumps
 from tasks.attempt.stoppable import Attempt
 from worker.attempt.flush_timer import FlushTimer
 
@@ -31,13 +31,13 @@ class PendingEvent:
     def format(self) -> tuple[str, str]:
         """Give the event's type, and its JSON members."""
         if self.fields is not None:
-            return "progress", members(**self.fields)
+            return "progress", dump_members(**self.fields)
         text = "".join(self.text)
         if not (self.thinking or self.tool_calls or self.logprobs):
             return "delta", f'"text":{dumps(text)}'
         thinking = "".join(self.thinking)
         lists = {"tool_calls": self.tool_calls, "logprobs": self.logprobs}
-        return "delta", members(text=text or None, thinking=thinking or None, **lists)
+        return "delta", dump_members(text=text or None, thinking=thinking or None, **lists)
 
 
 class EventBuffer:

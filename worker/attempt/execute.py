@@ -14,7 +14,7 @@ from llamaq.store.worker.outcome import Completed, Failed, Outcome, Retry, Stopp
 from llamaq.vocabulary import events
 from llamaq.vocabulary.errors import InvalidRequest, StreamError
 from llamaq.vocabulary.events import WIRE_VERSION
-from llamaq.vocabulary.wire import members
+from llamaq.vocabulary.wire import dump_members
 from tasks import registry
 from tasks.attempt import failures
 from tasks.attempt.context import AttemptContext, ImageGone
@@ -75,7 +75,7 @@ def _check_readable(job: ClaimedJob, outcome: Outcome) -> Outcome:
         return outcome
     try:
         # The event is what readers get. It has the result a level deeper than the record.
-        common = members(v=WIRE_VERSION, type="completed", attempt=job.attempt, at=0)
+        common = dump_members(v=WIRE_VERSION, type="completed", attempt=job.attempt, at=0)
         events.parse("0-0", f'{{{common},"result":{outcome.result_json}}}')
         outcome.turn_json  # noqa: B018 - formatted here, where a number that is not JSON can still end the attempt
     except (ValueError, StreamError) as error:

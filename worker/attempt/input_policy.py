@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from llamaq.settings.lists import parse_list
-from llamaq.vocabulary.models import matches
+from llamaq.vocabulary.models import matches_pattern
 from tasks.input_policy.filter import Filter
 from tasks.input_policy.policy import InputPolicy
 from tasks.input_policy.token_escaping import compile_tokens
@@ -25,4 +25,4 @@ def make_input_policy(config: Settings, template: Callable[[str], str]) -> Input
 
 def is_pull_allowed(model: str, allowed: str) -> bool:
     """Whether a list of names and patterns (`llama3.2, qwen3:*`) has the model. A name without a tag is `:latest`."""
-    return any(matches(model, pattern, any_tag=False) for pattern in parse_list(allowed))
+    return any(matches_pattern(model, pattern, any_tag=False) for pattern in parse_list(allowed))

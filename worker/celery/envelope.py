@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llamaq.vocabulary.errors import InvalidRequest
-from llamaq.vocabulary.problems import problems
+from llamaq.vocabulary.problems import translate_error
 from worker.gate import MOST_BYTES, BadMessage
 
 _DECOMPRESSORS: Mapping[str, Callable[[], Any]] = {
@@ -67,7 +67,7 @@ def validate(model: type[M], given: object) -> M:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise BadMessage(str(InvalidRequest(problems(error, given)))) from error
+        raise BadMessage(str(InvalidRequest(translate_error(error, given)))) from error
 
 
 def decode_body(envelope: Envelope) -> str:

@@ -18,8 +18,8 @@ from api_client import (
     StreamError,
     UnknownShape,
 )
-from llamaq.vocabulary.models import model_name, normalise
-from llamaq.vocabulary.wire import dumps, plain_json
+from llamaq.vocabulary.models import normalise, parse_model_name
+from llamaq.vocabulary.wire import check_json, dumps
 from worker.host.runners import describe_runners, shared_names
 
 CARDS_AT_A_TIME = 20
@@ -165,7 +165,7 @@ def select_usable(listed: Sequence[InstalledModel]) -> tuple[list[InstalledModel
     problems: list[str] = []
     for model in listed:
         try:
-            model_name(model.name)
+            parse_model_name(model.name)
         except ValueError as error:
             problems.append(f"the model {model.name[:SHOWN_CHARS]!r} cannot be used: {error}")
         else:
@@ -183,7 +183,7 @@ def _summarize(problems: Sequence[str]) -> str:
 def _dump_entry(entry: Mapping[str, Any], most_chars: int) -> str:
     """Dump what the host wrote as JSON; empty where it is too long, or not valid for every reader."""
     try:
-        text = dumps(plain_json(entry))
+        text = dumps(check_json(entry))
     except ValueError:
         return ""
     return text if entry and len(text) <= most_chars else ""

@@ -24,7 +24,7 @@ from llamaq import GenerateRequest
 from llamaq.store.script_drivers import run
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.flushes import Flush, calls, renewal
-from llamaq.vocabulary.wire import members
+from llamaq.vocabulary.wire import dump_members
 
 PATH = "simulated"
 SLOTS = 4
@@ -140,7 +140,7 @@ class Part:
             heapq.heappush(self._due, (now + POLL_SECONDS, next(self._number), name, None))
             return
         self._running[name][job.id] = job
-        self._write([renewal(job, 1)._replace(events=[(1, "delta", members(text="x"))])])
+        self._write([renewal(job, 1)._replace(events=[(1, "delta", dump_members(text="x"))])])
         self._spans.append((now, now + seconds))
         heapq.heappush(self._due, (now + seconds, next(self._number), name, job))
 

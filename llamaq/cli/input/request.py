@@ -12,7 +12,7 @@ from llamaq.cli.input.numbers import Number
 from llamaq.vocabulary.kinds.chat import WhenBusy
 from llamaq.vocabulary.kinds.request import LANES
 from llamaq.vocabulary.options import Options
-from llamaq.vocabulary.problems import option_meant
+from llamaq.vocabulary.problems import find_option
 
 F = TypeVar("F", bound=Callable[..., Any])
 _THINK: dict[str, bool | str] = {"true": True, "false": False, "low": "low", "medium": "medium", "high": "high"}
@@ -33,7 +33,7 @@ def _options(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
     options: dict[str, Any] = {}
     for name, text in _pairs(ctx, param, values):
         if name not in Options.model_fields:
-            near = option_meant(name)
+            near = find_option(name)
             hint = f"did you mean {near}?" if near else f"there are: {', '.join(Options.model_fields)}"
             raise click.BadParameter(f"Ollama has no option {name!r}; {hint}", ctx, param)
         if name == "stop":

@@ -28,7 +28,7 @@ from llamaq.store.redis_client import AsyncClient
 from llamaq.store.redis_errors import translate_errors
 from llamaq.store.script_drivers import raised, run_async
 from llamaq.vocabulary.errors import LlamaqError, UnknownModel
-from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus, near_matches
+from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus, find_near_matches
 from llamaq.vocabulary.requests import AnyRequest
 
 
@@ -230,7 +230,7 @@ class AsyncProducer:
             return submission.read_answer(one, answer, self.settings)
         except UnknownModel as error:
             offered = [model.model for model in await self.models()]
-            raise UnknownModel(error.model, near_matches(error.model, offered)) from None
+            raise UnknownModel(error.model, find_near_matches(error.model, offered)) from None
 
     async def _upload(self, redis: AsyncClient, images: Sequence[Image]) -> None:
         for image in images:

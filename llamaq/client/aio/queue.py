@@ -47,8 +47,8 @@ class AsyncJobQueue(AsyncOperations):
     """
 
     def _build(self) -> None:
-        requests.build()
-        events.build()
+        requests.build_validator()
+        events.build_validator()
         JobStatus.model_rebuild()
         for arguments in (Submit, Status):  # readers ask for the place of a job that waits
             scripts.load(arguments)

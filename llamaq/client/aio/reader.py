@@ -34,7 +34,7 @@ from llamaq.store.log_follower import (
 from llamaq.store.redis_client import AsyncClient, Entries
 from llamaq.store.redis_errors import translate_errors
 from llamaq.store.script_drivers import raised, run_async
-from llamaq.vocabulary.events import Event, Piece, piece
+from llamaq.vocabulary.events import Event, Piece, parse_piece
 
 
 class AsyncReader:
@@ -73,7 +73,9 @@ class AsyncReader:
 
         In asyncio, `straight` may take pieces as they come while the reader waits.
         """
-        follower = LogFollower(job_id, after, fresh=fresh, confirmed=self._confirmed, parse=piece, straight=straight)
+        follower = LogFollower(
+            job_id, after, fresh=fresh, confirmed=self._confirmed, parse=parse_piece, straight=straight
+        )
         return self._run(job_id, follower, follower.events, ReaderLimits(self._clock, self._call_seconds))
 
     async def end(self, job_id: str, timeout: float | None) -> Event:  # noqa: ASYNC109 - a verb of the queue has it

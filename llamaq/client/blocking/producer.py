@@ -29,7 +29,7 @@ from llamaq.store.redis_client import Client
 from llamaq.store.redis_errors import translate_errors
 from llamaq.store.script_drivers import raised, run
 from llamaq.vocabulary.errors import LlamaqError, UnknownModel
-from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus, near_matches
+from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus, find_near_matches
 from llamaq.vocabulary.requests import AnyRequest
 
 
@@ -231,7 +231,7 @@ class Producer:
             return submission.read_answer(one, answer, self.settings)
         except UnknownModel as error:
             offered = [model.model for model in self.models()]
-            raise UnknownModel(error.model, near_matches(error.model, offered)) from None
+            raise UnknownModel(error.model, find_near_matches(error.model, offered)) from None
 
     def _upload(self, redis: Client, images: Sequence[Image]) -> None:
         for image in images:

@@ -48,8 +48,8 @@ class JobQueue(Operations):
     """
 
     def _build(self) -> None:
-        requests.build()
-        events.build()
+        requests.build_validator()
+        events.build_validator()
         JobStatus.model_rebuild()
         for arguments in (Submit, Status):  # readers ask for the place of a job that waits
             scripts.load(arguments)

@@ -35,7 +35,7 @@ from llamaq.store.log_follower import (
 from llamaq.store.redis_client import Client, Entries
 from llamaq.store.redis_errors import translate_errors
 from llamaq.store.script_drivers import raised, run
-from llamaq.vocabulary.events import Event, Piece, piece
+from llamaq.vocabulary.events import Event, Piece, parse_piece
 
 
 class Reader:
@@ -74,7 +74,9 @@ class Reader:
 
         In asyncio, `straight` may take pieces as they come while the reader waits.
         """
-        follower = LogFollower(job_id, after, fresh=fresh, confirmed=self._confirmed, parse=piece, straight=straight)
+        follower = LogFollower(
+            job_id, after, fresh=fresh, confirmed=self._confirmed, parse=parse_piece, straight=straight
+        )
         return self._run(job_id, follower, follower.events, ReaderLimits(self._clock, self._call_seconds))
 
     def end(self, job_id: str, timeout: float | None) -> Event:

@@ -21,7 +21,7 @@ from llamaq.store.worker.host_state import Reaped
 from llamaq.store.worker.outcome import MOST_RESULT_BYTES, Blame, Completed, Error, Failed
 from llamaq.store.worker.worker_scripts import CallOff, Claim, Finish, Reap, Refuse, Release
 from llamaq.vocabulary.errors import VersionMismatch
-from llamaq.vocabulary.wire import byte_length, dumps, members, storable
+from llamaq.vocabulary.wire import byte_length, dump_members, dumps, replace_surrogates
 
 REAPED_AT_A_TIME = 100
 """Jobs of each index that one script handles: other calls wait for it."""
@@ -80,7 +80,7 @@ class JobStore(HostCalls):
             clock: gives ids.
         """
         super().__init__(client, keys, host, worker, clock)
-        self._started = members(host=host, worker=worker)
+        self._started = dump_members(host=host, worker=worker)
         self._lease = lease_seconds
         self._conversation_ttl = conversation_ttl
         self._result_ttl = result_ttl
@@ -153,7 +153,7 @@ class JobStore(HostCalls):
             Release(
                 id=job.id,
                 fence=job.fence,
-                members=members(error=told, delay_seconds=round(delay_seconds, 3)),
+                members=dump_members(error=told, delay_seconds=round(delay_seconds, 3)),
                 delay_seconds=delay_seconds,
                 counts=int(counts),
                 blame=blame,
@@ -174,10 +174,10 @@ class JobStore(HostCalls):
         self._run(
             Refuse(
                 id=job_id if usable_id(job_id) else "",
-                kind=storable(kind[:MOST_KIND_CHARS]),
+                kind=replace_surrogates(kind[:MOST_KIND_CHARS]),
                 source=source,
-                message=storable(message[:MOST_DEAD_CHARS]),
-                reason=storable(error.message),
+                message=replace_surrogates(message[:MOST_DEAD_CHARS]),
+                reason=replace_surrogates(error.message),
                 error=dumps(error.as_json()),
                 result_ttl=self._result_ttl,
             )
@@ -185,7 +185,7 @@ class JobStore(HostCalls):
 
     def call_off(self, job_id: str, reason: str) -> bool:
         """Cancel a job, also one that has not been submitted yet; False when it had ended."""
-        call = CallOff(id=job_id, members=members(reason=reason), reason=reason, result_ttl=self._result_ttl)
+        call = CallOff(id=job_id, members=dump_members(reason=reason), reason=reason, result_ttl=self._result_ttl)
         return self._run(call).word == "OK"
 
     def close(self) -> None:
@@ -212,7 +212,7 @@ class JobStore(HostCalls):
             leader_seconds=LEADER_SECONDS,
             most=REAPED_AT_A_TIME,
             lease_seconds=self._lease,
-            lost=members(error=self._lost.as_json(), delay_seconds=0),
+            lost=dump_members(error=self._lost.as_json(), delay_seconds=0),
             exhausted=f'"error":{exhausted}',
             exhausted_error=exhausted,
             orphan_seconds=self._orphan_seconds,

@@ -14,13 +14,13 @@ from llamaq.vocabulary.wire import Frozen, JsonObject
 WhenBusy = Literal["enqueue", "reject", "interrupt", "rollback"]
 
 
-def _in_a_path(name: str) -> str:
+def _check_path_segment(name: str) -> str:
     if name in (".", ".."):  # clients and proxies take it out of a path, also where it is percent-encoded
         raise ValueError("no URL can have this name in its path: take another")
     return name
 
 
-ConversationKey = Annotated[Name, AfterValidator(_in_a_path)]
+ConversationKey = Annotated[Name, AfterValidator(_check_path_segment)]
 """The name of a conversation."""
 
 
@@ -39,7 +39,7 @@ class ChatRequest(AnswerRequest):
     format: AnswerFormat = None
 
     @model_validator(mode="after")
-    def _one_history(self) -> "ChatRequest":
+    def _check_history(self) -> "ChatRequest":
         if (self.conversation is None) != (self.message is None):
             raise ValueError("conversation and message belong together")
         if (self.messages is None) == (self.conversation is None):

@@ -9,7 +9,7 @@ from llamaq.vocabulary.kinds.declaration import Declaration, Endpoint
 from llamaq.vocabulary.kinds.message import Image, ModelText
 from llamaq.vocabulary.kinds.request import Pixels, Prompt, Request
 from llamaq.vocabulary.kinds.result import Result
-from llamaq.vocabulary.kinds.value_type import given_type
+from llamaq.vocabulary.kinds.value_type import resolve_type
 from llamaq.vocabulary.text_rules import ANSWER_SCHEMA
 from llamaq.vocabulary.wire import JsonObject, Strict, dumps
 
@@ -44,7 +44,7 @@ class ExtractionRequest(Request):
     refused_answer: RefusedAnswer | None = None
 
     @model_validator(mode="after")
-    def _scales_something(self) -> "ExtractionRequest":
+    def _check_max_edge(self) -> "ExtractionRequest":
         if self.max_edge is not None and not self.images:
             raise ValueError("max_edge is about images, and there are none")
         return self
@@ -65,7 +65,7 @@ class ExtractionResult(Result, Generic[V]):
             TypeError: `target` is no type.
         """
         # As JSON, because a strict model takes the text of a date from JSON alone.
-        return given_type(target).validate_json(dumps(self.value if self._as_json is None else self._as_json))
+        return resolve_type(target).validate_json(dumps(self.value if self._as_json is None else self._as_json))
 
     def typed(self, target: TypeAdapter[Any]) -> Self:
         """The result with the value as this type. Raises as `parse`."""

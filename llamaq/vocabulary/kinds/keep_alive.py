@@ -13,20 +13,20 @@ _LONGEST_TEXT = 100
 USABLE = 'must be a number of seconds (-1 for ever) or a duration such as "5m" or "1h30m"'
 
 
-def ollama_keep_alive(given: str | float) -> str | int | float:
-    """The value as Ollama takes it. A number in a text becomes a number, because Ollama refuses the text.
+def parse_keep_alive(given: str | float) -> str | int | float:
+    """Parse the value as Ollama takes it. A number in a text becomes a number, because Ollama refuses the text.
 
     Raises:
         ValueError: Ollama would refuse it, or its counter overflow.
     """
     if isinstance(given, str) and len(given) <= _LONGEST_TEXT and _SECONDS.fullmatch(given):
         given = int(given) if given.lstrip("+-").isdecimal() else float(given)
-    if abs(_seconds(given)) > _LONGEST_SECONDS:
+    if abs(_parse_seconds(given)) > _LONGEST_SECONDS:
         raise ValueError(f"{USABLE}, up to 292 years")
     return given
 
 
-def _seconds(given: str | float) -> float:
+def _parse_seconds(given: str | float) -> float:
     if not isinstance(given, str):
         return given
     if len(given) > _LONGEST_TEXT or not _DURATION.fullmatch(given):

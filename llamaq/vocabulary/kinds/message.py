@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_va
 from pydantic_core import from_json
 
 from llamaq.vocabulary.text_rules import MODEL_JSON, MODEL_TEXT, not_a_text
-from llamaq.vocabulary.wire import JsonExtra, JsonObject, Strict, plain_json
+from llamaq.vocabulary.wire import JsonExtra, JsonObject, Strict, check_json
 
 Text = Annotated[str, Field(min_length=1)]
 """A text that is not empty; each field adds its rule."""
@@ -24,8 +24,8 @@ ALIKE = 0.8
 """A name that is so like a known one (by difflib's ratio) is a misspelling: "contnet", "toolCallId"."""
 
 
-def _arguments(value: Any) -> Any:
-    """OpenAI's clients write the object as a text of JSON, which Ollama refuses. PHP has `[]` for an empty one."""
+def _parse_arguments(value: Any) -> Any:
+    """Parse the text of JSON that OpenAI's clients write, which Ollama refuses. PHP has `[]` for an empty object."""
     found = value
     if isinstance(value, str):
         try:
@@ -39,7 +39,7 @@ def _arguments(value: Any) -> Any:
     return found
 
 
-def _content(value: Any) -> Any:
+def _check_content(value: Any) -> Any:
     if isinstance(value, list):
         raise ValueError("must be one text: give the texts of the parts joined, and images in the message's `images`")  # noqa: TRY004 - pydantic reports only a ValueError as the field's problem
     return value
@@ -50,11 +50,11 @@ class ToolFunction(Strict, extra="allow"):
 
     __pydantic_extra__: dict[str, JsonExtra] = Field(init=False)
     name: Annotated[str, Field(min_length=1, max_length=512), MODEL_TEXT]
-    arguments: Annotated[JsonObject, BeforeValidator(_arguments), MODEL_JSON]
+    arguments: Annotated[JsonObject, BeforeValidator(_parse_arguments), MODEL_JSON]
 
     @model_validator(mode="before")
     @classmethod
-    def _without_arguments(cls, given: Any) -> Any:
+    def _default_arguments(cls, given: Any) -> Any:
         no_arguments = isinstance(given, Mapping) and given.get("arguments") is None
         return {**given, "arguments": {}} if no_arguments else given
 
@@ -75,7 +75,7 @@ class Message(Strict):
     """
 
     role: Role
-    content: Annotated[ModelText, BeforeValidator(_content)] = ""
+    content: Annotated[ModelText, BeforeValidator(_check_content)] = ""
     thinking: ModelText | None = None
     images: list[Image] | None = None
     tool_calls: Annotated[list[ToolCall], MODEL_JSON] | None = None
@@ -84,7 +84,7 @@ class Message(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _as_ollama_reads_it(cls, given: Any) -> Any:
+    def _normalise_fields(cls, given: Any) -> Any:
         if isinstance(given, BaseModel) and not isinstance(given, cls):  # an answer of ours, handed back
             given = given.model_dump()
         if not isinstance(given, Mapping):
@@ -92,12 +92,12 @@ class Message(Strict):
         # Go matches names of fields in any case.
         named = {name.lower() if str(name).lower() in cls.model_fields else name: given[name] for name in given}
         foreign = {name: named[name] for name in named if name not in cls.model_fields}
-        plain_json(foreign)
+        check_json(foreign)
         misspelt = {name for name in foreign if get_close_matches(str(name).lower(), cls.model_fields, 1, ALIKE)}
         return {name: value for name, value in named.items() if name not in foreign or name in misspelt}
 
 
-def _as_list(value: Any) -> Any:
+def _check_list(value: Any) -> Any:
     if isinstance(value, str):
         raise ValueError('give a list of messages, such as [{"role": "user", "content": ...}]')  # noqa: TRY004 - pydantic's
     if isinstance(value, Mapping | Message):
@@ -106,5 +106,5 @@ def _as_list(value: Any) -> Any:
 
 
 Messages = Annotated[list[Message], Field(min_length=1)]
-History = Annotated[Messages, BeforeValidator(_as_list)]
+History = Annotated[Messages, BeforeValidator(_check_list)]
 """As `Messages`, where neither a text nor a single message can be meant."""

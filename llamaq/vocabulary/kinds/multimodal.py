@@ -27,7 +27,7 @@ class MultimodalRequest(Request):
     format: AnswerFormat = None
 
     @model_validator(mode="after")
-    def _one_question(self) -> "MultimodalRequest":
+    def _check_question(self) -> "MultimodalRequest":
         if (self.prompt is None) == (self.messages is None):
             raise ValueError("give either prompt or messages")
         if not self.images and not any(message.images for message in self.messages or ()):

@@ -6,9 +6,9 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from llamaq.vocabulary.kinds.keep_alive import ollama_keep_alive
+from llamaq.vocabulary.kinds.keep_alive import parse_keep_alive
 from llamaq.vocabulary.kinds.message import Text
-from llamaq.vocabulary.models import model_name
+from llamaq.vocabulary.models import parse_model_name
 from llamaq.vocabulary.notify import Notify
 from llamaq.vocabulary.options import Options
 from llamaq.vocabulary.text_rules import ANSWER_SCHEMA, COUNTED, MODEL_TEXT, not_a_text
@@ -21,7 +21,7 @@ FIRST_TIME = 1e9
 """A number of seconds from here on is a time, in Unix seconds (of 2001); one below is a duration."""
 
 
-def _unix_time(given: Any) -> Any:
+def _to_unix_time(given: Any) -> Any:
     """The Unix seconds of a time, which may be a datetime, or a text in ISO 8601."""
     if isinstance(given, str):
         try:
@@ -37,7 +37,7 @@ def _unix_time(given: Any) -> Any:
 
 Start = Annotated[
     Annotated[float, Field(gt=0, le=2_592_000)] | Annotated[float, Field(ge=FIRST_TIME, le=4.1e9)],
-    BeforeValidator(_unix_time),
+    BeforeValidator(_to_unix_time),
 ]
 """Seconds from the submit, up to 30 days; or a time, as a datetime, or in Unix seconds, up to the year 2099."""
 Prompt = Annotated[Text, MODEL_TEXT]
@@ -47,7 +47,7 @@ Tenant = Annotated[
     Field(pattern=r"^[A-Za-z0-9._@-]{1,128}$"),  # it becomes a part of keys, between colons
     not_a_text("an identifier"),
 ]
-KeepAlive = Annotated[str | int | float, AfterValidator(ollama_keep_alive), not_a_text("a duration")]
+KeepAlive = Annotated[str | int | float, AfterValidator(parse_keep_alive), not_a_text("a duration")]
 AnswerFormat = Annotated[
     Literal["json"] | JsonObject | None,
     # Clients of Ollama write an empty text for none, and it takes that.
@@ -57,7 +57,7 @@ AnswerFormat = Annotated[
 Pixels = Annotated[int, Field(ge=1, le=100_000)]
 
 
-def _labels(value: Any) -> Any:
+def _drop_nulls(value: Any) -> Any:
     """Null is absent here too; `[]` is PHP's empty object."""
     if value == []:
         return {}
@@ -85,7 +85,7 @@ class Request(Strict):
     priority: Lane = "normal"
     tenant: Tenant = "default"
     idempotency_key: Name | None = None
-    metadata: Annotated[dict[str, str], BeforeValidator(_labels), COUNTED] = Field(default_factory=dict)
+    metadata: Annotated[dict[str, str], BeforeValidator(_drop_nulls), COUNTED] = Field(default_factory=dict)
     notify: Notify | None = None
     start_after: Start | None = None
     start_within: Seconds | None = None
@@ -96,8 +96,8 @@ class Request(Strict):
 
     @field_validator("model")
     @classmethod
-    def _as_ollama_does(cls, model: str) -> str:
-        return model_name(model)
+    def _normalise_model(cls, model: str) -> str:
+        return parse_model_name(model)
 
 
 class AnswerRequest(Request):
@@ -122,7 +122,7 @@ class HostJobRequest(Request):
     """The fields of a request to a model that the kind takes all the same."""
 
     @model_validator(mode="after")
-    def _asks_no_model(self) -> "HostJobRequest":
+    def _refuse_model_fields(self) -> "HostJobRequest":
         of_a_model = {"options", "keep_alive", "think", "repetition_guard"} - self.takes
         for field in sorted(of_a_model & self.model_fields_set):
             raise ValueError(f"{field} is for requests to a model")

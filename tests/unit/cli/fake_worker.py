@@ -17,7 +17,7 @@ from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.flushes import Flush, calls, outcomes
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Completed, Error
-from llamaq.vocabulary.wire import dumps, members
+from llamaq.vocabulary.wire import dump_members, dumps
 
 HOST = "h1"
 MODEL = "m:latest"
@@ -109,7 +109,9 @@ class Attempt:
     def event(self, kind: str, **fields: Any) -> str:
         """Append an event, as a flush of its own; the answer is the script's."""
         self._flush += 1
-        flush = Flush(self.job, f"{self.job_id} {HOST}", renews=True, events=[(self._flush, kind, members(**fields))])
+        flush = Flush(
+            self.job, f"{self.job_id} {HOST}", renews=True, events=[(self._flush, kind, dump_members(**fields))]
+        )
         (call,) = calls(self._fake_worker.keys, LEASE_SECONDS, [flush])
         ((word, _),) = outcomes([run(self._fake_worker.redis, call)], [flush])
         return raised(word)

@@ -7,7 +7,7 @@ import pytest
 from llamaq import StreamError
 from llamaq.client.job_events import MOST_JOINED, join_events
 from llamaq.store.log_follower import LogEntry, LogFollower, ReadLog, Receive, SubscriptionLost
-from llamaq.vocabulary.events import piece
+from llamaq.vocabulary.events import parse_piece
 from tests.unit.store.log_world import END, delta_entry
 
 
@@ -18,7 +18,7 @@ def entries(number: int, first: int = 1) -> list[LogEntry]:
 def given(log: list[LogEntry], published: list[LogEntry | None], more: list[bool]) -> list[list[str]]:
     """The cursors of each list, for what the log holds, what comes, and whether something waits at each wait."""
     found: list[list[str]] = []
-    steps = join_events(LogFollower("job", parse=piece).events(), lambda: more.pop(0))
+    steps = join_events(LogFollower("job", parse=parse_piece).events(), lambda: more.pop(0))
     reply: Any = None
     while True:
         try:

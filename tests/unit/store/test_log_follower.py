@@ -55,7 +55,7 @@ def test_pieces_that_are_taken_straight_are_those_that_are_not_given(deltas: int
 
     log = log_of(deltas)
     world = World(log, chance, chance.randint(0, len(log)))
-    following = LogFollower("job", parse=events.piece, straight=straight)
+    following = LogFollower("job", parse=events.parse_piece, straight=straight)
     follow(following, world, lambda event: found.append((event.cursor, event.payload)))
 
     assert found == log

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from llamaq import ChatResult, EmbeddingResult, Event, ExtractionResult, StreamError, TextResult
 from llamaq.vocabulary import events
 from llamaq.vocabulary.events import Delta, Piece
-from llamaq.vocabulary.wire import members
+from llamaq.vocabulary.wire import dump_members
 
 RESULT = '"model":"m","host":"h","attempts":1'
 
@@ -112,10 +112,10 @@ def test_an_event_cannot_be_changed() -> None:
 @pytest.mark.parametrize("spaced", [False, True])
 def test_a_piece_says_what_its_delta_says(said: dict[str, Any], *, spaced: bool) -> None:
     """The same values as those of the event, and the same cursor and payload."""
-    payload = f"{{{members(v=1, type='delta', attempt=1, at=1.0, **said)}}}"
+    payload = f"{{{dump_members(v=1, type='delta', attempt=1, at=1.0, **said)}}}"
     if spaced:  # as of another writer
         payload = json.dumps(json.loads(payload))
-    piece, event = events.piece("1-0", payload), events.parse("1-0", payload)
+    piece, event = events.parse_piece("1-0", payload), events.parse("1-0", payload)
 
     assert isinstance(piece, Piece)
     assert isinstance(event, Delta)
@@ -126,7 +126,7 @@ def test_a_piece_says_what_its_delta_says(said: dict[str, Any], *, spaced: bool)
 def test_a_piece_of_another_type_is_its_event() -> None:
     """With its cursor."""
     payload = '{"v":1,"type":"cancelled","attempt":0,"at":1.0,"reason":"text"}'
-    assert events.piece("1-0", payload) == events.parse("1-0", payload)
+    assert events.parse_piece("1-0", payload) == events.parse("1-0", payload)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_piece_of_another_type_is_its_event() -> None:
 def test_a_piece_that_is_none_is_a_stream_error(payload: str) -> None:
     """As `parse` tells it."""
     with pytest.raises(StreamError):
-        events.piece("1-0", payload)
+        events.parse_piece("1-0", payload)
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda event: pickle.loads(pickle.dumps(event))])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llamaq.vocabulary.models import near_matches, normalise
+from llamaq.vocabulary.models import find_near_matches, normalise
 
 
 @pytest.mark.parametrize(
@@ -51,16 +51,16 @@ def test_near_matches_are_few_and_the_family_comes_first() -> None:
     """Another tag of the same model is the likeliest wish; then names that look alike; at most three, none twice."""
     offered = ["llama3.2:1b", "llama3.2:3b", "llama3.1:latest", "qwen3:latest", "llama3.2:1b"]
 
-    assert near_matches("llama3.2:latest", offered)[:2] == ["llama3.2:1b", "llama3.2:3b"]
-    assert len(near_matches("llama3.2:latest", offered)) == 3
-    assert near_matches("qwen33:latest", offered) == ["qwen3:latest"]
-    assert near_matches("zzz:9", offered) == []
+    assert find_near_matches("llama3.2:latest", offered)[:2] == ["llama3.2:1b", "llama3.2:3b"]
+    assert len(find_near_matches("llama3.2:latest", offered)) == 3
+    assert find_near_matches("qwen33:latest", offered) == ["qwen3:latest"]
+    assert find_near_matches("zzz:9", offered) == []
 
 
 @given(st.text(), st.lists(st.text()))
 def test_near_matches_are_always_offered(name: str, offered: list[str]) -> None:
     """Whatever was asked for."""
-    found = near_matches(name, offered)
+    found = find_near_matches(name, offered)
     assert len(found) <= 3
     assert len(set(found)) == len(found)
     assert set(found) <= set(offered)

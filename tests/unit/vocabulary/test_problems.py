@@ -3,7 +3,7 @@
 import pytest
 
 from llamaq import InvalidRequest, JobQueue
-from llamaq.vocabulary.problems import closest
+from llamaq.vocabulary.problems import find_closest
 from llamaq.vocabulary.requests import parse
 
 GENERATE = {"kind": "generate", "model": "m", "prompt": "x"}
@@ -127,4 +127,4 @@ def test_the_settings_of_a_conversation() -> None:
 
 def test_a_long_name_costs_no_time() -> None:
     """A name of a megabyte is compared by its beginning."""
-    assert closest("temperature" * 100_000, ["temperature"]) is None
+    assert find_closest("temperature" * 100_000, ["temperature"]) is None

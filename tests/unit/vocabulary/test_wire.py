@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
-from llamaq.vocabulary.wire import dumps, members
+from llamaq.vocabulary.wire import dump_members, dumps
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -51,5 +51,5 @@ def test_it_is_compact_and_readable() -> None:
 
 def test_members_are_an_object_without_its_braces() -> None:
     """What is None is left out; nothing at all is the empty string."""
-    assert members(a=1, b=None, c={"d": None}) == '"a":1,"c":{"d":null}'
-    assert members(a=None) == members() == ""
+    assert dump_members(a=1, b=None, c={"d": None}) == '"a":1,"c":{"d":null}'
+    assert dump_members(a=None) == dump_members() == ""

@@ -7,7 +7,7 @@ from gateway.responses.builder import Numbered, ResponseBuilder
 from gateway.responses.note import Note, read_note
 from gateway.responses.parsed_request import History, parameters, parse
 from llamaq import Event
-from llamaq.vocabulary.events import Piece, piece
+from llamaq.vocabulary.events import Piece, parse_piece
 
 JOB = "0b9f3c6e-51f5-4a3c-9a70-3f1f6a0c8f11"
 AT = 1764343000.5
@@ -24,7 +24,7 @@ def note(**given: Any) -> Note:
 
 def event(kind: str, attempt: int = 1, **members: Any) -> Event | Piece:
     """An event of a log."""
-    return piece("1-1", json.dumps({"v": 1, "type": kind, "attempt": attempt, "at": AT, **members}))
+    return parse_piece("1-1", json.dumps({"v": 1, "type": kind, "attempt": attempt, "at": AT, **members}))
 
 
 def queued() -> Event | Piece:

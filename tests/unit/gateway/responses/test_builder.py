@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.responses.builder import ResponseBuilder
 from llamaq import Event
-from llamaq.vocabulary.events import Piece, fresh_queued
+from llamaq.vocabulary.events import Piece, build_queued
 from tests.unit.gateway.responses.logs import (
     JOB,
     built,
@@ -216,7 +216,7 @@ def test_an_answer_that_breaks_what_strict_promises_fails(given: dict[str, Any],
 
 def test_a_fresh_place_has_no_number() -> None:
     """It is in no log, so another process would not count it."""
-    found, builder = built([queued(), fresh_queued("1-1", 3, None, 1764343000.0), started()])
+    found, builder = built([queued(), build_queued("1-1", 3, None, 1764343000.0), started()])
 
     assert types(found) == BEGIN
     assert builder.next == 3

@@ -7,7 +7,7 @@ from embedded.scripted.fleet import LEASE_SECONDS, Fleet
 from llamaq.store.clock import SYSTEM
 from llamaq.store.worker.attempt_logs import AttemptLogs
 from llamaq.store.worker.flushes import Flush, Place, Written
-from llamaq.vocabulary.wire import members
+from llamaq.vocabulary.wire import dump_members
 
 
 class Wire:
@@ -64,7 +64,7 @@ class Attempt:
 
     def flush(self, *texts: str, renews: bool = False) -> Flush:
         """What it writes next."""
-        events = [(self.number + index, "delta", members(text=text)) for index, text in enumerate(texts, 1)]
+        events = [(self.number + index, "delta", dump_members(text=text)) for index, text in enumerate(texts, 1)]
         self.number += len(texts)
         return Flush(self.claimed, f"{self.job.id} alpha", renews, events, self.number, self.place)
 

@@ -13,7 +13,7 @@ from llamaq.store.connections import deadline
 from llamaq.store.script_drivers import run
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.flushes import Flush, calls, outcomes
-from llamaq.vocabulary.wire import members
+from llamaq.vocabulary.wire import dump_members
 
 
 def test_an_append_writes_publishes_and_renews(fleet: Fleet) -> None:
@@ -200,7 +200,7 @@ def test_many_flushes_go_in_several_calls(fleet: Fleet) -> None:
 
 
 def _two_events(claimed: ClaimedJob) -> Flush:
-    events = [(number, "delta", members(text=text)) for number, text in enumerate("ab", start=1)]
+    events = [(number, "delta", dump_members(text=text)) for number, text in enumerate("ab", start=1)]
     return Flush(claimed, f"{claimed.id} alpha", renews=True, events=events)
 
 
@@ -218,7 +218,7 @@ def test_the_status_tells_how_far_the_answer_is(fleet: Fleet) -> None:
     assert (job.status().tokens, job.status().last_token_at) == (0, None)
 
     def flush(number: int, kind: str, pieces: int) -> None:
-        event = (number, kind, members(text="x"))
+        event = (number, kind, dump_members(text="x"))
         sent = Flush(claimed, f"{claimed.id} alpha", renews=True, events=[event], pieces=pieces)
         (call,) = calls(fleet.keys, LEASE_SECONDS, [sent])
         assert run(fleet.redis, call).texts("words") == ["OK"]

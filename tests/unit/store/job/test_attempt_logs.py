@@ -9,7 +9,7 @@ import redis
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import Fleet, answer, error
 from llamaq.store.worker.outcome import Completed
-from llamaq.vocabulary.wire import members
+from llamaq.vocabulary.wire import dump_members
 from tests.unit.store.job.attempts import Attempt, strays
 
 
@@ -242,7 +242,7 @@ def test_what_is_no_piece_goes_by_the_script(fleet: Fleet) -> None:
     """So the last entry of a log tells when the answer went on, wherever the record does not."""
     attempt = Attempt(fleet)
     assert attempt.say("second") == "OK"
-    flush = attempt.flush("x")._replace(events=[(3, "progress", members(stage="repairing"))])
+    flush = attempt.flush("x")._replace(events=[(3, "progress", dump_members(stage="repairing"))])
 
     assert attempt.told(attempt.logs.write([flush])[0]) == "OK"
 
