@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import redis
 
@@ -97,7 +97,19 @@ class Service:
         """Slots that are held, over all hosts."""
         return int(self.redis.zcard(self.keys.leases()))
 
-    def tidy(self) -> None:
+    @contextmanager
+    def apart(self) -> Iterator[Self]:
+        """Keep a test apart from others with the same service.
+
+        A job that a test leaves, as one that is tried again, would take what the next test scripts.
+        """
+        self.begin()
+        try:
+            yield self
+        finally:
+            self._tidy()
+
+    def _tidy(self) -> None:
         """End what still runs, and wait until the host and its slots are free."""
         self.ollama.clear()
         for status in self.queue.jobs(limit=200):
@@ -158,7 +170,7 @@ def until(true: Callable[[], bool]) -> None:
 
 @contextmanager
 def start_service(redis_url: str, slots: int, **settings: Any) -> Iterator[Service]:
-    """A scripted host and a worker with so many slots.
+    """A scripted host and a worker with so many slots. Tests that share it have it `apart`.
 
     The worker is quick to try again, to see a changed model, and to notice a cancel whose message was lost with a
     killed connection; `settings` are further ones of it.

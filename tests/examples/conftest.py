@@ -20,9 +20,8 @@ def shared(redis_server: EmbeddedRedis) -> Iterator[Service]:
 @pytest.fixture
 def service(shared: Service) -> Iterator[Service]:
     """The service, idle, and left idle."""
-    shared.begin()
-    yield shared
-    shared.tidy()
+    with shared.apart() as service:
+        yield service
 
 
 @pytest.fixture(scope="package")

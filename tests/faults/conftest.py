@@ -52,7 +52,6 @@ def calm_site() -> Iterator[Site]:
 @pytest.fixture
 def calm(calm_site: Site) -> Iterator[Site]:
     """A site with a worker of two slots, for tests that leave Redis and the worker alive; idle, and left idle."""
-    calm_site.begin()
-    yield calm_site
-    calm_site.tidy()
+    with calm_site.apart() as site:
+        yield site
     assert calm_site.workers[0].process.poll() is None, calm_site.workers[0].log()

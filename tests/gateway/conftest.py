@@ -23,9 +23,8 @@ def shared_front(redis_server: EmbeddedRedis) -> Iterator[tuple[Service, Gateway
 def service(shared_front: tuple[Service, GatewayProcess]) -> Iterator[Service]:
     """A worker with two slots and a scripted host (`embedded.scripted.MODELS`), idle, and left idle."""
     service, _ = shared_front
-    service.begin()
-    yield service
-    service.tidy()
+    with service.apart():
+        yield service
 
 
 @pytest.fixture

@@ -32,9 +32,8 @@ def wide_service(redis_server: EmbeddedRedis) -> Iterator[Service]:
 @pytest.fixture
 def wide(wide_service: Service) -> Iterator[Service]:
     """The same, idle and left idle."""
-    wide_service.begin()
-    yield wide_service
-    wide_service.tidy()
+    with wide_service.apart() as service:
+        yield service
 
 
 class Reader:

@@ -20,12 +20,20 @@ LINES: list[dict[str, Any]] = [
 
 
 @pytest.fixture(scope="module")
-def front(redis_server: EmbeddedRedis) -> Iterator[tuple[Service, GatewayProcess]]:
+def shared(redis_server: EmbeddedRedis) -> Iterator[tuple[Service, GatewayProcess]]:
     """A worker that may pull some models."""
     with (
         start_service(redis_server.url, slots=1, pull_allowed="acme/*") as service,
         GatewayProcess(redis_server.url, prefix=service.prefix, max_attempts=2) as gateway,
     ):
+        yield service, gateway
+
+
+@pytest.fixture
+def front(shared: tuple[Service, GatewayProcess]) -> Iterator[tuple[Service, GatewayProcess]]:
+    """The same, idle, and left idle."""
+    service, gateway = shared
+    with service.apart():
         yield service, gateway
 
 

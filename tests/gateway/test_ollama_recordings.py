@@ -22,13 +22,21 @@ DIFFERENT = {
 
 
 @pytest.fixture(scope="module")
-def front(redis_server: EmbeddedRedis) -> Iterator[tuple[Service, GatewayProcess]]:
+def shared(redis_server: EmbeddedRedis) -> Iterator[tuple[Service, GatewayProcess]]:
     """A worker that allows what Ollama allows, and a gateway."""
     allowed = {"allow_raw": 1, "pull_allowed": "llama3.2:1b"}
     with (
         start_service(redis_server.url, slots=2, **allowed) as service,
         GatewayProcess(redis_server.url, prefix=service.prefix, max_attempts=1) as gateway,
     ):
+        yield service, gateway
+
+
+@pytest.fixture
+def front(shared: tuple[Service, GatewayProcess]) -> Iterator[tuple[Service, GatewayProcess]]:
+    """The same, idle, and left idle."""
+    service, gateway = shared
+    with service.apart():
         yield service, gateway
 
 
@@ -41,7 +49,6 @@ def test_a_recorded_request_is_answered_as_it_was(front: tuple[Service, GatewayP
     """Same status, content type, fields, types and text; no more differs than the documentation's table has."""
     service, gateway = front
     recording = Recording(case)
-    service.ollama.clear()
     service.ollama.script(*recording.scripts())
 
     answer = recording.send(gateway.http)
@@ -54,7 +61,6 @@ def test_a_recorded_list_is_passed_on_byte_by_byte(front: tuple[Service, Gateway
     """Once a probe has seen it. A host's models have fields that no program here knows."""
     service, gateway = front
     recording = Recording(case)
-    service.ollama.clear()
     others = [Recording(other) for other in ("tags", "show", "show_tools")]
     service.ollama.script(*recording.scripts(), *(script for other in others for script in other.scripts()))
 

@@ -35,7 +35,7 @@ CASES = sorted(
 
 
 @pytest.fixture(scope="module")
-def front(redis_server: EmbeddedRedis) -> Iterator[tuple[Service, GatewayProcess]]:
+def shared(redis_server: EmbeddedRedis) -> Iterator[tuple[Service, GatewayProcess]]:
     """A service and a gateway. The host lists the models that were recorded."""
     with (
         start_service(redis_server.url, slots=2) as service,
@@ -44,12 +44,19 @@ def front(redis_server: EmbeddedRedis) -> Iterator[tuple[Service, GatewayProcess
         yield service, gateway
 
 
+@pytest.fixture
+def front(shared: tuple[Service, GatewayProcess]) -> Iterator[tuple[Service, GatewayProcess]]:
+    """The same, idle, and left idle."""
+    service, gateway = shared
+    with service.apart():
+        yield service, gateway
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_recorded_request_is_answered_as_it_was(front: tuple[Service, GatewayProcess], case: str) -> None:
     """Same status, content type, fields, types and text; no more differs than the documentation's table has."""
     service, gateway = front
     recording = Recording(case)
-    service.ollama.clear()
     service.ollama.script(*_replayed(recording))
     if recording.path == "/v1/models":  # once a probe has seen them
         until(lambda: recording.send(gateway.http).json() == json.loads(recording.body))

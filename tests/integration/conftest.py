@@ -36,17 +36,15 @@ def shared_single_slot_service(redis_server: EmbeddedRedis) -> Iterator[Service]
 @pytest.fixture
 def service(shared_service: Service) -> Iterator[Service]:
     """The shared service with two slots, idle, and left idle."""
-    shared_service.begin()
-    yield shared_service
-    shared_service.tidy()
+    with shared_service.apart() as service:
+        yield service
 
 
 @pytest.fixture
 def single_slot_service(shared_single_slot_service: Service) -> Iterator[Service]:
     """The same with one slot, where order shows."""
-    shared_single_slot_service.begin()
-    yield shared_single_slot_service
-    shared_single_slot_service.tidy()
+    with shared_single_slot_service.apart() as service:
+        yield service
 
 
 @pytest.fixture

@@ -54,9 +54,8 @@ def allowing(redis_server: EmbeddedRedis) -> Iterator[Service]:
 @pytest.fixture
 def service(allowing: Service) -> Iterator[Service]:
     """The same, idle, and left idle."""
-    allowing.begin()
-    yield allowing
-    allowing.tidy()
+    with allowing.apart() as service:
+        yield service
 
 
 def test_a_pull_tells_how_far_it_is_and_ends_with_what_is_there(service: Service) -> None:

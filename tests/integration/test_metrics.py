@@ -45,9 +45,8 @@ def watched(redis_server: EmbeddedRedis) -> Iterator[tuple[Service, WorkerProces
 def service(watched: tuple[Service, WorkerProcess]) -> Iterator[Service]:
     """Idle, and left idle."""
     service, _ = watched
-    service.begin()
-    yield service
-    service.tidy()
+    with service.apart():
+        yield service
 
 
 @pytest.fixture

@@ -55,9 +55,8 @@ def front() -> Iterator[tuple[Service, GatewayProcess, EmbeddedRedis]]:
 @pytest.fixture
 def service(front: tuple[Service, GatewayProcess, EmbeddedRedis]) -> Iterator[Service]:
     """The fleet, left idle."""
-    front[0].begin()
-    yield front[0]
-    front[0].tidy()
+    with front[0].apart() as service:
+        yield service
 
 
 @pytest.fixture
