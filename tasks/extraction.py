@@ -7,7 +7,7 @@ import jsonschema_rs
 
 from api_client import Aborted, ContextOverflow, OllamaError
 from llamaq.extraction import answer
-from llamaq.extraction.engine.grammar import for_engine
+from llamaq.extraction.engine.grammar import translate_schema
 from llamaq.extraction.schema import validator_of
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Failed, Outcome
@@ -55,7 +55,7 @@ def _build_first_request(request: ExtractionRequest, context: AttemptContext) ->
     refused = request.refused_answer
     correction = build_correction(refused.text, refused.errors) if refused else []
     messages = [*system, question, *correction]
-    return build_body(request, messages=messages, format=for_engine(request.json_schema) or {})
+    return build_body(request, messages=messages, format=translate_schema(request.json_schema) or {})
 
 
 def _ask(context: AttemptContext, request: ExtractionRequest, repairing: Repairing) -> Reply:
@@ -76,7 +76,7 @@ def _read_value(reply: Reply, validator: jsonschema_rs.Validator) -> tuple[Any, 
         )
 
     try:
-        value = answer.read(reply.text, may_be_meant, cut=reply.done_reason in _ENDED)
+        value = answer.read_value(reply.text, may_be_meant, cut=reply.done_reason in _ENDED)
         # Collecting errors takes far longer than `is_valid`.
         problems = [] if validator.is_valid(value) else list(islice(validator.iter_errors(value), MOST_ERRORS))
     except ValueError as error:

@@ -7,7 +7,7 @@ import jsonschema_rs
 from pydantic import Field
 
 from gateway.openai.parameters import Parameters, read
-from llamaq.extraction.engine.grammar import for_engine
+from llamaq.extraction.engine.grammar import translate_schema
 from llamaq.extraction.schema import check_schema
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.wire import JsonObject
@@ -76,7 +76,7 @@ def checked(schema: JsonObject, param: str) -> ResponseFormat:
     Raises:
         InvalidRequest: it is no usable schema, or no value can be valid.
     """
-    return ResponseFormat(for_engine(schema) or {}, param, check_schema(schema, param))
+    return ResponseFormat(translate_schema(schema) or {}, param, check_schema(schema, param))
 
 
 def valid(validator: jsonschema_rs.Validator, value: Any) -> str | None:

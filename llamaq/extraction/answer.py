@@ -26,8 +26,8 @@ _WORDS = re.compile(rf"\{{{_WORD}\}}|\[(?!(?:true|false|null|none|nan|inf)\b){_W
 """Words in brackets, such as [see below]: no JSON, and no attempt at it."""
 
 
-def read(text: str, may_be_meant: Callable[[Any], bool], *, cut: bool = False) -> Any:
-    """The value of an answer.
+def read_value(text: str, may_be_meant: Callable[[Any], bool], *, cut: bool = False) -> Any:
+    """Read the value of an answer.
 
     A byte order mark, thinking in tags, a code fence and words around the value are left out. Numbers, strings and
     words in running text are no values.
@@ -42,15 +42,15 @@ def read(text: str, may_be_meant: Callable[[Any], bool], *, cut: bool = False) -
         ValueError: there is no value, or it is not clear which one is meant.
     """
     try:
-        return strict(text.strip(AROUND))
+        return parse_strict(text.strip(AROUND))
     except ValueError as error:
         if cut:
             raise
-        return _read_out(_after_thinking(text).strip(AROUND), may_be_meant, error)
+        return _find_value(_skip_thinking(text).strip(AROUND), may_be_meant, error)
 
 
-def strict(text: str) -> Any:
-    """The value of a text that is JSON alone.
+def parse_strict(text: str) -> Any:
+    """Parse a text that is JSON alone.
 
     As strict as the readers of a result: half a surrogate pair, 1e999 and a nesting beyond 200 levels are refused. The
     `completed` event has the value two levels deep.
@@ -63,11 +63,11 @@ def strict(text: str) -> Any:
     return value
 
 
-def _read_out(text: str, may_be_meant: Callable[[Any], bool], error: ValueError) -> Any:
+def _find_value(text: str, may_be_meant: Callable[[Any], bool], error: ValueError) -> Any:
     fenced = _FENCED.fullmatch(text)
     with suppress(ValueError):  # several fences, or a fence inside of a string: the brackets tell
-        return strict(fenced[1] if fenced else text)
-    values = list(_values(text, error))
+        return parse_strict(fenced[1] if fenced else text)
+    values = list(_find_values(text, error))
     meant = [value for value in values if may_be_meant(value)]
     if len(meant) > 1:
         raise ValueError(f"{len(meant)} values are in it, and which one is meant is not clear: give one alone")
@@ -76,8 +76,8 @@ def _read_out(text: str, may_be_meant: Callable[[Any], bool], error: ValueError)
     return (meant or values)[0]
 
 
-def _after_thinking(text: str) -> str:
-    """The text behind the last thinking; nothing where a thinking has no end."""
+def _skip_thinking(text: str) -> str:
+    """Return the text behind the last thinking; nothing where a thinking has no end."""
     for opening, closing in THINKING_TAGS:
         text = text.rpartition(closing)[2]
         if opening in text:
@@ -85,23 +85,23 @@ def _after_thinking(text: str) -> str:
     return text
 
 
-def _values(text: str, error: ValueError) -> Iterator[Any]:
-    """The objects and lists of a text that stand in no other. Raises `error` at what may be a broken one."""
+def _find_values(text: str, error: ValueError) -> Iterator[Any]:
+    """Find the objects and lists of a text that stand in no other. Raises `error` at what may be a broken one."""
     at = 0
     while bracket := _BRACKET.search(text, at):
-        end = _end(text, bracket.start())
+        end = _find_end(text, bracket.start())
         if end is None:
             raise error
         part, at = text[bracket.start() : end], end
         try:
-            yield strict(part)
+            yield parse_strict(part)
         except ValueError:
             if not _WORDS.fullmatch(part):
                 raise error from None
 
 
-def _end(text: str, start: int) -> int | None:
-    """The end of what begins with the bracket at `start`; None where a bracket does not fit, or a string is open."""
+def _find_end(text: str, start: int) -> int | None:
+    """Find the end of what the bracket at `start` begins; None where a bracket does not fit, or a string is open."""
     expected: list[str] = []
     for token in _TOKEN.finditer(text, start):
         if token[0] in _CLOSING:

@@ -10,8 +10,8 @@ from llamaq.vocabulary.wire import JsonObject
 _PAIRS = (("minLength", "maxLength"), ("minItems", "maxItems"), ("minimum", "maximum"))
 
 
-def contradictions(schema: JsonObject) -> Iterator[tuple[Path, str]]:
-    """The parts that contradict themselves, with the reason. Contradictions between parts are not found."""
+def find_contradictions(schema: JsonObject) -> Iterator[tuple[Path, str]]:
+    """Find the parts that contradict themselves, with the reason. Contradictions between parts are not found."""
     for path, part in all_parts(schema):
         for least, most in _PAIRS:
             if _number(part, least) > _number(part, most):
@@ -21,7 +21,7 @@ def contradictions(schema: JsonObject) -> Iterator[tuple[Path, str]]:
             yield (*path, "enum"), "it has no value of the type, so no value is valid: list one"
         if "const" in part and "type" in part and not value_types(part["const"]) & types_of(part):
             yield (*path, "const"), "it is not of the type, so no value is valid: change one of the two"
-        yield from ((path, message) for message in _of_required(part))
+        yield from ((path, message) for message in _check_required(part))
 
 
 def _number(part: JsonObject, name: str) -> float:
@@ -30,7 +30,7 @@ def _number(part: JsonObject, name: str) -> float:
     return value if known else float("-inf" if name.startswith("min") else "inf")
 
 
-def _of_required(part: JsonObject) -> Iterator[str]:
+def _check_required(part: JsonObject) -> Iterator[str]:
     known, required = part.get("properties") or {}, part.get("required")
     if part.get("additionalProperties") is not False or part.get("patternProperties") or not isinstance(required, list):
         return

@@ -45,12 +45,12 @@ class GrowingJson:
         for start in range(0, len(piece), _MOST_AT_ONCE):
             rest = piece[start : start + _MOST_AT_ONCE]
             while rest and not self._ended:
-                rest = self._rest_after(rest)
+                rest = self._add_part(rest)
 
-    def _rest_after(self, piece: str) -> str:
+    def _add_part(self, piece: str) -> str:
         """Take the piece up to the end of the value. Gives the rest behind brackets that were no value."""
         if not self._text:
-            piece = self._start.found_in(piece)
+            piece = self._start.find(piece)
         for at, char in enumerate(piece):
             if self._escaped:
                 self._escaped = False
@@ -62,7 +62,7 @@ class GrowingJson:
                 self._depth += (char in "[{") - (char in "]}")
                 if char in "]}" and self._depth == 0:
                     self._text += piece[: at + 1]
-                    self._ended = _read(self._text, False) is not NOTHING  # or it is words in brackets
+                    self._ended = _parse_partial(self._text, False) is not NOTHING  # or it is words in brackets
                     self._text = self._text if self._ended else ""
                     return piece[at + 1 :]
         self._text += piece
@@ -71,11 +71,11 @@ class GrowingJson:
     def value(self, *, mark: bool = False) -> Any:
         """The value so far, or `NOTHING`; with `mark`, a string without its closing quote is an `Unfinished`."""
         text = self._text if self._in_string else _NUMBER_AT_END.sub("", self._text)
-        value = _read(text, "trailing-strings")
+        value = _parse_partial(text, "trailing-strings")
         if not (mark and self._in_string):
             return value
-        finished = _read(text, allow_partial=True)
-        return value if value == finished else _marked(value, finished)  # equal where the string is a key
+        finished = _parse_partial(text, allow_partial=True)
+        return value if value == finished else _mark_unfinished(value, finished)  # equal where the string is a key
 
 
 class _Start:
@@ -86,15 +86,15 @@ class _Start:
         self._words = False
         self._closing = ""
 
-    def found_in(self, piece: str) -> str:
+    def find(self, piece: str) -> str:
         """The piece from the beginning of the value on; empty while it has not come."""
         for at, char in enumerate(piece):
-            if found := self._begun(char):
+            if found := self._take(char):
                 self._words = True  # where the value turns out to be none
                 return found + piece[at + 1 :]
         return ""
 
-    def _begun(self, char: str) -> str:
+    def _take(self, char: str) -> str:
         if self._closing:
             self._before = (self._before + char)[-len(self._closing) :]
             if self._before == self._closing:
@@ -114,15 +114,15 @@ class _Start:
         return char if char in "[{" else ""
 
 
-def _read(text: str, allow_partial: Any) -> Any:
+def _parse_partial(text: str, allow_partial: Any) -> Any:
     try:
         return from_json(text.encode(), allow_partial=allow_partial, allow_inf_nan=False)
     except ValueError:  # nothing yet, or no JSON: an answer that is no JSON fails at the end of the job
         return NOTHING
 
 
-def _marked(value: Any, finished: Any) -> Any:
-    """The value with its unfinished string as an `Unfinished`. `finished` is the value without that string.
+def _mark_unfinished(value: Any, finished: Any) -> Any:
+    """Mark the unfinished string of a value as an `Unfinished`. `finished` is the value without that string.
 
     The string is where the two differ. In a list that is the last item. In an object it may be any member, because a
     key that is given twice keeps its first place.
@@ -132,10 +132,10 @@ def _marked(value: Any, finished: Any) -> Any:
             return Unfinished(value)
         case [*others, last]:
             same_length = isinstance(finished, list) and len(finished) == len(value)
-            return [*others, _marked(last, finished[-1] if same_length else NOTHING)]
+            return [*others, _mark_unfinished(last, finished[-1] if same_length else NOTHING)]
         case dict():
             before = finished if isinstance(finished, dict) else {}
             for name, member in value.items():
                 if member != before.get(name, NOTHING):
-                    return value | {name: _marked(member, before.get(name, NOTHING))}
+                    return value | {name: _mark_unfinished(member, before.get(name, NOTHING))}
     return value

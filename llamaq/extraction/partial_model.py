@@ -37,54 +37,54 @@ def builder_of(target: Any) -> Build:
 def _builder(target: Any, builders: dict[type, Build]) -> Build:
     """`builders` has those of the types around this one, because a type may refer to itself."""
     if not isinstance(target, type) or get_origin(target) is not None:
-        return _of_composite(target, builders)
+        return _composite_builder(target, builders)
     if target in builders:
         return builders[target]
     if issubclass(target, BaseModel):
-        return _of_model(target, builders)
+        return _model_builder(target, builders)
     if dataclasses.is_dataclass(target):
-        return _of_dataclass(target, builders)
+        return _dataclass_builder(target, builders)
     if hasattr(target, "__total__"):
-        return _of_typed_dict(target, builders)
-    return _of_leaf(target)
+        return _typed_dict_builder(target, builders)
+    return _leaf_builder(target)
 
 
 # --- composite types
 
 
-def _of_composite(target: Any, builders: dict[type, Build]) -> Build:
+def _composite_builder(target: Any, builders: dict[type, Build]) -> Build:
     origin, inside = get_origin(target), get_args(target)
     if origin is Annotated:
-        return _of_constrained(target, inside[0], builders)
+        return _constrained_builder(target, inside[0], builders)
     if origin in (Union, types.UnionType):
         members = [_builder(member, builders) for member in inside if member is not types.NoneType]
-        return _of_union(members, _of_leaf(target))
+        return _union_builder(members, _leaf_builder(target))
     if origin in (list, Sequence):
-        return _of_list(_builder(inside[0] if inside else Any, builders))
+        return _list_builder(_builder(inside[0] if inside else Any, builders))
     if origin is dict:
         key, member = inside or (str, Any)  # a bare `typing.Dict` has neither
-        return _of_dict(_key_reader(key), _builder(member, builders))
-    return _of_leaf(target)
+        return _dict_builder(_key_reader(key), _builder(member, builders))
+    return _leaf_builder(target)
 
 
-def _of_constrained(target: Any, plain: Any, builders: dict[type, Build]) -> Build:
+def _constrained_builder(target: Any, plain: Any, builders: dict[type, Build]) -> Build:
     """With the constraints where the value fulfils them, else without: a list that grows may still be too short."""
     build = _builder(plain, builders)
-    return build if plain is str else _first_that_fits([_of_leaf(target), build])
+    return build if plain is str else _first_fitting_builder([_leaf_builder(target), build])
 
 
-def _of_union(members: list[Build], whole: Build) -> Build:
+def _union_builder(members: list[Build], whole: Build) -> Build:
     if len(members) == 1:
-        return _first_that_fits([whole, *members])
+        return _first_fitting_builder([whole, *members])
     # A value that may still become several members does not appear, because its type could change later.
-    return _first_that_fits([*(_in_union(member) for member in members), whole])
+    return _first_fitting_builder([*(_member_builder(member) for member in members), whole])
 
 
-def _in_union(build: Build) -> Build:
+def _member_builder(build: Build) -> Build:
     return lambda value, _: build(value, True)
 
 
-def _first_that_fits(builders: list[Build]) -> Build:
+def _first_fitting_builder(builders: list[Build]) -> Build:
     def build(value: Any, in_union: bool) -> Any:
         for one in builders[:-1]:
             try:
@@ -96,7 +96,7 @@ def _first_that_fits(builders: list[Build]) -> Build:
     return build
 
 
-def _of_list(build_item: Build) -> Build:
+def _list_builder(build_item: Build) -> Build:
     def build(value: Any, in_union: bool) -> list[Any]:
         items: list[Any] = []
         for item in _require(list, value):
@@ -111,10 +111,10 @@ def _of_list(build_item: Build) -> Build:
     return build
 
 
-def _of_dict(read_key: Callable[[str], Any], build_member: Build) -> Build:
+def _dict_builder(read_key: Callable[[str], Any], build_member: Build) -> Build:
     def build(value: Any, in_union: bool) -> dict[Any, Any]:
         fields = {name: (name, build_member) for name in _require(dict, value)}
-        return {read_key(name): member for name, member in _members(value, fields, in_union).items()}
+        return {read_key(name): member for name, member in _build_members(value, fields, in_union).items()}
 
     return build
 
@@ -126,13 +126,13 @@ def _key_reader(target: Any) -> Callable[[str], Any]:
 # --- types with fields
 
 
-def _of_model(target: type[BaseModel], builders: dict[type, Build]) -> Build:
+def _model_builder(target: type[BaseModel], builders: dict[type, Build]) -> Build:
     fields: Fields = {}
 
     def build(value: Any, in_union: bool) -> BaseModel:
         if target.__pydantic_root_model__:
             return _new_model(target, {"root": fields["root"][1](value, in_union)})
-        return _new_model(target, _members(value, fields, in_union))
+        return _new_model(target, _build_members(value, fields, in_union))
 
     builders[target] = build
     for name, info in target.model_fields.items():
@@ -145,7 +145,7 @@ def _new_model(target: type[BaseModel], members: dict[str, Any]) -> BaseModel:
     # `model_construct` would call `model_post_init`, which may need all fields.
     made = target.__new__(target)
     defaults = {name: _model_default(info) for name, info in target.model_fields.items()}
-    private = {name: _or_none(attribute.get_default) for name, attribute in target.__private_attributes__.items()}
+    private = {name: _call_or_none(attribute.get_default) for name, attribute in target.__private_attributes__.items()}
     object.__setattr__(made, "__dict__", defaults | members)
     object.__setattr__(made, "__pydantic_fields_set__", set(members))
     object.__setattr__(made, "__pydantic_extra__", None)
@@ -159,13 +159,13 @@ def _alias(info: FieldInfo) -> str | None:
     return first if isinstance(first, str) else None
 
 
-def _of_dataclass(target: type[Any], builders: dict[type, Build]) -> Build:
+def _dataclass_builder(target: type[Any], builders: dict[type, Build]) -> Build:
     fields: Fields = {}
 
     def build(value: Any, in_union: bool) -> Any:
         made = object.__new__(target)
         defaults = {field.name: _dataclass_default(field) for field in dataclasses.fields(target)}
-        for name, member in (defaults | _members(value, fields, in_union)).items():
+        for name, member in (defaults | _build_members(value, fields, in_union)).items():
             object.__setattr__(made, name, member)  # `__init__` would require all fields, and `frozen` refuse setattr
         return made
 
@@ -180,14 +180,14 @@ def _dataclass_default(field: "dataclasses.Field[Any]") -> Any:
         return _model_default(field.default)
     if field.default is not dataclasses.MISSING:
         return field.default
-    return None if field.default_factory is dataclasses.MISSING else _or_none(field.default_factory)
+    return None if field.default_factory is dataclasses.MISSING else _call_or_none(field.default_factory)
 
 
 def _model_default(info: FieldInfo) -> Any:
-    return _or_none(lambda: info.get_default(call_default_factory=True))
+    return _call_or_none(lambda: info.get_default(call_default_factory=True))
 
 
-def _or_none(default: Callable[[], Any]) -> Any:
+def _call_or_none(default: Callable[[], Any]) -> Any:
     """The default; None where there is none, so that the attribute exists in any case."""
     try:
         value = default()
@@ -196,19 +196,19 @@ def _or_none(default: Callable[[], Any]) -> Any:
     return None if value is PydanticUndefined else value
 
 
-def _of_typed_dict(target: Any, builders: dict[type, Build]) -> Build:
+def _typed_dict_builder(target: Any, builders: dict[type, Build]) -> Build:
     fields: Fields = {}
 
     def build(value: Any, in_union: bool) -> dict[str, Any]:
-        return _members(value, fields, in_union)
+        return _build_members(value, fields, in_union)
 
     builders[target] = build
     fields |= {name: (name, _builder(hint, builders)) for name, hint in get_type_hints(target).items()}
     return build
 
 
-def _members(value: Any, fields: Fields, in_union: bool) -> dict[str, Any]:
-    """The members that are valid so far. Those that never become valid fail the job at its end."""
+def _build_members(value: Any, fields: Fields, in_union: bool) -> dict[str, Any]:
+    """Build the members that are valid so far. Those that never become valid fail the job at its end."""
     members: dict[str, Any] = {}
     for name, (key, build) in fields.items():
         if key in _require(dict, value):
@@ -228,7 +228,7 @@ def _require(kind: type, value: Any) -> Any:
     return value
 
 
-def _of_leaf(target: Any) -> Build:
+def _leaf_builder(target: Any) -> Build:
     if target is str:
         return lambda value, _: str(_require(str, value))
     adapter: TypeAdapter[Any] = adapter_of(target)

@@ -42,11 +42,11 @@ class Partials(Generic[T]):
             self._growing, self._last = GrowingJson(), NOTHING
         elif isinstance(event, Delta) and event.text:
             self._growing.add(event.text)
-            yield from self._changed()
+            yield from self._build_changed()
         elif isinstance(event, Completed) and isinstance(event.result, ExtractionResult):
             yield event.result.parse(self._adapter)
 
-    def _changed(self) -> Iterator[T]:
+    def _build_changed(self) -> Iterator[T]:
         value = self._growing.value(mark=True)
         if value is NOTHING or value == self._last:
             return

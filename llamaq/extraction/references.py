@@ -64,8 +64,8 @@ class References:
                 anchors.setdefault(name, []).append(part)
         self._anchored = {name: parts[0] for name, parts in anchors.items() if len(parts) == 1}
 
-    def target(self, reference: str) -> Any:
-        """What a `$ref` points to; None where that is not in the schema, or is not one part of it alone."""
+    def resolve(self, reference: str) -> Any:
+        """Resolve a `$ref`; None where its target is not in the schema, or is not one part of it alone."""
         base, _, fragment = reference.partition("#")
         if base and base != self._base:
             return None
@@ -90,8 +90,8 @@ def _anchors(part: JsonObject) -> Iterator[str]:
             yield own[1:]
 
 
-def problems(root: JsonObject) -> Iterator[tuple[Path, str]]:
-    """The references that are not followed, with the remedy."""
+def find_problems(root: JsonObject) -> Iterator[tuple[Path, str]]:
+    """Find the references that are not followed, with the remedy."""
     referring, references = False, References(root)
     for path, part in all_parts(root):
         for name in ("$dynamicRef", "$recursiveRef"):
@@ -99,7 +99,7 @@ def problems(root: JsonObject) -> Iterator[tuple[Path, str]]:
                 yield (*path, name), "it is not followed: write a $ref to #/$defs/Name"
         if isinstance(reference := part.get("$ref"), str):
             referring = True
-            if references.target(reference) is None:
+            if references.resolve(reference) is None:
                 yield (
                     (*path, "$ref"),
                     f"{reference} is not in this schema: put it into $defs, and write #/$defs/Name",

@@ -8,10 +8,10 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
 from llamaq.extraction import references
-from llamaq.extraction.contradictions import contradictions
-from llamaq.extraction.engine.grammar import for_engine
+from llamaq.extraction.contradictions import find_contradictions
+from llamaq.extraction.engine.grammar import translate_schema
 from llamaq.extraction.references import Path
-from llamaq.extraction.schema_shape import check_shape, limits
+from llamaq.extraction.schema_shape import check_shape, has_limits
 from llamaq.extraction.standard_types import StandardTypes
 from llamaq.vocabulary.errors import InvalidRequest, Problem
 from llamaq.vocabulary.kinds.value_type import no_type_message, resolve_type
@@ -52,7 +52,7 @@ def schema_of(target: Any) -> JsonObject:
         raise InvalidRequest.of("schema", str(error)) from error
     try:
         schema = adapter.json_schema(schema_generator=_ForEngine)
-        return schema if limits(schema) else {}  # of a type that allows anything: a title alone is refused
+        return schema if has_limits(schema) else {}  # of a type that allows anything: a title alone is refused
     except Exception as error:  # whatever pydantic raises for a type without a schema
         raise InvalidRequest.of("schema", no_type_message(target, error, "schema")) from error
 
@@ -65,10 +65,10 @@ def check_schema(schema: JsonObject, field: str = "schema") -> jsonschema_rs.Val
     """
     _check_bounds(schema, field)
     check_shape(schema, field)
-    _refuse_all(references.problems(schema), field)
+    _refuse_all(references.find_problems(schema), field)
     validator = validator_of(schema, field)
-    if for_engine(schema) is None:
-        _refuse_all(contradictions(schema), field)
+    if translate_schema(schema) is None:
+        _refuse_all(find_contradictions(schema), field)
         raise InvalidRequest.of(field, "its rules contradict each other, so no value is valid")
     return validator
 
@@ -85,7 +85,7 @@ def validator_of(schema: JsonObject, field: str = "schema") -> jsonschema_rs.Val
     make = None if "$schema" in schema else _VALIDATORS.get(references.draft_of(schema))
     try:
         found: jsonschema_rs.Validator = (make or jsonschema_rs.validator_for)(
-            schema, retriever=_refuse, validate_formats=True
+            schema, retriever=_refuse_remote, validate_formats=True
         )
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, TypeError) as error:
         raise InvalidRequest.of(field, f"not a usable JSON Schema: {_first_line(error)}") from error
@@ -101,7 +101,7 @@ def _check_bounds(schema: JsonObject, field: str) -> None:
     if not isinstance(schema, dict):
         raise InvalidRequest.of(field, "not a usable JSON Schema: it is no object")
     # The depth comes first, because the other checks are recursive.
-    if _deeper_than(schema, DEEPEST):
+    if _is_deeper_than(schema, DEEPEST):
         raise InvalidRequest.of(field, f"it is nested deeper than {DEEPEST} levels")
     try:
         size = len(dumps(schema).encode())
@@ -110,7 +110,7 @@ def _check_bounds(schema: JsonObject, field: str) -> None:
     if size > MOST_BYTES:
         raise InvalidRequest.of(field, f"its JSON has {size} bytes, more than {MOST_BYTES}")
     try:
-        expanded = _expanded(schema, references.References(schema), {})
+        expanded = _count_expanded(schema, references.References(schema), {})
     except RecursionError:
         raise InvalidRequest.of(field, "its $refs form too long a chain") from None
     if expanded > MOST_EXPANDED:
@@ -118,30 +118,32 @@ def _check_bounds(schema: JsonObject, field: str) -> None:
         raise InvalidRequest.of(field, message)
 
 
-def _deeper_than(part: Any, levels: int) -> bool:
+def _is_deeper_than(part: Any, levels: int) -> bool:
     if not isinstance(part, dict | list):
         return False
     below = part.values() if isinstance(part, dict) else part
-    return levels == 0 or any(_deeper_than(each, levels - 1) for each in below)
+    return levels == 0 or any(_is_deeper_than(each, levels - 1) for each in below)
 
 
-def _expanded(part: Any, root: references.References, counts: dict[str, int]) -> int:
-    """The number of parts with each local `$ref` expanded. A part that refers to itself is counted once."""
+def _count_expanded(part: Any, root: references.References, counts: dict[str, int]) -> int:
+    """Count the parts with each local `$ref` expanded. A part that refers to itself is counted once."""
     if isinstance(part, list):
-        return sum(_expanded(each, root, counts) for each in part)
+        return sum(_count_expanded(each, root, counts) for each in part)
     if not isinstance(part, dict):
         return 0
-    size = 1 + sum(_expanded(each, root, counts) for name, each in part.items() if name not in {"$defs", "definitions"})
+    size = 1 + sum(
+        _count_expanded(each, root, counts) for name, each in part.items() if name not in {"$defs", "definitions"}
+    )
     reference = part.get("$ref")
     if isinstance(reference, str):
         if reference not in counts:
             counts[reference] = 1  # ends the recursion of a part that refers to itself
-            counts[reference] = _expanded(root.target(reference), root, counts)
+            counts[reference] = _count_expanded(root.resolve(reference), root, counts)
         size += counts[reference]
     return size
 
 
-def _refuse(uri: str) -> NoReturn:
+def _refuse_remote(uri: str) -> NoReturn:
     # jsonschema-rs would fetch a remote $ref, so a producer could make a worker call any address.
     raise ValueError(f"$ref to {uri} is not followed: put the definition into $defs")
 

@@ -35,7 +35,7 @@ _NOTES = frozenset(
 """Keywords that limit nothing. `title` is not among them, because it is more often meant as the name of a field."""
 
 
-def limits(part: JsonObject) -> bool:
+def has_limits(part: JsonObject) -> bool:
     """Whether a dict has a keyword by which some value is not valid."""
     return any(name in part and fits(part[name]) for name, fits in _KEYWORDS.items())
 
@@ -48,47 +48,47 @@ def check_shape(schema: JsonObject, field: str) -> None:
     """
     kind = schema.get("type")
     if isinstance(kind, str) and kind not in TYPES:
-        raise InvalidRequest.of(field, _of_unknown_type(schema, kind))
+        raise InvalidRequest.of(field, _unknown_type_message(schema, kind))
     noted = schema.keys() <= _NOTES and not any(isinstance(note, str) and note in TYPES for note in schema.values())
-    if not limits(schema) and not noted:
-        message = f"{_REFUSED}: no keyword of JSON Schema in it limits the answer; {_meant(schema)}"
+    if not has_limits(schema) and not noted:
+        message = f"{_REFUSED}: no keyword of JSON Schema in it limits the answer; {_suggest(schema)}"
         raise InvalidRequest.of(field, message)
 
 
-def _of_unknown_type(schema: JsonObject, kind: str) -> str:
+def _unknown_type_message(schema: JsonObject, kind: str) -> str:
     types = f"{_REFUSED}: {kind[:80]!r} is no type of JSON Schema ({', '.join(TYPES)})"
     if kind.lower() in TYPES:
         return f"{types}: write {kind.lower()!r}"
     if kind == "json_object":
         return f'{types}: for any JSON give "json" as format, or {{"type": "object"}}'
-    inner = _schema_inside(schema)
+    inner = _find_schema(schema)
     return f"{types}: did you mean its `{inner}`?" if inner else types
 
 
-def _meant(schema: JsonObject) -> str:
+def _suggest(schema: JsonObject) -> str:
     properties = {name: {"type": part} if isinstance(part, str) else part for name, part in schema.items()}
     if all(_is_schema(part) for part in properties.values()):
         shown = dumps({"type": "object", "properties": properties})
         too_long = 'put it into {"type":"object","properties":...}'
         return f"did you mean {shown}?" if len(shown) <= MOST_SHOWN else too_long
-    inner = _schema_inside(schema)
+    inner = _find_schema(schema)
     return f"did you mean its `{inner}`?" if inner else "write {} where that is meant"
 
 
-def _schema_inside(part: Any, depth: int = _DEEPEST_WRAPPER) -> str | None:
-    """The path to the first schema in a wrapper."""
+def _find_schema(part: Any, depth: int = _DEEPEST_WRAPPER) -> str | None:
+    """Find the path to the first schema in a wrapper."""
     below = [(name, each) for name, each in part.items() if isinstance(each, dict)] if depth else []
     for name, each in below:
         if _is_schema(each):
             return str(name)
     for name, each in below:
-        if inner := _schema_inside(each, depth - 1):
+        if inner := _find_schema(each, depth - 1):
             return f"{name}.{inner}"
     return None
 
 
 def _is_schema(part: Any) -> bool:
-    if not isinstance(part, dict) or not limits(part):
+    if not isinstance(part, dict) or not has_limits(part):
         return False
     kind = part.get("type")
     return kind is None or all(each in TYPES for each in (kind if isinstance(kind, list) else [kind]))

@@ -21,11 +21,11 @@ class StandardTypes(GenerateJsonSchema):
 
     def datetime_schema(self, schema: core_schema.DatetimeSchema) -> JsonSchemaValue:
         """Of a date and time with a zone, without one, or either."""
-        return _instead_of_format(super().datetime_schema(schema), f"{_DATE}[T ]{_TIME}", schema.get("tz_constraint"))
+        return _replace_format(super().datetime_schema(schema), f"{_DATE}[T ]{_TIME}", schema.get("tz_constraint"))
 
     def time_schema(self, schema: core_schema.TimeSchema) -> JsonSchemaValue:
         """Of a time with a zone, without one, or either."""
-        return _instead_of_format(super().time_schema(schema), _TIME, schema.get("tz_constraint"))
+        return _replace_format(super().time_schema(schema), _TIME, schema.get("tz_constraint"))
 
     def uuid_schema(self, schema: core_schema.UuidSchema) -> JsonSchemaValue:
         """Of a UUID, with its version."""
@@ -37,14 +37,14 @@ class StandardTypes(GenerateJsonSchema):
 
     def url_schema(self, schema: core_schema.UrlSchema) -> JsonSchemaValue:
         """Of a URL, with its schemes."""
-        return _with_schemes(super().url_schema(schema), schema.get("allowed_schemes"))
+        return _add_schemes(super().url_schema(schema), schema.get("allowed_schemes"))
 
     def multi_host_url_schema(self, schema: core_schema.MultiHostUrlSchema) -> JsonSchemaValue:
         """Of the URL of a database, with its schemes."""
-        return _with_schemes(super().multi_host_url_schema(schema), schema.get("allowed_schemes"))
+        return _add_schemes(super().multi_host_url_schema(schema), schema.get("allowed_schemes"))
 
 
-def _instead_of_format(found: JsonSchemaValue, pattern: str, zone: str | int | None) -> JsonSchemaValue:
+def _replace_format(found: JsonSchemaValue, pattern: str, zone: str | int | None) -> JsonSchemaValue:
     if zone == "aware":
         return found  # the format says it, and the grammar knows it
     found.pop("format", None)
@@ -52,7 +52,7 @@ def _instead_of_format(found: JsonSchemaValue, pattern: str, zone: str | int | N
     return found | {"pattern": f"^{pattern}{needed}$"}
 
 
-def _with_schemes(found: JsonSchemaValue, schemes: list[str] | None) -> JsonSchemaValue:
+def _add_schemes(found: JsonSchemaValue, schemes: list[str] | None) -> JsonSchemaValue:
     if not schemes:
         return found
     literally = (re.sub(r"([+.])", r"\\\1", scheme) for scheme in schemes)

@@ -12,8 +12,8 @@ _STANDARD = str.maketrans("-_", "+/", "\t")
 _OTHER = re.compile(r"[^A-Za-z0-9+/]")
 
 
-def decoded(text: str) -> bytes:
-    """The bytes of base64 or a `data:` URL. White space, missing padding and the alphabet of URLs are taken.
+def decode(text: str) -> bytes:
+    """Decode base64 or a `data:` URL. White space, missing padding and the alphabet of URLs are taken.
 
     Raises:
         Refused: it is neither.
@@ -23,7 +23,7 @@ def decoded(text: str) -> bytes:
     body = text[header.end() :] if header else text
     if header and not header["base64"]:
         return unquote_to_bytes(body.encode(errors="replace"))
-    joined = _without_blanks(unquote(body, "latin-1") if "%" in body else body).translate(_STANDARD).rstrip("=")
+    joined = _remove_blanks(unquote(body, "latin-1") if "%" in body else body).translate(_STANDARD).rstrip("=")
     if wrong := _OTHER.search(joined):
         raise Refused(_not_base64(text, f"{wrong.group()!a} is none of its characters"))
     if len(joined) % 4 == 1:
@@ -31,15 +31,15 @@ def decoded(text: str) -> bytes:
     return base64.b64decode(joined + "=" * (-len(joined) % 4))
 
 
-def unwrapped(data: bytes) -> bytes:
-    """The content of a file that is base64 itself; the same bytes for any other file."""
+def unwrap(data: bytes) -> bytes:
+    """Decode a file that is base64 itself; any other file stays as it is."""
     try:
-        return decoded(data.decode("ascii"))
+        return decode(data.decode("ascii"))
     except (UnicodeDecodeError, Refused):
         return data
 
 
-def _without_blanks(text: str) -> str:
+def _remove_blanks(text: str) -> str:
     first, *more = "".join(line.strip() for line in text.splitlines()).split(" ")
     # A shell makes blanks of line ends, so the parts are lines of one length. A form makes a blank of each `+`.
     lines = len(first) % 4 == 0 and all(len(part) == len(first) for part in more[:-1])

@@ -13,16 +13,16 @@ class PixelBudget:
 
     def __init__(self, most: int = MOST_PIXELS) -> None:
         self._most = most
-        self.begin()
+        self.reset()
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Begin anew, as in a process that was forked: the threads that have parts of it are not there."""
         self.used = 0
         self._turn = threading.Lock()
         self._changed = threading.Condition()
 
     @contextmanager
-    def taken(self, pixels: int) -> Iterator[None]:
+    def reserve(self, pixels: int) -> Iterator[None]:
         """Wait for so many pixels, and give them back in the end."""
         # One waits at a time, so that small parts do not overtake a large one for ever.
         with self._turn, self._changed:
@@ -38,4 +38,4 @@ class PixelBudget:
 
 BUDGET = PixelBudget()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=BUDGET.begin)
+    os.register_at_fork(after_in_child=BUDGET.reset)

@@ -15,37 +15,37 @@ from llamaq.images.refusal import Damaged, Refused
 _CONVERT = "or convert the image to JPEG (an iPhone takes JPEG with Settings, Camera, Formats, Most Compatible)"
 
 
-def opened(anatomy: Anatomy, data: bytes) -> PIL.Image.Image:
-    """The image with its size known, and no pixel decoded yet.
+def open_image(anatomy: Anatomy, data: bytes) -> PIL.Image.Image:
+    """Open the image: its size is known then, and no pixel decoded yet.
 
     Raises:
         Refused: the decoder of this format is not installed, or finds damage.
     """
     file = io.BytesIO(data if anatomy.bare is None else anatomy.bare)
     if anatomy.form == "HEIF":
-        return _heif(file)
+        return _open_heif(file)
     if anatomy.form == "AVIF" and not PIL.features.check("avif"):
         raise Refused(
             f"AVIF needs Pillow with its decoder, as its wheels have it: pip install --upgrade pillow, {_CONVERT}"
         )
-    with refusing_damage():
+    with translate_errors():
         return PIL.Image.open(file, formats=(anatomy.form,))
 
 
-def _heif(file: io.BytesIO) -> PIL.Image.Image:
+def _open_heif(file: io.BytesIO) -> PIL.Image.Image:
     try:
         import pillow_heif  # noqa: PLC0415 - an extra
     except ImportError:
         remedy = 'pip install "llamaq[heif]" where it is submitted'
         raise Refused(f"HEIC (HEIF) needs a decoder: {remedy}, {_CONVERT}") from None
-    with refusing_damage():
+    with translate_errors():
         # The class itself: registered in Pillow, it would also read the images of the application.
         image = pillow_heif.HeifImageFile(file)  # type: ignore[no-untyped-call]  # its constructor alone has no types
         return cast("PIL.Image.Image", image)
 
 
 @contextmanager
-def refusing_damage() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Translate all that decoders raise. Call nothing but decoders in it.
 
     Raises:

@@ -13,7 +13,7 @@ MOST_RATIO = 200
 Size = tuple[int, int]
 
 
-def check(size: Size, limits: Limits) -> None:
+def check_size(size: Size, limits: Limits) -> None:
     """Check the size of an image as it came.
 
     Raises:
@@ -32,14 +32,14 @@ def check(size: Size, limits: Limits) -> None:
         )
 
 
-def target(size: Size, max_edge: int | None) -> Size:
+def target_size(size: Size, max_edge: int | None) -> Size:
     """The size that is sent: the longer edge scaled down to `max_edge`, or the shorter one up to `GROWN_EDGE`.
 
     Raises:
         Refused: scaled down, an edge would be below `LEAST_EDGE`.
     """
     if max_edge is not None and max(size) > max_edge:
-        made = _scaled(size, max_edge / max(size))
+        made = _scale(size, max_edge / max(size))
         if min(made) < LEAST_EDGE:
             least = -(-LEAST_EDGE * max(size) // min(size))
             raise Refused(
@@ -48,7 +48,7 @@ def target(size: Size, max_edge: int | None) -> Size:
             )
         return made
     if min(size) < GROWN_EDGE:
-        grown = _scaled(size, GROWN_EDGE / min(size))
+        grown = _scale(size, GROWN_EDGE / min(size))
         return grown if max_edge is None or max(grown) <= max_edge else size
     return size
 
@@ -56,5 +56,5 @@ def target(size: Size, max_edge: int | None) -> Size:
 _TOO_SHORT = f"an edge below {LEAST_EDGE} pixels ends the runner of some vision models"
 
 
-def _scaled(size: Size, factor: float) -> Size:
+def _scale(size: Size, factor: float) -> Size:
     return max(round(size[0] * factor), 1), max(round(size[1] * factor), 1)

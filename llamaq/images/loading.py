@@ -46,39 +46,39 @@ def load(source: ImageSource, limits: Limits, field: str = "images", max_edge: i
     """
     try:
         if isinstance(source, PIL.Image.Image):
-            data = _of_picture(source, limits, max_edge)
+            data = _clean_picture(source, limits, max_edge)
         else:
-            data = _of_file(sources.read(source, limits), limits, max_edge)
+            data = _clean_file(sources.read(source, limits), limits, max_edge)
     except Refused as refused:
-        name = sources.name(source)
+        name = sources.file_name(source)
         raise InvalidRequest.of(field, f"{name}: {refused}" if name else str(refused)) from refused.__cause__
     return Image(hashlib.sha256(data).hexdigest(), data)
 
 
-def _of_file(data: bytes, limits: Limits, max_edge: int | None) -> bytes:
-    data, anatomy = _dissected(data)
+def _clean_file(data: bytes, limits: Limits, max_edge: int | None) -> bytes:
+    data, anatomy = _dissect_file(data)
     # Pillow decodes the file without the parts that are not the picture.
-    with decoding.opened(anatomy, data) as image:
-        geometry.check(image.size, limits)
-        with BUDGET.taken(image.width * image.height):
-            return _redrawn(image, anatomy, max_edge)
+    with decoding.open_image(anatomy, data) as image:
+        geometry.check_size(image.size, limits)
+        with BUDGET.reserve(image.width * image.height):
+            return _redraw(image, anatomy, max_edge)
 
 
-def _redrawn(image: PIL.Image.Image, anatomy: Anatomy, max_edge: int | None) -> bytes:
-    turn = _orientation(image) if anatomy.form == "AVIF" else orientation.orientation(anatomy.exif)
-    same = turn == orientation.UPRIGHT and geometry.target(image.size, max_edge) == image.size
-    if same and anatomy.form == "JPEG" and (made := transcoding.transcoded(anatomy)):
+def _redraw(image: PIL.Image.Image, anatomy: Anatomy, max_edge: int | None) -> bytes:
+    turn = _read_orientation(image) if anatomy.form == "AVIF" else orientation.read_orientation(anatomy.exif)
+    same = turn == orientation.UPRIGHT and geometry.target_size(image.size, max_edge) == image.size
+    if same and anatomy.form == "JPEG" and (made := transcoding.transcode(anatomy)):
         return made
-    with decoding.refusing_damage():
+    with decoding.translate_errors():
         image.load()
-    picture = pixels.turned(image, turn)
-    size = geometry.target(picture.size, max_edge)
-    return pixels.encoded(pixels.scaled(picture, size), lossy=anatomy.lossy)
+    picture = pixels.turn_upright(image, turn)
+    size = geometry.target_size(picture.size, max_edge)
+    return pixels.encode(pixels.scale(picture, size), lossy=anatomy.lossy)
 
 
-def _dissected(data: bytes) -> tuple[bytes, Anatomy]:
-    """The image's file with its parts. Blanks before it are dropped, and base64 is decoded."""
-    for form in (bytes, _without_blanks, base64_text.unwrapped):
+def _dissect_file(data: bytes) -> tuple[bytes, Anatomy]:
+    """Dissect the image's file. Blanks before it are dropped, and base64 is decoded."""
+    for form in (bytes, _strip_blanks, base64_text.unwrap):
         file = form(data)
         anatomy = formats.dissect(file)
         if anatomy is not None:
@@ -86,24 +86,24 @@ def _dissected(data: bytes) -> tuple[bytes, Anatomy]:
     raise Refused(unreadable.reason(data))
 
 
-def _without_blanks(data: bytes) -> bytes:
+def _strip_blanks(data: bytes) -> bytes:
     return data.lstrip(_BLANKS)
 
 
-def _of_picture(image: PIL.Image.Image, limits: Limits, max_edge: int | None) -> bytes:
-    geometry.check(image.size, limits)
-    with BUDGET.taken(image.width * image.height):
-        with decoding.refusing_damage():
+def _clean_picture(image: PIL.Image.Image, limits: Limits, max_edge: int | None) -> bytes:
+    geometry.check_size(image.size, limits)
+    with BUDGET.reserve(image.width * image.height):
+        with decoding.translate_errors():
             image.load()
-        upright = pixels.turned(pixels.bare(image), _orientation(image))
-        size = geometry.target(upright.size, max_edge)
-        return pixels.encoded(pixels.scaled(upright, size), lossy=image.format in _LOSSY)
+        upright = pixels.turn_upright(pixels.copy_pixels(image), _read_orientation(image))
+        size = geometry.target_size(upright.size, max_edge)
+        return pixels.encode(pixels.scale(upright, size), lossy=image.format in _LOSSY)
 
 
-def _orientation(image: PIL.Image.Image) -> int:
+def _read_orientation(image: PIL.Image.Image) -> int:
     """The orientation that Pillow tells, by EXIF, XMP or the boxes of an AVIF; `UPRIGHT` where these are damaged."""
     try:
-        with decoding.refusing_damage():
+        with decoding.translate_errors():
             value = image.getexif().get(_ORIENTATION, orientation.UPRIGHT)
     except Refused:
         return orientation.UPRIGHT

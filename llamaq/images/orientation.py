@@ -7,8 +7,8 @@ _ORIENTATION = 0x0112
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
 
-def orientation(block: bytes) -> int:
-    """The orientation, from 1 to 8 as in EXIF; `UPRIGHT` where it is missing or the block is damaged."""
+def read_orientation(block: bytes) -> int:
+    """Read the orientation, from 1 to 8 as in EXIF; `UPRIGHT` where it is missing or the block is damaged."""
     tiff = block.removeprefix(b"Exif\0\0")
     order = _ORDERS.get(tiff[:4])
     if order is None:

@@ -27,23 +27,23 @@ _JPEG_EDGE = 65_500
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 
 
-def turned(image: PIL.Image.Image, orientation: int) -> PIL.Image.Image:
-    """The picture upright."""
+def turn_upright(image: PIL.Image.Image, orientation: int) -> PIL.Image.Image:
+    """Turn the picture upright."""
     return image if orientation == UPRIGHT else image.transpose(_TURNS[orientation])
 
 
-def scaled(image: PIL.Image.Image, size: tuple[int, int]) -> PIL.Image.Image:
-    """The picture in another size."""
-    return image if image.size == size else _smooth(image).resize(size, Resampling.LANCZOS)
+def scale(image: PIL.Image.Image, size: tuple[int, int]) -> PIL.Image.Image:
+    """Scale the picture to another size."""
+    return image if image.size == size else _make_blendable(image).resize(size, Resampling.LANCZOS)
 
 
-def encoded(image: PIL.Image.Image, *, lossy: bool) -> bytes:
-    """The file: a JPEG for an opaque picture from a lossy file, else a PNG. The picture loses its metadata."""
-    opaque = not _transparent(image)
+def encode(image: PIL.Image.Image, *, lossy: bool) -> bytes:
+    """Encode the file: a JPEG for an opaque picture from a lossy file, else a PNG. The picture loses its metadata."""
+    opaque = not _is_transparent(image)
     jpeg = lossy and opaque and max(image.size) <= _JPEG_EDGE
     if image.mode not in (_JPEG_MODES if jpeg else _PNG_MODES):
         image = image.convert("RGB" if opaque else "RGBA")
-    image.info = _info(image)  # Pillow would also write profiles and comments that it has read
+    image.info = _transparency_info(image)  # Pillow would also write profiles and comments that it has read
     if image.mode == "P":
         palette, image.info["transparency"] = _used_colours(image)
         image.putpalette(palette)
@@ -57,14 +57,14 @@ def encoded(image: PIL.Image.Image, *, lossy: bool) -> bytes:
     return data.getvalue()
 
 
-def bare(image: PIL.Image.Image) -> PIL.Image.Image:
-    """A copy without metadata, and without a transparency that its mode cannot have: an application may leave one."""
+def copy_pixels(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Copy the picture without metadata, and without a transparency that its mode cannot have, as may be left in it."""
     made = image.copy()
     if image.mode == "La":
         made = made.convert("LA")
     elif image.mode.startswith("I;16"):
         made = made.convert("I").convert("I;16")
-    made.info = _info(image)
+    made.info = _transparency_info(image)
     return made
 
 
@@ -81,7 +81,7 @@ def _used_colours(image: PIL.Image.Image) -> tuple[bytes, Any]:
     return colours, transparency if transparency is not None and used[transparency] else None
 
 
-def _info(image: PIL.Image.Image) -> dict[str | tuple[int, int], Any]:
+def _transparency_info(image: PIL.Image.Image) -> dict[str | tuple[int, int], Any]:
     transparency = image.info.get("transparency")
     return {"transparency": transparency} if _is_transparency(transparency, image.mode) else {}
 
@@ -98,14 +98,14 @@ def _is_transparency(value: Any, mode: str) -> bool:
     return isinstance(value, int) and 0 <= value < most
 
 
-def _transparent(image: PIL.Image.Image) -> bool:
+def _is_transparent(image: PIL.Image.Image) -> bool:
     return image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info
 
 
-def _smooth(image: PIL.Image.Image) -> PIL.Image.Image:
-    """The picture in a mode whose pixels can be blended; those of a palette or of single bits cannot."""
+def _make_blendable(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Convert the picture to a mode whose pixels can be blended; those of a palette or of single bits cannot."""
     if image.mode == "I;16":
         return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     if image.mode in ("1", "P", "PA"):
-        return image.convert("RGBA" if _transparent(image) else "RGB")
+        return image.convert("RGBA" if _is_transparent(image) else "RGB")
     return image

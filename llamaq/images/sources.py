@@ -27,28 +27,28 @@ def read(source: ImageSource, limits: Limits) -> bytes:
         Refused: it cannot be read, is a URL, is not base64, or has too many bytes.
     """
     if isinstance(source, bytes | bytearray | memoryview):
-        return _checked(bytes(source), limits)
+        return _check_bytes(bytes(source), limits)
     if isinstance(source, str):
         if _URL.match(source):
             raise Refused(_NOT_FETCHED)
         if len(source) > _MOST_CHARACTERS * limits.image_bytes + _MOST_HEADER:
             raise _too_many(f"{len(source)} characters are", limits)
-        return _checked(base64_text.decoded(source), limits)
+        return _check_bytes(base64_text.decode(source), limits)
     if isinstance(source, os.PathLike):
-        return _of_path(Path(source), limits)
+        return _read_path(Path(source), limits)
     if hasattr(source, "read"):
-        return _of_file(source, limits)
+        return _read_file(source, limits)
     in_python = "in Python also a Path, bytes, a file object or a picture of Pillow's"
     raise Refused(f"give base64 or a data: URL, {in_python}, not {describe_value(source)}")
 
 
-def name(source: ImageSource) -> str:
+def file_name(source: ImageSource) -> str:
     """The name of its file, or nothing."""
     found = source if isinstance(source, os.PathLike) else getattr(source, "name", "")
     return str(found) if isinstance(found, str | os.PathLike) else ""
 
 
-def _checked(data: bytes, limits: Limits) -> bytes:
+def _check_bytes(data: bytes, limits: Limits) -> bytes:
     if len(data) > limits.image_bytes:
         raise _too_many(f"{len(data)} bytes are", limits)
     return data
@@ -58,19 +58,19 @@ def _too_many(size: str, limits: Limits) -> Refused:
     return Refused(f"{size} over the limit of {limits.image_bytes} bytes ({limits.name('image_bytes')})")
 
 
-def _of_path(path: Path, limits: Limits) -> bytes:
+def _read_path(path: Path, limits: Limits) -> bytes:
     if _URL.match(str(path)):
         raise Refused(_NOT_FETCHED)
-    with _readable():
+    with _translate_errors():
         if path.stat().st_size > limits.image_bytes:
             raise _too_many(f"{path.stat().st_size} bytes are", limits)
         with path.open("rb") as file:
-            return _of_file(file, limits)
+            return _read_file(file, limits)
 
 
-def _of_file(file: Any, limits: Limits) -> bytes:
+def _read_file(file: Any, limits: Limits) -> bytes:
     # A device or a pipe has no size, so one byte more than the limit is read.
-    with _readable():
+    with _translate_errors():
         data = file.read(limits.image_bytes + 1)
     if not isinstance(data, bytes):
         raise Refused("open the file in binary mode: it gives text")
@@ -80,7 +80,7 @@ def _of_file(file: Any, limits: Limits) -> bytes:
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:

@@ -26,33 +26,33 @@ _SUBSAMPLINGS: dict[tuple[tuple[int, int], ...], int] = {
 _Steps = tuple[int, ...]
 
 
-def transcoded(anatomy: Anatomy) -> bytes | None:
-    """The file of the same picture; None where the encoder cannot make such quantisation steps or such a subsampling.
+def transcode(anatomy: Anatomy) -> bytes | None:
+    """Encode the same picture again; None where the encoder cannot make such quantisation steps or such a subsampling.
 
     Steps of another kind are not taken over: what they say of coefficients that no block has is no pixel's.
 
     Raises:
         Refused: it is damaged.
     """
-    image = _opened(anatomy)
-    quality = _quality(image)
+    image = _open_jpeg(anatomy)
+    quality = _find_quality(image)
     subsampling = 0 if image.mode == "L" else _SUBSAMPLINGS.get(tuple(layer[1:3] for layer in image.layer))
     if quality is None or subsampling is None or _is_rgb(image):
         return None
-    planes = _planes(image, _opened(anatomy) if subsampling == _HALVED else None)
+    planes = _read_planes(image, _open_jpeg(anatomy) if subsampling == _HALVED else None)
     made = io.BytesIO()
     planes.info = {}
     planes.save(made, "JPEG", quality=quality, subsampling=subsampling)
     return made.getvalue()
 
 
-def _opened(anatomy: Anatomy) -> JpegImageFile:
-    return cast("JpegImageFile", decoding.opened(anatomy, b""))
+def _open_jpeg(anatomy: Anatomy) -> JpegImageFile:
+    return cast("JpegImageFile", decoding.open_image(anatomy, b""))
 
 
-def _planes(image: JpegImageFile, again: JpegImageFile | None) -> PIL.Image.Image:
-    """Brightness and two colours, in the size of the picture."""
-    with decoding.refusing_damage():
+def _read_planes(image: JpegImageFile, again: JpegImageFile | None) -> PIL.Image.Image:
+    """Read brightness and two colours, in the size of the picture."""
+    with decoding.translate_errors():
         image.draft("YCbCr", image.size)
         image.load()
         if again is None:
@@ -74,14 +74,14 @@ def _is_rgb(image: JpegImageFile) -> bool:
     return bytes(layer[0] for layer in image.layer) == b"RGB"
 
 
-def _quality(image: JpegImageFile) -> int | None:
-    """The quality at which the encoder has the same steps of quantisation, from 1 to 100."""
+def _find_quality(image: JpegImageFile) -> int | None:
+    """Find the quality at which the encoder has the same steps of quantisation, from 1 to 100."""
     steps = tuple(tuple(image.quantization.get(layer[3], ())) for layer in image.layer)
-    return _qualities().get(steps)
+    return _known_qualities().get(steps)
 
 
 @cache
-def _qualities() -> dict[tuple[_Steps, ...], int]:
+def _known_qualities() -> dict[tuple[_Steps, ...], int]:
     """The qualities of the encoder, by the steps of each plane: of grey alone, or of brightness and two colours."""
     found: dict[tuple[_Steps, ...], int] = {}
     for quality in range(1, 101):

@@ -43,11 +43,11 @@ def reason(data: bytes) -> str:
     """Why these bytes are not read as an image, and what to do."""
     if not data:
         return "empty: there is not one byte in it"
-    found = _found(_BINARY, data) or _found(_WORDS, data[_end_of_prologue(data) :])
-    return f"not an image in one of the formats {', '.join(FORMATS)}, AVIF, HEIC: {found or _beginning(data)}"
+    found = _find_name(_BINARY, data) or _find_name(_WORDS, data[_end_of_prologue(data) :])
+    return f"not an image in one of the formats {', '.join(FORMATS)}, AVIF, HEIC: {found or _describe_beginning(data)}"
 
 
-def _found(table: tuple[tuple[bytes, str], ...], data: bytes) -> str | None:
+def _find_name(table: tuple[tuple[bytes, str], ...], data: bytes) -> str | None:
     return next((name for magic, name in table if re.match(magic, data[:64], re.DOTALL | re.IGNORECASE)), None)
 
 
@@ -56,7 +56,7 @@ def _end_of_prologue(data: bytes) -> int:
     return found.end() if found else 0
 
 
-def _beginning(data: bytes) -> str:
+def _describe_beginning(data: bytes) -> str:
     if not data.strip(b"\0"):
         return f"{len(data)} bytes that are all zero, as an unfinished download or a damaged disk leaves them"
     shown = data[:24]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llamaq import InvalidRequest
-from llamaq.extraction.engine.grammar import MOST_CHARS, for_engine
+from llamaq.extraction.engine.grammar import MOST_CHARS, translate_schema
 from llamaq.extraction.schema import check_schema, validator_of
 from tests.fuzz import schemas
 from tests.fuzz.conftest import SECONDS, seeds
@@ -47,7 +47,7 @@ def _check(rng: Random, given: Any) -> int | None:
         if not places or not all(place.startswith("schema") for place in places):
             pytest.fail(f"it is refused without its place: {refused}")
         return None
-    sent = for_engine(given)
+    sent = translate_schema(given)
     assert sent is not None
     assert len(json.dumps(sent, ensure_ascii=False, separators=(",", ":"))) <= MOST_CHARS
     wider, grammar = validator_of(sent), Grammar(sent)

@@ -13,7 +13,7 @@ from pydantic_core import from_json
 
 from gateway.openai.response_format import ResponseFormat, checked
 from gateway.openai.tools.function import NO_PARAMETERS, Function
-from llamaq.extraction.engine.grammar import for_engine
+from llamaq.extraction.engine.grammar import translate_schema
 from llamaq.extraction.references import all_parts
 from llamaq.vocabulary.wire import JsonObject, dumps
 
@@ -103,7 +103,7 @@ def forced(functions: Mapping[int, Function], parameters: Mapping[int, str]) -> 
     found = tuple(functions.values())
     if len(found) == 1:
         return Forced(found, next(iter(forms.values())))
-    return Forced(found, ResponseFormat(for_engine(_one_of(found)) or {"type": "object"}, "tool_choice"))
+    return Forced(found, ResponseFormat(translate_schema(_one_of(found)) or {"type": "object"}, "tool_choice"))
 
 
 def _one_of(functions: tuple[Function, ...]) -> JsonObject:

@@ -22,7 +22,7 @@ def open_closed() -> None:
 
 
 def discard(stream: TextIO) -> None:
-    """Let a stream lead nowhere. Else its buffered rest would raise again when the interpreter exit_codes."""
+    """Let a stream lead nowhere. Else its buffered rest would raise again when the interpreter exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 

@@ -10,16 +10,16 @@ shorter lists are not written. The answer is checked against the whole schema.
 import re
 from typing import Any
 
-from llamaq.extraction.engine.keywords import add_bounds, add_string, annotations, count, of_values
+from llamaq.extraction.engine.keywords import add_bounds, add_string, annotations, build_values, parse_count
 from llamaq.extraction.engine.merging import (
     MOST_BRANCHES,
     Node,
     any_value,
+    drop_impossible,
     is_any,
-    merged,
-    possible,
+    merge_nodes,
+    set_types,
     types_of,
-    with_types,
 )
 from llamaq.extraction.engine.pattern import MOST_REPEATED
 from llamaq.extraction.references import References, draft_of
@@ -37,9 +37,9 @@ _SAFE_NAME = re.compile(r"[A-Za-z0-9_ .:/@$]+")
 """Names of properties that the engine can exclude from the keys of `additionalProperties`."""
 
 
-def for_engine(schema: JsonObject) -> JsonObject | None:
-    """The schema for the engine; None where no value can be valid. The schema itself stays as it is."""
-    return _Translation(schema).whole()
+def translate_schema(schema: JsonObject) -> JsonObject | None:
+    """Translate the schema for the engine; None where no value can be valid. The schema itself stays as it is."""
+    return _Translation(schema).translate()
 
 
 class _Translation:
@@ -54,49 +54,49 @@ class _Translation:
         self._depth = 0
         self._draft = draft_of(root)
 
-    def whole(self) -> JsonObject | None:
-        """The translated schema; where it would be too large, its type alone; None where nothing is left of it."""
-        found = self._found()
+    def translate(self) -> JsonObject | None:
+        """Translate the schema; where it would be too large, its type alone; None where nothing is left of it."""
+        found = self._translate_root()
         return {"type": found.get("type", any_value()["type"])} if found and len(dumps(found)) > MOST_CHARS else found
 
-    def _found(self) -> JsonObject | None:
-        sent = self._part(self._root)
+    def _translate_root(self) -> JsonObject | None:
+        sent = self._translate_part(self._root)
         if sent is None:
             return None
         # Below a `$ref` at the root, the engine resolves no other.
-        sent = dict(self._inlined(sent) or any_value())
+        sent = dict(self._resolve(sent) or any_value())
         defined = {name: part if part is not None else any_value() for name, part in self._defined.items()}
         _cut_circles(defined)
         if "$ref" in sent:
             sent = any_value()
-        used = _used(sent, defined)
+        used = _find_used(sent, defined)
         return {**sent, "$defs": {name: defined[name] for name in defined if name in used}} if used else sent
 
-    def _part(self, part: Any) -> Node | None:
+    def _translate_part(self, part: Any) -> Node | None:
         if not isinstance(part, dict):
             return None if part is False else any_value()
         if self._depth == DEEPEST:
             return any_value()
         self._depth += 1
         try:
-            return self._translated(part)
+            return self._translate_object(part)
         finally:
             self._depth -= 1
 
-    def _translated(self, part: JsonObject) -> Node | None:
+    def _translate_object(self, part: JsonObject) -> Node | None:
         if isinstance(reference := part.get("$ref"), str):
-            return self._referred(reference)
-        node = self._own(part)
-        for inner in _list(part, "allOf"):
-            node = self._both(node, self._part(inner))
+            return self._translate_reference(reference)
+        node = self._translate_keywords(part)
+        for inner in _list_at(part, "allOf"):
+            node = self._merge(node, self._translate_part(inner))
         for name in ("anyOf", "oneOf"):
-            if branches := _list(part, name):
-                node = self._both(node, self._union([self._part(inner) for inner in branches]))
+            if branches := _list_at(part, name):
+                node = self._merge(node, self._unite([self._translate_part(inner) for inner in branches]))
         return node
 
-    def _referred(self, reference: str) -> Node | None:
+    def _translate_reference(self, reference: str) -> Node | None:
         if reference not in self._names:
-            found = self._references.target(reference)
+            found = self._references.resolve(reference)
             if not isinstance(found, dict):
                 return None if found is False else any_value()
             name = re.sub("[^A-Za-z0-9]", "", reference.rpartition("/")[2]) or "Root"
@@ -104,18 +104,18 @@ class _Translation:
                 name += "x"
             self._names[reference] = name
             self._defined[name] = any_value()  # for a merge with a part that is not translated yet
-            self._defined[name] = self._part(found)
+            self._defined[name] = self._translate_part(found)
         name = self._names[reference]
         return None if self._defined[name] is None else {"$ref": f"#/$defs/{name}"}
 
-    def _inlined(self, node: Node | None) -> Node | None:
+    def _resolve(self, node: Node | None) -> Node | None:
         for _ in range(len(self._defined) + 1):
             if node is None or "$ref" not in node:
                 return node
             node = self._defined[node["$ref"].rpartition("/")[2]]
         return any_value()
 
-    def _both(self, one: Node | None, other: Node | None) -> Node | None:
+    def _merge(self, one: Node | None, other: Node | None) -> Node | None:
         if one is None or other is None:
             return None
         if is_any(one) or one == other:
@@ -127,11 +127,11 @@ class _Translation:
         self._merges -= 1
         self._depth += 1
         try:
-            return merged(one, other, self._both, self._inlined)
+            return merge_nodes(one, other, self._merge, self._resolve)
         finally:
             self._depth -= 1
 
-    def _union(self, branches: list[Node | None]) -> Node | None:
+    def _unite(self, branches: list[Node | None]) -> Node | None:
         distinct = list({dumps(branch): branch for branch in branches if branch is not None}.values())
         if not distinct:
             return None
@@ -139,15 +139,15 @@ class _Translation:
             return any_value()
         return distinct[0] if len(distinct) == 1 else {"anyOf": distinct}
 
-    def _own(self, part: JsonObject) -> Node | None:
-        """What a part says without its references and combinations."""
+    def _translate_keywords(self, part: JsonObject) -> Node | None:
+        """Translate what a part says without its references and combinations."""
         types = types_of(part)
         values = [part["const"]] if "const" in part and self._draft > 4 else part.get("enum")
         if isinstance(values, list):
-            return of_values(part, values, types)
+            return build_values(part, values, types)
         node: Node = annotations(part)
         if "type" in part:
-            with_types(node, types)
+            set_types(node, types)
         if "string" in types:
             add_string(node, part)
         if types & {"integer", "number"}:
@@ -157,13 +157,13 @@ class _Translation:
         if "array" in types and not self._add_array(node, part):
             types -= {"array"}
         if types != types_of(part) or not _STRUCTURE & node.keys():
-            with_types(node, types)
-        return possible(node, types)
+            set_types(node, types)
+        return drop_impossible(node, types)
 
     def _add_object(self, node: Node, part: JsonObject) -> bool:
-        properties = {name: self._part(below) for name, below in _map(part, "properties").items()}
-        required = [name for name in _list(part, "required") if isinstance(name, str)]
-        more = self._additional(part)
+        properties = {name: self._translate_part(below) for name, below in _map_at(part, "properties").items()}
+        required = [name for name in _list_at(part, "required") if isinstance(name, str)]
+        more = self._translate_additional(part)
         for name in required:
             if name not in properties and more is not False:
                 properties[name] = any_value() if more in (True, None) else more  # type: ignore[assignment]  # a node
@@ -182,23 +182,23 @@ class _Translation:
             node["required"] = required
         return True
 
-    def _additional(self, part: JsonObject) -> Node | bool | None:
-        """What other members than the named ones may be; None where the schema does not say."""
+    def _translate_additional(self, part: JsonObject) -> Node | bool | None:
+        """Translate what other members than the named ones may be; None where the schema does not say."""
         given = part.get("additionalProperties")
-        by_pattern = _map(part, "patternProperties")
+        by_pattern = _map_at(part, "patternProperties")
         if given is None and not by_pattern:
             return None
-        patterns = [self._part(below) for below in by_pattern.values()]
-        others = self._union([*patterns, self._part({} if given is None else given)])
+        patterns = [self._translate_part(below) for below in by_pattern.values()]
+        others = self._unite([*patterns, self._translate_part({} if given is None else given)])
         return False if others is None else True if is_any(others) else others
 
     def _add_array(self, node: Node, part: JsonObject) -> bool:
-        least, most = count(part.get("minItems")) or 0, count(part.get("maxItems"))
-        first, rest = _list(part, "prefixItems") if self._draft >= 2020 else [], part.get("items")
+        least, most = parse_count(part.get("minItems")) or 0, parse_count(part.get("maxItems"))
+        first, rest = _list_at(part, "prefixItems") if self._draft >= 2020 else [], part.get("items")
         if isinstance(rest, list):  # until draft 2019-09
             first, rest = rest, part.get("additionalItems")
-        places = [self._part(below) for below in first]
-        others = any_value() if rest is None else self._part(rest)
+        places = [self._translate_part(below) for below in first]
+        others = any_value() if rest is None else self._translate_part(rest)
         # The places before the first for which nothing is valid, or that `maxItems` forbids.
         usable = next((at for at, place in enumerate(places) if place is None), len(places))
         ends = usable if usable < len(places) or others is None else None
@@ -221,13 +221,13 @@ class _Translation:
         return True
 
 
-def _list(part: JsonObject, name: str) -> list[Any]:
+def _list_at(part: JsonObject, name: str) -> list[Any]:
     """A list in the schema; empty where the value is no list, which happens where a `$ref` points to data."""
     value = part.get(name)
     return value if isinstance(value, list) else []
 
 
-def _map(part: JsonObject, name: str) -> dict[str, Any]:
+def _map_at(part: JsonObject, name: str) -> dict[str, Any]:
     value = part.get(name)
     return value if isinstance(value, dict) else {}
 
@@ -256,8 +256,8 @@ def _cut_circles(defined: dict[str, Node]) -> None:
         visit(name, ())
 
 
-def _used(sent: Node, defined: dict[str, Node]) -> set[str]:
-    """The definitions that are referred to."""
+def _find_used(sent: Node, defined: dict[str, Node]) -> set[str]:
+    """Find the definitions that are referred to."""
     found: set[str] = set()
     waiting: list[Any] = [sent]
     while waiting:

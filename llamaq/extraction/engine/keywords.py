@@ -3,8 +3,8 @@
 from math import ceil, floor
 from typing import Any
 
-from llamaq.extraction.engine.merging import Node, Types, any_value, value_types, with_types
-from llamaq.extraction.engine.pattern import MOST_REPEATED, translated
+from llamaq.extraction.engine.merging import Node, Types, any_value, set_types, value_types
+from llamaq.extraction.engine.pattern import MOST_REPEATED, translate_pattern
 from llamaq.vocabulary.wire import JsonObject
 
 _ANNOTATIONS = ("title", "description")
@@ -19,8 +19,8 @@ def annotations(part: JsonObject) -> Node:
     return {name: part[name] for name in _ANNOTATIONS if isinstance(part.get(name), str)}
 
 
-def of_values(part: JsonObject, values: list[Any], types: Types) -> Node | None:
-    """The node of a `const` or an `enum`; None where no value has the type."""
+def build_values(part: JsonObject, values: list[Any], types: Types) -> Node | None:
+    """Build the node of a `const` or an `enum`; None where no value has the type."""
     typed = [value for value in values if value_types(value) & types]
     if not typed:
         return None
@@ -28,7 +28,7 @@ def of_values(part: JsonObject, values: list[Any], types: Types) -> Node | None:
         return any_value()
     node = annotations(part)
     if "type" in part:
-        with_types(node, types)
+        set_types(node, types)
     return {**node, "const": typed[0]} if len(typed) == 1 else {**node, "enum": typed}
 
 
@@ -44,12 +44,12 @@ def add_string(node: Node, part: JsonObject) -> None:
     form = part.get("format")
     if isinstance(form, str) and form in _FORMATS:
         node["format"] = form
-    if isinstance(pattern := part.get("pattern"), str) and (found := translated(pattern)):
+    if isinstance(pattern := part.get("pattern"), str) and (found := translate_pattern(pattern)):
         text, exact = found
         if exact or form not in _GRAMMAR_FORMATS:  # a pattern would hide the format
             node["pattern"] = text
     for name in ("minLength", "maxLength"):
-        if (length := count(part.get(name))) is not None and length <= MOST_REPEATED:
+        if (length := parse_count(part.get(name))) is not None and length <= MOST_REPEATED:
             node[name] = length
 
 
@@ -79,7 +79,7 @@ def _number(value: Any) -> int | float | None:
     return value if known and abs(value) <= _LARGEST else None
 
 
-def count(value: Any) -> int | None:
-    """The value as an integer; None where it is no count."""
+def parse_count(value: Any) -> int | None:
+    """Parse the value as an integer; None where it is no count."""
     known = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
     return int(value) if known else None

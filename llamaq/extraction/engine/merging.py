@@ -47,20 +47,20 @@ def types_of(node: Node) -> Types:
     return names | {"integer"} if "number" in names else names
 
 
-def with_types(node: Node, types: Types) -> None:
+def set_types(node: Node, types: Types) -> None:
     """Set the `type` of a node."""
     names = [name for name in _ALL_TYPES if name in types and not (name == "integer" and "number" in types)]
     node["type"] = names[0] if len(names) == 1 else names
 
 
-def possible(node: Node, types: Types) -> Node | None:
-    """The node of values with these types, or None where none is possible. Contradictory bounds are left out."""
+def drop_impossible(node: Node, types: Types) -> Node | None:
+    """Drop the types whose bounds contradict each other; None where no type is left."""
     for of, least, most in _BOUNDS:
         if least in node and most in node and node[least] > node[most]:
             types -= of
             del node[least], node[most]
             if types:
-                with_types(node, types)
+                set_types(node, types)
     return node if types else None
 
 
@@ -71,24 +71,24 @@ def value_types(value: Any) -> Types:
     return next((types for of, types in _VALUE_TYPES if isinstance(value, of)), frozenset(("object",)))
 
 
-def merged(one: Node, other: Node, merge: Merge, inlined: Callable[[Node | None], Node | None]) -> Node | None:
-    """What both nodes take; None where they share nothing. `merge` merges their parts, `inlined` follows a `$ref`."""
+def merge_nodes(one: Node, other: Node, merge: Merge, inlined: Callable[[Node | None], Node | None]) -> Node | None:
+    """Merge two nodes into what both take; None where they share nothing. `merge` does their parts."""
     for left, right in ((one, other), (other, one)):
         if "$ref" in left:
             return merge(inlined(left), right)
     for left, right in ((one, other), (other, one)):
         if "anyOf" in left:
-            return _distributed(left["anyOf"], right, merge)
+            return _distribute(left["anyOf"], right, merge)
     for left, right in ((one, other), (other, one)):
         if "const" in left or "enum" in left:
-            return _of_values(left, right)
+            return _merge_values(left, right)
     types = types_of(one) & types_of(other)
     if not types:
         return None
-    return _combined(one, other, types, merge)
+    return _merge_keywords(one, other, types, merge)
 
 
-def _distributed(branches: list[Node], node: Node, merge: Merge) -> Node | None:
+def _distribute(branches: list[Node], node: Node, merge: Merge) -> Node | None:
     if len(branches) * len(node.get("anyOf", ["one"])) > MOST_BRANCHES:
         return node
     found: list[Node] = []
@@ -102,33 +102,33 @@ def _distributed(branches: list[Node], node: Node, merge: Merge) -> Node | None:
     return found[0] if len(found) == 1 else {"anyOf": found}
 
 
-def _of_values(node: Node, other: Node) -> Node | None:
+def _merge_values(node: Node, other: Node) -> Node | None:
     values = [node["const"]] if "const" in node else node["enum"]
     allowed = [other["const"]] if "const" in other else other.get("enum")
     kept = [value for value in values if value_types(value) & types_of(other)]
     if allowed is not None:
-        kept = [value for value in kept if any(_equal(value, each) for each in allowed)]
+        kept = [value for value in kept if any(_is_equal(value, each) for each in allowed)]
     if not kept:
         return None
     rest = {name: part for name, part in node.items() if name not in {"const", "enum"}}
     return {**rest, "const": kept[0]} if len(kept) == 1 else {**rest, "enum": kept}
 
 
-def _equal(one: Any, other: Any) -> bool:
+def _is_equal(one: Any, other: Any) -> bool:
     # 1 and 1.0 are the same number to JSON Schema, and true is none.
     return bool(one == other and value_types(one) & value_types(other))
 
 
-def _combined(one: Node, other: Node, types: Types, merge: Merge) -> Node | None:
+def _merge_keywords(one: Node, other: Node, types: Types, merge: Merge) -> Node | None:
     node = {**other, **one}
     if "type" in node:
-        with_types(node, types)
+        set_types(node, types)
     for name in (*_HIGHER, *_LOWER):
         bounds = [each[name] for each in (one, other) if name in each]
         if bounds:
             node[name] = max(bounds) if name in _HIGHER else min(bounds)
     if "properties" in one or "properties" in other:
-        properties = _properties(one, other, merge)
+        properties = _merge_properties(one, other, merge)
         if any(properties[name] is None for name in node.get("required", ()) if name in properties):
             return None
         node["properties"] = {name: part for name, part in properties.items() if part is not None}
@@ -144,10 +144,10 @@ def _combined(one: Node, other: Node, types: Types, merge: Merge) -> Node | None
         node["items"] = any_value() if items is None else items
     if "prefixItems" in node:
         node.pop("items", None)  # the engine would read it alone
-    return possible(node, types)
+    return drop_impossible(node, types)
 
 
-def _properties(one: Node, other: Node, merge: Merge) -> dict[str, Node | None]:
+def _merge_properties(one: Node, other: Node, merge: Merge) -> dict[str, Node | None]:
     left, right = one.get("properties", {}), other.get("properties", {})
     both = {name: merge(part, right[name]) if name in right else part for name, part in left.items()}
     return both | {name: part for name, part in right.items() if name not in left}

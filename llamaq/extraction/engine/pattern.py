@@ -17,8 +17,8 @@ from llamaq.extraction.engine.regex import (
     Repeat,
     Seq,
     Unreadable,
-    inverted,
-    united,
+    invert,
+    unite,
 )
 
 MOST_REPEATED = 1999
@@ -27,17 +27,17 @@ LONGEST = 10_000
 """Characters of a translation."""
 _WRITTEN_ESCAPED: Ranges = ((0, 0x1F), (0x22, 0x22), (0x5C, 0x5C), (0x7F, 0x7F))
 _SURROGATES: Ranges = ((0xD800, 0xDFFF),)
-_UNSAFE = united([*_WRITTEN_ESCAPED, *_SURROGATES])
+_UNSAFE = unite([*_WRITTEN_ESCAPED, *_SURROGATES])
 
 
-def translated(pattern: str) -> tuple[str, bool] | None:
-    """The pattern for the engine, and whether it says all that the given one does.
+def translate_pattern(pattern: str) -> tuple[str, bool] | None:
+    """Translate the pattern for the engine; returns it, and whether it says all that the given one does.
 
     Otherwise it matches more. None where the engine has no pattern that would help.
     """
     try:
         read = Pattern(pattern)
-        whole, exact = _anchored(read.tree)
+        whole, exact = _anchor(read.tree)
         writer = _Writer()
         text = f"^{writer.write(whole, MOST_REPEATED)}$"
     except Unreadable:
@@ -45,10 +45,10 @@ def translated(pattern: str) -> tuple[str, bool] | None:
     return (text, read.exact and exact and writer.exact) if len(text) <= LONGEST else None
 
 
-def _anchored(tree: Node) -> tuple[Node, bool]:
-    """The tree of whole texts: what may stand before and behind a match is added; and whether no edge is left out."""
+def _anchor(tree: Node) -> tuple[Node, bool]:
+    """Let the tree match whole texts; returns it, and whether no edge is left out."""
     branches, exact = [], True
-    for branch in _branches(tree):
+    for branch in _flatten_branches(tree):
         parts = list(branch.parts) if isinstance(branch, Seq) else [branch]
         starts = bool(parts) and isinstance(parts[0], Edge) and parts[0].start
         ends = bool(parts) and isinstance(parts[-1], Edge) and not parts[-1].start
@@ -58,8 +58,8 @@ def _anchored(tree: Node) -> tuple[Node, bool]:
     return Alt(tuple(branches)), exact
 
 
-def _branches(tree: Node) -> list[Node]:
-    return [inner for part in tree.parts for inner in _branches(part)] if isinstance(tree, Alt) else [tree]
+def _flatten_branches(tree: Node) -> list[Node]:
+    return [inner for part in tree.parts for inner in _flatten_branches(part)] if isinstance(tree, Alt) else [tree]
 
 
 def _has_edge(node: Node) -> bool:
@@ -73,26 +73,26 @@ def _has_edge(node: Node) -> bool:
     return False
 
 
-def _may_be_empty(node: Node) -> bool:
+def _can_be_empty(node: Node) -> bool:
     match node:
         case Seq(parts):
-            return all(map(_may_be_empty, parts))
+            return all(map(_can_be_empty, parts))
         case Alt(parts):
-            return any(map(_may_be_empty, parts))
+            return any(map(_can_be_empty, parts))
         case Repeat(part, least):
-            return least == 0 or _may_be_empty(part)
+            return least == 0 or _can_be_empty(part)
     return isinstance(node, Edge)
 
 
-def _without_empty(node: Node) -> list[Node]:
+def _nonempty_parts(node: Node) -> list[Node]:
     """Parts, none of which may be empty. Repeated in any order they match what the repeated node does, or more."""
-    if not _may_be_empty(node):
+    if not _can_be_empty(node):
         return [node]
     match node:
         case Seq(parts) | Alt(parts):
-            return [inner for part in parts for inner in _without_empty(part)]
+            return [inner for part in parts for inner in _nonempty_parts(part)]
         case Repeat(part):
-            return _without_empty(part)
+            return _nonempty_parts(part)
     return []
 
 
@@ -110,16 +110,16 @@ class _Writer:
         """The pattern of a node that is repeated at most `MOST_REPEATED / most` times."""
         match node:
             case Chars(ranges):
-                return _set(ranges)
+                return _write_set(ranges)
             case Seq(parts):
                 return "".join(self.write(part, most) for part in parts)
             case Alt(parts):
-                return self._alternatives(parts, most)
+                return self._write_alternatives(parts, most)
             case Repeat(part, least, upper):
-                return self._repeat(part, least, upper, most)
+                return self._write_repeat(part, least, upper, most)
         return ""
 
-    def _alternatives(self, parts: tuple[Node, ...], most: int) -> str:
+    def _write_alternatives(self, parts: tuple[Node, ...], most: int) -> str:
         written = list(dict.fromkeys(self.write(part, most) for part in parts))
         texts = [text for text in written if text]
         if not texts:
@@ -128,16 +128,16 @@ class _Writer:
         one = texts[0] if len(texts) == 1 and len(written) == 1 else f"({'|'.join(texts)})"
         return one if len(texts) == len(written) else f"{one}?"
 
-    def _repeat(self, part: Node, least: int, upper: int | None, most: int) -> str:
+    def _write_repeat(self, part: Node, least: int, upper: int | None, most: int) -> str:
         if upper is not None and upper < least:
             raise Unreadable
         if (least, upper) == (1, 1):
             return self.write(part, most)
         if upper == 0:
             return ""
-        if _may_be_empty(part):
+        if _can_be_empty(part):
             # The engine takes a repeated part that may be empty for a grammar without end.
-            parts = _without_empty(part)
+            parts = _nonempty_parts(part)
             self.exact = self.exact and (upper is None or len(parts) == 1)
             if upper not in (None, 1):
                 self.exact = False
@@ -167,23 +167,23 @@ def _is_set(text: str) -> bool:
     return text.startswith("[") and text.index("]") == len(text) - 1
 
 
-def _set(ranges: Ranges) -> str:
+def _write_set(ranges: Ranges) -> str:
     """A class; `]` and all other signs are written by their number."""
-    kept = inverted(united([*inverted(ranges), *_UNSAFE]))
+    kept = invert(unite([*invert(ranges), *_UNSAFE]))
     if not kept:
         raise Unreadable
     if kept[-1][1] < 0x10FFFF:
-        return f"[{''.join(map(_range, kept))}]"
+        return f"[{''.join(map(_write_range, kept))}]"
     # Surrogates cannot be written, and no text has them.
-    others = inverted(united([*kept, *_SURROGATES]))
-    return f"[^{''.join(map(_range, others))}]"
+    others = invert(unite([*kept, *_SURROGATES]))
+    return f"[^{''.join(map(_write_range, others))}]"
 
 
-def _range(ends: tuple[int, int]) -> str:
-    first, last = map(_char, ends)
+def _write_range(ends: tuple[int, int]) -> str:
+    first, last = map(_write_char, ends)
     return first if first == last else f"{first}-{last}"
 
 
-def _char(code: int) -> str:
+def _write_char(code: int) -> str:
     char = chr(code)
     return char if code > 0x7F or char.isalnum() else f"\\x{code:02X}"

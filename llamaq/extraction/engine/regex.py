@@ -60,7 +60,7 @@ ALL = Chars(((0, LAST),))
 ANYTHING = Repeat(ALL, 0, None)
 
 
-def inverted(ranges: Ranges) -> Ranges:
+def invert(ranges: Ranges) -> Ranges:
     """All other characters."""
     found, begin = [], 0
     for first, last in ranges:
@@ -70,8 +70,8 @@ def inverted(ranges: Ranges) -> Ranges:
     return (*found, (begin, LAST)) if begin <= LAST else tuple(found)
 
 
-def united(ranges: list[tuple[int, int]]) -> Ranges:
-    """The characters of any of the ranges."""
+def unite(ranges: list[tuple[int, int]]) -> Ranges:
+    """Unite the ranges."""
     found: list[tuple[int, int]] = []
     for first, last in sorted(ranges):
         if found and first <= found[-1][1] + 1:
@@ -81,16 +81,16 @@ def united(ranges: list[tuple[int, int]]) -> Ranges:
     return tuple(found)
 
 
-def _of(text: str) -> Ranges:
-    return united([(ord(char), ord(char)) for char in text])
+def _ranges_of(text: str) -> Ranges:
+    return unite([(ord(char), ord(char)) for char in text])
 
 
 _DIGIT: Ranges = ((48, 57),)
 _WORD: Ranges = ((48, 57), (65, 90), (95, 95), (97, 122))
-_SPACE = united([*_of(" \t\n\v\f\r\u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff"), (0x2000, 0x200A)])
-_DOT = inverted(_of("\n"))
+_SPACE = unite([*_ranges_of(" \t\n\v\f\r\u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff"), (0x2000, 0x200A)])
+_DOT = invert(_ranges_of("\n"))
 _CLASSES = {"d": _DIGIT, "w": _WORD, "s": _SPACE} | {
-    name: inverted(ranges) for name, ranges in (("D", _DIGIT), ("W", _WORD), ("S", _SPACE))
+    name: invert(ranges) for name, ranges in (("D", _DIGIT), ("W", _WORD), ("S", _SPACE))
 }
 _CONTROLS = {"t": 9, "n": 10, "v": 11, "f": 12, "r": 13}
 _HEX = re.compile(r"x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}")
@@ -115,31 +115,31 @@ class Pattern:
         self.exact = True
         self._text = text
         self._at = 0
-        self.tree = self._alternatives(0)
+        self.tree = self._parse_alternatives(0)
         if self._at < len(text):
             raise Unreadable
 
-    def _alternatives(self, depth: int) -> Node:
+    def _parse_alternatives(self, depth: int) -> Node:
         if depth > DEEPEST:
             raise Unreadable
-        branches = [self._sequence(depth)]
-        while self._taken("|"):
-            branches.append(self._sequence(depth))
+        branches = [self._parse_sequence(depth)]
+        while self._take("|"):
+            branches.append(self._parse_sequence(depth))
         return branches[0] if len(branches) == 1 else Alt(tuple(branches))
 
-    def _sequence(self, depth: int) -> Node:
+    def _parse_sequence(self, depth: int) -> Node:
         parts: list[Node] = []
         while self._at < len(self._text) and self._text[self._at] not in "|)":
-            part = self._atom(depth)
-            while (counts := self._counts()) is not None:
+            part = self._parse_atom(depth)
+            while (counts := self._parse_counts()) is not None:
                 part = EMPTY if isinstance(part, Edge) else Repeat(part, *counts)
             parts.append(part)
         return parts[0] if len(parts) == 1 else Seq(tuple(parts))
 
-    def _atom(self, depth: int) -> Node:
+    def _parse_atom(self, depth: int) -> Node:
         char = self._text[self._at]
         if group := _GROUP.match(self._text, self._at):
-            return self._group(group, depth)
+            return self._parse_group(group, depth)
         self._at += 1
         match char:
             case "^" | "$":
@@ -147,24 +147,24 @@ class Pattern:
             case ".":
                 return Chars(_DOT)
             case "[":
-                return Chars(self._class())
+                return Chars(self._parse_class())
             case "\\":
-                return self._escape()
+                return self._parse_escape()
             case "(" | "*" | "+" | "?" | "{":
                 raise Unreadable
-        return Chars(_of(char))
+        return Chars(_ranges_of(char))
 
-    def _group(self, opening: re.Match[str], depth: int) -> Node:
+    def _parse_group(self, opening: re.Match[str], depth: int) -> Node:
         self._at = opening.end()
-        inside = self._alternatives(depth + 1)
-        if not self._taken(")"):
+        inside = self._parse_alternatives(depth + 1)
+        if not self._take(")"):
             raise Unreadable
         if opening[1]:  # it looks around
             self.exact = False
             return EMPTY
         return inside
 
-    def _counts(self) -> tuple[int, int | None] | None:
+    def _parse_counts(self) -> tuple[int, int | None] | None:
         char = self._text[self._at : self._at + 1]
         if counted := _COUNT.match(self._text, self._at):
             self._at = counted.end()
@@ -175,21 +175,21 @@ class Pattern:
             found = int(char == "+"), 1 if char == "?" else None
         else:
             return None
-        self._taken("?")  # lazy: it matches the same texts
+        self._take("?")  # lazy: it matches the same texts
         return found
 
-    def _escape(self) -> Node:
+    def _parse_escape(self) -> Node:
         if back := _BACK.match(self._text, self._at):
             self._at = back.end()
             self.exact = False
             return ANYTHING
-        if self._taken("b") or self._taken("B"):
+        if self._take("b") or self._take("B"):
             self.exact = False
             return EMPTY
-        return Chars(self._escaped())
+        return Chars(self._parse_escaped())
 
-    def _escaped(self) -> Ranges:
-        """The characters of the escape behind a backslash, in a class or outside."""
+    def _parse_escaped(self) -> Ranges:
+        """Parse the characters of the escape behind a backslash, in a class or outside."""
         char = self._text[self._at : self._at + 1]
         if coded := _HEX.match(self._text, self._at):
             self._at = coded.end()
@@ -208,17 +208,17 @@ class Pattern:
             return ((_CONTROLS[char], _CONTROLS[char]),)
         if not char or (char.isascii() and char.isalnum()):
             raise Unreadable
-        return _of(char)
+        return _ranges_of(char)
 
-    def _class(self) -> Ranges:
-        negated = self._taken("^")
+    def _parse_class(self) -> Ranges:
+        negated = self._take("^")
         found: list[tuple[int, int]] = []
         exact = self.exact
-        while not self._taken("]"):
-            first = self._member()
+        while not self._take("]"):
+            first = self._parse_member()
             if self._text[self._at : self._at + 1] == "-" and self._text[self._at + 1 : self._at + 2] != "]":
                 self._at += 1
-                last = self._member()
+                last = self._parse_member()
                 if len(first) > 1 or len(last) > 1 or first[0][0] > last[0][1]:
                     raise Unreadable
                 first = ((first[0][0], last[0][1]),)
@@ -227,17 +227,17 @@ class Pattern:
             raise Unreadable
         if negated and self.exact != exact:
             return ALL.ranges  # the opposite of a set that is too large would be too small
-        return inverted(united(found)) if negated else united(found)
+        return invert(unite(found)) if negated else unite(found)
 
-    def _member(self) -> Ranges:
+    def _parse_member(self) -> Ranges:
         if self._at >= len(self._text):
             raise Unreadable
-        if self._taken("\\"):
-            return self._escaped()
+        if self._take("\\"):
+            return self._parse_escaped()
         self._at += 1
-        return _of(self._text[self._at - 1])
+        return _ranges_of(self._text[self._at - 1])
 
-    def _taken(self, char: str) -> bool:
+    def _take(self, char: str) -> bool:
         found = self._text.startswith(char, self._at)
         self._at += len(char) * found
         return found

@@ -13,12 +13,12 @@ _BLOCK = re.compile(rb"[!,;]")
 def dissect(data: bytes) -> Anatomy:
     """Check that all blocks up to the trailer are there. Bytes between blocks are skipped, as by other readers."""
     try:
-        position = 13 + _table(data[10])
+        position = 13 + _table_size(data[10])
         while data[position] != _TRAILER:
             if data[position] == _EXTENSION:
-                position = _sub_blocks(data, position + 2)
+                position = _skip_sub_blocks(data, position + 2)
             elif data[position] == _FRAME:
-                position = _sub_blocks(data, position + 11 + _table(data[position + 9]))
+                position = _skip_sub_blocks(data, position + 11 + _table_size(data[position + 9]))
             else:
                 found = _BLOCK.search(data, position)
                 position = found.start() if found else len(data)
@@ -27,12 +27,12 @@ def dissect(data: bytes) -> Anatomy:
     return Anatomy("GIF")
 
 
-def _table(flags: int) -> int:
+def _table_size(flags: int) -> int:
     """The size of the colour table, by the flags."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def _sub_blocks(data: bytes, position: int) -> int:
+def _skip_sub_blocks(data: bytes, position: int) -> int:
     while data[position]:
         position += data[position] + 1
     return position + 1

@@ -29,7 +29,7 @@ def dissect(data: bytes) -> Anatomy:
     kept = [b"\xff\xd8"]
     scans = 0
     exif = b""
-    for marker, content, whole in _segments(data):
+    for marker, content, whole in _read_segments(data):
         scans += marker == _SOS
         if marker in _PICTURE:
             kept.append(whole)
@@ -44,8 +44,8 @@ def dissect(data: bytes) -> Anatomy:
     return Anatomy("JPEG", b"".join(kept) + b"\xff\xd9", lossy=True, exif=exif)
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Marker, content and whole of each segment between the start and the end marker. A scan's includes its data.
+def _read_segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Read marker, content and whole of each segment between the start and the end marker. A scan's has its data.
 
     Bytes between segments are skipped, as by other readers: cameras and web servers leave some.
     """
@@ -56,12 +56,12 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
             return
         if marker == _SOI:
             raise Damaged("it is cut: another image begins in it")
-        position = _end(data, begin, marker)
+        position = _segment_end(data, begin, marker)
         yield marker, data[begin + 4 : position], data[begin:position]
     raise Damaged(CUT)
 
 
-def _end(data: bytes, begin: int, marker: int) -> int:
+def _segment_end(data: bytes, begin: int, marker: int) -> int:
     if begin + 4 > len(data):
         raise Damaged(CUT)
     (length,) = struct.unpack_from(">H", data, begin + 2)

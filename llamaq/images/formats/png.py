@@ -24,7 +24,7 @@ def dissect(data: bytes) -> Anatomy:
     kept: dict[bytes, bytes] = {}
     pixels: list[bytes] = []
     exif = b""
-    for kind, content in _chunks(data):
+    for kind, content in _read_chunks(data):
         if kind == b"IDAT":
             pixels.append(content)
         elif kind == b"eXIf":
@@ -40,26 +40,26 @@ def dissect(data: bytes) -> Anatomy:
     header = kept[b"IHDR"]
     if len(header) != 13:
         raise Damaged("its header is damaged")
-    heads = [_chunk(b"IHDR", header), *_colours(header, kept.get(b"PLTE", b""), kept.get(b"tRNS", b""))]
-    bare = b"".join([MAGIC, *heads, *(_chunk(b"IDAT", piece) for piece in pixels), _chunk(b"IEND", b"")])
+    heads = [_build_chunk(b"IHDR", header), *_colour_chunks(header, kept.get(b"PLTE", b""), kept.get(b"tRNS", b""))]
+    bare = b"".join([MAGIC, *heads, *(_build_chunk(b"IDAT", piece) for piece in pixels), _build_chunk(b"IEND", b"")])
     return Anatomy("PNG", bare, exif=exif)
 
 
-def _colours(header: bytes, palette: bytes, transparency: bytes) -> Iterator[bytes]:
+def _colour_chunks(header: bytes, palette: bytes, transparency: bytes) -> Iterator[bytes]:
     """The palette and the transparency, as long as the picture can use them."""
     depth, colour = header[8], header[9]
     if colour == _PALETTE:
         entries = min(len(palette) // 3, 1 << min(depth, 8))
         if not entries:
             raise Damaged("it has no palette")
-        yield _chunk(b"PLTE", palette[: entries * 3])
+        yield _build_chunk(b"PLTE", palette[: entries * 3])
         if transparency:
-            yield _chunk(b"tRNS", transparency[:entries])
+            yield _build_chunk(b"tRNS", transparency[:entries])
     elif transparency and len(transparency) >= _TRANSPARENT.get(colour, len(transparency) + 1):
-        yield _chunk(b"tRNS", _as_decoded(transparency[: _TRANSPARENT[colour]], depth, colour))
+        yield _build_chunk(b"tRNS", _decode_transparency(transparency[: _TRANSPARENT[colour]], depth, colour))
 
 
-def _as_decoded(transparency: bytes, depth: int, colour: int) -> bytes:
+def _decode_transparency(transparency: bytes, depth: int, colour: int) -> bytes:
     """The transparent grey or colour in the bits of the decoded pixels: Pillow takes it as it stands in the file."""
     most = (1 << min(depth, 16)) - 1
     levels = [level & most for (level,) in struct.iter_unpack(">H", transparency)]  # further bits mean nothing
@@ -70,8 +70,8 @@ def _as_decoded(transparency: bytes, depth: int, colour: int) -> bytes:
     return struct.pack(f">{len(levels)}H", *levels)
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Each chunk's kind and content, up to and with IEND."""
+def _read_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Read each chunk's kind and content, up to and with IEND."""
     position, kind = len(MAGIC), b""
     while kind != b"IEND":
         if position + 12 > len(data):
@@ -87,5 +87,5 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         position = end
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
+def _build_chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

@@ -61,20 +61,20 @@ def _is_object(value: Any) -> bool:
 @pytest.mark.parametrize("text", ONE)
 def test_the_one_value_of_an_answer_is_read_out_ollama_15416_10929(text: str) -> None:
     """Out of a fence, behind a byte order mark and thinking, with words around it."""
-    assert answer.read(text, _is_object) == BOOK
+    assert answer.read_value(text, _is_object) == BOOK
 
 
 @pytest.mark.parametrize("text", NONE)
 def test_where_none_or_several_may_be_meant_nothing_is_guessed(text: str) -> None:
     """Two values, a draft that is broken, a part of something larger: the model is asked again."""
     with pytest.raises(ValueError, match=r"."):
-        answer.read(text, _is_object)
+        answer.read_value(text, _is_object)
 
 
 @pytest.mark.parametrize("around", ["{}", "```json\n{}\n```", "Here:\n{}\nDone."])
 def test_brackets_and_fences_inside_of_strings_do_not_end_a_value(around: str) -> None:
     """A string may hold anything."""
-    assert answer.read(around.replace("{}", json.dumps(CODE)), _is_object) == CODE
+    assert answer.read_value(around.replace("{}", json.dumps(CODE)), _is_object) == CODE
 
 
 @pytest.mark.parametrize(
@@ -82,23 +82,23 @@ def test_brackets_and_fences_inside_of_strings_do_not_end_a_value(around: str) -
 )
 def test_a_bare_word_or_number_is_read_where_nothing_else_is_there(text: str, value: Any) -> None:
     """In running text it is none: which of several numbers would be meant?"""
-    assert answer.read(text, lambda _: True) == value
+    assert answer.read_value(text, lambda _: True) == value
     with pytest.raises(ValueError, match=r"."):
-        answer.read(f"The answer is {value}.", lambda _: True)
+        answer.read_value(f"The answer is {value}.", lambda _: True)
 
 
 def test_a_cut_answer_has_to_be_json_alone() -> None:
     """What would have come behind the limit may have been the value that is meant."""
-    assert answer.read(f"\ufeff{JSON}\n\n\n", _is_object, cut=True) == BOOK
+    assert answer.read_value(f"\ufeff{JSON}\n\n\n", _is_object, cut=True) == BOOK
     with pytest.raises(ValueError, match=r"."):
-        answer.read(f"An example is {JSON}", _is_object, cut=True)
+        answer.read_value(f"An example is {JSON}", _is_object, cut=True)
 
 
 @pytest.mark.parametrize("text", ["[" * 300_000, "[a]" * 100_000, '{"' * 150_000, '["\\' * 100_000, "<think>" * 40_000])
 def test_a_hostile_answer_costs_no_more_than_its_length(text: str) -> None:
     """Each character is looked at a few times, whatever brackets and quotes there are."""
     with pytest.raises(ValueError, match=r"."):
-        answer.read(text, _is_object)
+        answer.read_value(text, _is_object)
     GrowingJson().add(text)
 
 

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from llamaq.extraction.engine.grammar import for_engine
+from llamaq.extraction.engine.grammar import translate_schema
 from llamaq.extraction.schema import check_schema, validator_of
 from tests.unit.extraction.engine.engine_grammar import Grammar
 from tests.unit.extraction.habits import HABITS, Habit
@@ -33,9 +33,9 @@ def test_it_is_taken_and_its_answers_are_checked_by_all_of_it(habit: Habit) -> N
 @each
 def test_the_engine_can_write_a_valid_answer(habit: Habit) -> None:
     """Its grammar is made of what every version knows, and allows the value."""
-    sent = for_engine(habit.schema)
+    sent = translate_schema(habit.schema)
 
     assert sent is not None
     assert Grammar(sent).allows(habit.valid)
     assert validator_of(sent).is_valid(habit.valid)
-    assert Grammar(for_engine(sent)).allows(habit.valid)
+    assert Grammar(translate_schema(sent)).allows(habit.valid)

@@ -14,7 +14,7 @@ import pytest
 
 from embedded.ollama.process import EmbeddedOllama
 from embedded.weights import weights
-from llamaq.extraction.engine.grammar import for_engine
+from llamaq.extraction.engine.grammar import translate_schema
 from llamaq.extraction.schema import check_schema
 from tests.unit.extraction.habits import HABITS, Habit
 
@@ -36,7 +36,7 @@ def ollama() -> Iterator[EmbeddedOllama]:
 @pytest.mark.parametrize("habit", ASKED, ids=lambda habit: habit.name)
 def test_a_model_writes_a_valid_value(habit: Habit, ollama: EmbeddedOllama) -> None:
     """It is shown one, because nothing else would end the texts, lists and trees of a model this small."""
-    validator, sent = check_schema(habit.schema), for_engine(habit.schema)
+    validator, sent = check_schema(habit.schema), translate_schema(habit.schema)
 
     answers = (_ask(ollama.url, habit.valid, sent, seed) for seed in range(TRIES))
     ended = next((answer for answer in answers if answer["done_reason"] == "stop"), None)

@@ -21,11 +21,11 @@ def test_a_part_that_does_not_fit_waits(taken: int, part: int) -> None:
     budget, begun = PixelBudget(100), threading.Event()
 
     def work() -> None:
-        with budget.taken(part):
+        with budget.reserve(part):
             begun.set()
 
     thread = threading.Thread(target=work)
-    with budget.taken(taken):
+    with budget.reserve(taken):
         thread.start()
         assert not begun.wait(SOON)
     assert begun.wait(60)
@@ -36,20 +36,20 @@ def test_a_part_that_does_not_fit_waits(taken: int, part: int) -> None:
 def test_parts_that_fit_are_given_together() -> None:
     """No thread waits for another one."""
     budget = PixelBudget(100)
-    with budget.taken(60), budget.taken(40):
+    with budget.reserve(60), budget.reserve(40):
         assert budget.used == 100
 
 
 def test_a_part_is_given_back_after_a_failure() -> None:
     """A damaged image does not make the next one wait."""
     budget = PixelBudget(100)
-    with pytest.raises(ValueError, match="damaged"), budget.taken(100):
+    with pytest.raises(ValueError, match="damaged"), budget.reserve(100):
         raise ValueError("damaged")
 
     assert budget.used == 0
 
 
-@pytest.mark.parametrize(("form", "module", "name"), [("PNG", pixels, "encoded"), ("JPEG", transcoding, "transcoded")])
+@pytest.mark.parametrize(("form", "module", "name"), [("PNG", pixels, "encode"), ("JPEG", transcoding, "transcode")])
 def test_an_image_takes_its_pixels(form: str, module: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it is decoded and encoded, as a file and as a picture of Pillow's."""
     data, real, used = picture(form), getattr(module, name), []
@@ -72,7 +72,7 @@ def test_an_image_takes_its_pixels(form: str, module: Any, name: str, monkeypatc
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_forked_process_does_not_wait_for_threads_that_it_has_not() -> None:
     """The image of a thread of the process before it would never be given back."""
-    with BUDGET.taken(10**9):
+    with BUDGET.reserve(10**9):
         child = os.fork()
         if not child:
             os._exit(0 if BUDGET.used == 0 else 1)

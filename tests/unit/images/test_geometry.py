@@ -70,8 +70,8 @@ def test_an_edge_is_not_scaled_up_beyond_max_edge() -> None:
 def test_every_size_is_refused_or_becomes_one_that_models_take(width: int, height: int, max_edge: int | None) -> None:
     """The edge, the ratio and `max_edge` hold for what is sent."""
     try:
-        geometry.check((width, height), Limits(image_pixels=10**8))
-        made = geometry.target((width, height), max_edge)
+        geometry.check_size((width, height), Limits(image_pixels=10**8))
+        made = geometry.target_size((width, height), max_edge)
     except Refused:
         return
     assert min(made) >= 28

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from llamaq import InvalidRequest
-from llamaq.extraction.engine.grammar import MOST_CHARS, for_engine
+from llamaq.extraction.engine.grammar import MOST_CHARS, translate_schema
 from llamaq.extraction.engine.pattern import MOST_REPEATED
 from llamaq.extraction.schema import check_schema
 
@@ -70,7 +70,7 @@ TEXT = {"type": "string"}
 )
 def test_each_rule_is_sent_as_the_engine_has_it_or_left_out(schema: dict[str, Any], sent: dict[str, Any]) -> None:
     """Left out is only what would be refused or misread; the answer is checked by all of it."""
-    assert for_engine(schema) == sent
+    assert translate_schema(schema) == sent
 
 
 def test_references_become_plain_ones() -> None:
@@ -81,7 +81,7 @@ def test_references_become_plain_ones() -> None:
         "definitions": {"x/y": TEXT},
     }
 
-    sent = for_engine(schema)
+    sent = translate_schema(schema)
 
     assert sent is not None
     names = {"a": "x1y", "b": "a", "c": "Root"}
@@ -100,7 +100,7 @@ def test_a_choice_that_leads_back_to_itself_is_cut() -> None:
         },
     }
 
-    sent = for_engine(schema)
+    sent = translate_schema(schema)
 
     assert sent is not None
     assert sent["$defs"]["b"] == {"anyOf": [ANY, {"type": "null"}]}
@@ -110,8 +110,8 @@ def test_counts_that_no_grammar_can_hold_stay_out_of_it() -> None:
     """They are validated afterwards; the schema itself stays."""
     text = {"type": "string", "minLength": 1, "maxLength": 5000}
 
-    assert for_engine(text) == {"type": "string", "minLength": 1}
-    assert for_engine({"type": "array", "items": text, "maxItems": MOST_REPEATED}) == {
+    assert translate_schema(text) == {"type": "string", "minLength": 1}
+    assert translate_schema({"type": "array", "items": text, "maxItems": MOST_REPEATED}) == {
         "type": "array",
         "items": {"type": "string", "minLength": 1},
         "maxItems": 1999,
@@ -189,9 +189,9 @@ def test_no_schema_takes_for_ever_or_grows_without_end(schema: dict[str, Any]) -
     except InvalidRequest as refused:
         assert "$refs" in str(refused)  # noqa: PT017 - either is well
     else:
-        assert len(json.dumps(for_engine(schema))) <= MOST_CHARS * 1.2
+        assert len(json.dumps(translate_schema(schema))) <= MOST_CHARS * 1.2
 
 
 def test_a_long_chain_of_references_is_sent_up_to_a_depth() -> None:
     """A worker never fails at a schema that a producer's SDK has taken."""
-    assert for_engine(_chain(800, lambda part: {"properties": {"a": part}})) is not None
+    assert translate_schema(_chain(800, lambda part: {"properties": {"a": part}})) is not None

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llamaq import InvalidRequest
-from llamaq.extraction.engine.pattern import LONGEST, translated
+from llamaq.extraction.engine.pattern import LONGEST, translate_pattern
 from llamaq.extraction.schema import validator_of
 from tests.unit.extraction.engine.engine_grammar import Grammar
 
@@ -49,7 +49,7 @@ SAFE = r"[^\x00-\x1F\x22\x5C\x7F]"
 )
 def test_a_pattern_is_translated(pattern: str, sent: str | None, exact: bool) -> None:
     """To sets, groups and repeats; what has no such form is left out, and then it is not exact."""
-    assert translated(pattern) == (None if sent is None else (sent, exact))
+    assert translate_pattern(pattern) == (None if sent is None else (sent, exact))
 
 
 def _patterns() -> st.SearchStrategy[str]:
@@ -74,7 +74,7 @@ def _patterns() -> st.SearchStrategy[str]:
 @given(_patterns(), st.lists(st.text("ab1. é-", max_size=5), min_size=5, max_size=5))
 def test_what_matches_a_pattern_matches_its_translation(pattern: str, texts: list[str]) -> None:
     """As a pattern of JSON Schema, and in the engine's grammar; an exact one matches nothing else."""
-    found = translated(pattern)
+    found = translate_pattern(pattern)
     try:
         given_one = validator_of({"pattern": pattern})
     except InvalidRequest:
@@ -95,5 +95,5 @@ def test_what_matches_a_pattern_matches_its_translation(pattern: str, texts: lis
 @given(st.text("^$ab\\[](){}|?*+-.d0,", max_size=12))
 def test_whatever_the_pattern_it_is_judged(pattern: str) -> None:
     """Also one that is no regular expression at all: an answer that every engine can read, and never an exception."""
-    found = translated(pattern)
+    found = translate_pattern(pattern)
     assert found is None or re.compile(found[0])
