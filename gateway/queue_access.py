@@ -10,7 +10,7 @@ from gateway.http.errors import GatewayError
 from llamaq import AsyncJobQueue, Event, JobStatus
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.aio.job import AsyncJob
-from llamaq.store.keys import usable_id
+from llamaq.store.keys import is_usable_id
 from llamaq.store.log_follower import Straight
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.events import Piece
@@ -113,7 +113,7 @@ async def get_own_status(request: Request, caller: Caller, job_id: str) -> tuple
 
 
 def _get_job(request: Request, job_id: str) -> AsyncJob[Any]:
-    if not usable_id(job_id):
+    if not is_usable_id(job_id):
         raise JobNotFound(job_id)
     return queue_of(request).job(job_id)
 

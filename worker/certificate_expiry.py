@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connections.address import parsed
+from llamaq.store.connections.address import parse_url
 from worker.settings.environment import Settings
 
 LOOK_SECONDS = 3
@@ -32,7 +32,7 @@ class Peer(NamedTuple):
 
 def find_peers(config: Settings) -> Iterator[Peer]:
     """Find the servers that the settings reach by TLS: Redis or each Sentinel, and Ollama."""
-    redis = parsed(config.redis_url)
+    redis = parse_url(config.redis_url)
     if redis.tls:
         authority = (redis.options.get("ssl_ca_certs"), redis.options.get("ssl_ca_path"))
         yield from (Peer("redis", host, port, *authority) for host, port in redis.servers)

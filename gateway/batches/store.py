@@ -8,7 +8,7 @@ from gateway.batches.batch import Batch
 from gateway.batches.file import File
 from gateway.http.errors import GatewayError
 from llamaq.client.aio.connection import AsyncConnection
-from llamaq.store.answers import Answer, readable_rows
+from llamaq.store.answers import Answer, read_rows
 from llamaq.store.arguments import Arguments
 from llamaq.store.batches.batch_scripts import FileDelete
 from llamaq.store.redis_errors import translate_parse_errors
@@ -143,7 +143,7 @@ class BatchStore:
             (ids,) = await self.ask([[command, index, start, start + AT_A_TIME - 1]])
             records = await self.ask([["HGETALL", key_of(each)] for each in ids]) if ids else []
             known = ((each, record) for each, record in zip(ids, records, strict=True) if record)
-            for found in readable_rows(known, made):
+            for found in read_rows(known, made):
                 yield found
             if len(ids) < AT_A_TIME:
                 return

@@ -17,7 +17,7 @@ from llamaq import JobStatus
 from llamaq.client.aio.job import AsyncJob
 from llamaq.client.request_changes import check_changes
 from llamaq.store.clock import SYSTEM
-from llamaq.store.keys import usable_id
+from llamaq.store.keys import is_usable_id
 from llamaq.vocabulary.errors import InvalidRequest, JobNotFound
 from llamaq.vocabulary.status import TERMINAL_STATES
 
@@ -102,7 +102,7 @@ async def delete(request: Request, _: Action, job_id: JobId) -> Response:
 
 
 def _get_job(request: Request, job_id: str) -> AsyncJob[Any]:
-    if not usable_id(job_id):
+    if not is_usable_id(job_id):
         raise JobNotFound(job_id)
     request.state.job_id = job_id
     return queue_of(request).job(job_id)

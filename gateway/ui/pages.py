@@ -11,7 +11,7 @@ from gateway.ui.live import Find, render_view
 from gateway.ui.rendering import render_page
 from gateway.ui.session import Operator, set_cookie
 from gateway.ui.watch import read_look
-from llamaq.store.keys import usable_id
+from llamaq.store.keys import is_usable_id
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.kinds.request import LANES
 from llamaq.vocabulary.requests import KINDS
@@ -51,7 +51,7 @@ async def jobs(
     """The jobs that are kept, the newest first, narrowed by a filter; or one of them by its id."""
     queue, wanted = queue_of(request), id.strip()
     if wanted:
-        if not usable_id(wanted):
+        if not is_usable_id(wanted):
             raise JobNotFound(wanted)
         await queue.job(wanted).status()
         return RedirectResponse(f"/ui/jobs/{wanted}", 303)

@@ -12,8 +12,8 @@ from llamaq.extraction.schema import check_schema
 from llamaq.extraction.schema_shape import check_shape
 from llamaq.images.image import REFERENCE, Image
 from llamaq.settings.producer import Limits, Settings
-from llamaq.store.answers import Answer, unknown
-from llamaq.store.keys import checked_id
+from llamaq.store.answers import Answer, unknown_answer_error
+from llamaq.store.keys import check_id
 from llamaq.store.producer_scripts import Submit
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.conversations import encode_messages
@@ -57,7 +57,7 @@ def prepare(
     Raises:
         InvalidRequest: request or note are over a limit, an image or the schema is refused, or the id is not usable.
     """
-    checked_id(job_id)
+    check_id(job_id)
     check_note(note)
     check_text(request, limits)
     request = apply_control_policy(request, limits)
@@ -165,7 +165,7 @@ def read_answer(submission: Submission, answer: Answer, settings: Settings) -> s
             if missing in {image.sha256 for image in submission.images}:
                 raise UploadExpired
             raise InvalidRequest.of("images", f"no image sha256:{missing} is stored: send its bytes again")
-    raise unknown(answer)
+    raise unknown_answer_error(answer)
 
 
 def _invalid_request(request: AnyRequest, answer: Answer) -> InvalidRequest:

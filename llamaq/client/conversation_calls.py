@@ -10,7 +10,7 @@ from pydantic_core import from_json
 from llamaq.admission.limits import apply_control_policy, check_text
 from llamaq.admission.load_options import load_options_key
 from llamaq.settings.producer import Settings
-from llamaq.store.answers import Answer, Fields, readable_rows
+from llamaq.store.answers import Answer, Fields, read_rows
 from llamaq.store.arguments import Arguments
 from llamaq.store.producer_scripts import (
     ConversationCut,
@@ -178,7 +178,7 @@ def conversations_call(settings: Settings, tenant: str, skipped: int, limit: int
 def read_conversations(tenant: str, answer: Answer, now: float) -> list[ConversationInfo]:
     """Read the conversations in the answer of `conversation_list.lua`."""
     rows = ((f"the conversation {row.text('name')}", row) for row in answer.rows("conversations"))
-    return readable_rows(rows, lambda _, row: _read_info(tenant, row, now))
+    return read_rows(rows, lambda _, row: _read_info(tenant, row, now))
 
 
 def _read_info(tenant: str, row: Fields, now: float) -> ConversationInfo:

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, field_validator
 
 from llamaq.client.job_status import read_status
-from llamaq.store.answers import Answer, Fields, readable_rows
-from llamaq.store.keys import Keys, usable_id
+from llamaq.store.answers import Answer, Fields, read_rows
+from llamaq.store.keys import Keys, is_usable_id
 from llamaq.store.producer_scripts import Jobs
 from llamaq.store.script_drivers import raised
 from llamaq.store.script_runs import Call
@@ -85,7 +85,7 @@ def jobs_call(keys: Keys, which: JobFilter, after: str | None, look_at: int, mos
         InvalidRequest: it is no cursor of a list.
     """
     at, _, job_id = after.partition(":") if isinstance(after, str) else ("", "", "")
-    if after is not None and not (_TIME.fullmatch(at) and usable_id(job_id)):
+    if after is not None and not (_TIME.fullmatch(at) and is_usable_id(job_id)):
         raise InvalidRequest.of("after", "give the `cursor` of a list of jobs")
     since, before = (str(moment.timestamp()) if moment else "" for moment in (which.since, which.until))
     arguments = Jobs(
@@ -113,9 +113,7 @@ def read_jobs(answer: Answer) -> JobPage:
 
 
 def _read_statuses(rows: Iterable[tuple[str, Fields]]) -> list[JobStatus]:
-    return readable_rows(
-        ((f"the job {job_id}", (job_id, row)) for job_id, row in rows), lambda _, job: read_status(*job)
-    )
+    return read_rows(((f"the job {job_id}", (job_id, row)) for job_id, row in rows), lambda _, job: read_status(*job))
 
 
 def read_job_ids(answers: Sequence[object]) -> list[str]:

@@ -22,7 +22,9 @@ def fields_call(keys: Keys, job_id: str, names: Sequence[str]) -> Call:
 
 def read_status(job_id: str, answer: Fields) -> JobStatus:
     """The typed status out of the answer of `status.lua`."""
-    return status.read_status(job_id, answer.row("record").given(), *read_position(answer), why=answer.optional("why"))
+    return status.read_status(
+        job_id, answer.row("record").as_texts(), *read_position(answer), why=answer.optional("why")
+    )
 
 
 def read_position(answer: Fields) -> tuple[int | None, float | None]:

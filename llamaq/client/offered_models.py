@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from llamaq.store.pauses import checked_name
+from llamaq.store.pauses import check_name
 from llamaq.vocabulary.errors import UnknownModel
 from llamaq.vocabulary.models import ModelStatus, find_near_matches, normalise
 
@@ -14,7 +14,7 @@ def find_hosts(model: str, offered: Sequence[ModelStatus]) -> list[str]:
         InvalidRequest: it can be the name of no model.
         UnknownModel: no host has it.
     """
-    wanted = checked_name("model", model)
+    wanted = check_name("model", model)
     hosts = list(dict.fromkeys(status.host for status in offered if status.model == wanted))
     if not hosts:
         raise UnknownModel(wanted, find_near_matches(wanted, [status.model for status in offered]))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from llamaq.store.answers import Answer, Fields, readable_rows
+from llamaq.store.answers import Answer, Fields, read_rows
 from llamaq.vocabulary.kinds.request import LANES
 from llamaq.vocabulary.status import QueueStatus
 from llamaq.vocabulary.wait_reason import Why
@@ -20,12 +20,12 @@ def read(answer: Answer) -> list[QueueStatus]:
 def count_by_tenant(counts: Mapping[str, str]) -> dict[str, int]:
     """The number of each tenant's waiting jobs."""
     rows = ((f"the number of waiting jobs of {tenant}", (tenant, text)) for tenant, text in sorted(counts.items()))
-    return dict(readable_rows(rows, lambda _, row: (row[0], int(row[1]))))
+    return dict(read_rows(rows, lambda _, row: (row[0], int(row[1]))))
 
 
 def _read_rows(answer: Answer, name: str, read_row: Callable[[Fields], QueueStatus]) -> list[QueueStatus]:
     rows = ((f"the queue of {row.text('model')}", row) for row in answer.rows(name))
-    return readable_rows(rows, lambda _, row: read_row(row))
+    return read_rows(rows, lambda _, row: read_row(row))
 
 
 def _read_queue(row: Fields) -> QueueStatus:

@@ -7,7 +7,7 @@ from typing import SupportsFloat
 import redis
 
 from llamaq.store.clock import Clock
-from llamaq.store.connections.retries import final
+from llamaq.store.connections.retries import is_final
 from llamaq.store.log_follower import OUTAGE_SECONDS
 from llamaq.vocabulary.errors import InvalidRequest
 
@@ -66,7 +66,7 @@ class ReaderLimits:
         now = self._clock.monotonic()
         if now >= self._ends_at:
             raise TimeoutError(f"{UNENDED}, and Redis does not answer") from None
-        if final(error):
+        if is_final(error):
             raise error
         if now >= self._outage_ends_at():
             raise redis.TimeoutError(f"none for {OUTAGE_SECONDS:.0f} s: {error}") from error

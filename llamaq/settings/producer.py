@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError, ValidationInfo, field_validator
 from llamaq.settings import declaration, tenants
 from llamaq.settings.declaration import MOST_COUNT, MOST_SECONDS, setting, variable_name
 from llamaq.settings.secret_files import add_password, read_secret
-from llamaq.store.connections.address import checked_url
+from llamaq.store.connections.address import normalise_url
 from llamaq.store.connections.clients import DEFAULT_LIMIT_SECONDS, DEFAULT_MOST
 from llamaq.store.keys import Keys
 from llamaq.store.redis_errors import OF_ARGUMENTS, OF_ENVIRONMENT, SettingNames
@@ -88,7 +88,7 @@ class ProducerVariables(BaseModel):
     @classmethod
     def _check_redis_url(cls, url: str) -> str:
         try:
-            return checked_url(url)
+            return normalise_url(url)
         except InvalidRequest as error:
             raise ValueError(error.problems[0].message) from None
 

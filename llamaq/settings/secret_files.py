@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from llamaq.store.connections.address import parsed
+from llamaq.store.connections.address import parse_url
 
 MOST_BYTES = 64 * 1024
 """The limit stops the reading of a device or a dump that was named by mistake; a secret is one line."""
@@ -34,7 +34,7 @@ def add_password(url: str, password: str) -> str:
     Raises:
         ValueError: the URL has a password already.
     """
-    found = parsed(url)
+    found = parse_url(url)
     if found.password:
         raise ValueError("the URL has a password already; give one of the two")
     return found._replace(password=password).url()

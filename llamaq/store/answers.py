@@ -18,7 +18,7 @@ _told: set[str] = set()
 
 class _Values(dict[str, object]):
     def __missing__(self, name: str) -> object:
-        raise unknown(f"no {name!r}")
+        raise unknown_answer_error(f"no {name!r}")
 
 
 class Fields:
@@ -57,7 +57,7 @@ class Fields:
         value = self._values.get(name)
         return None if value is None else str(value) or None
 
-    def given(self) -> dict[str, str]:
+    def as_texts(self) -> dict[str, str]:
         """All values, as texts."""
         return {name: str(value) for name, value in self._values.items()}
 
@@ -72,7 +72,7 @@ class Fields:
     def _list(self, name: str) -> list[object]:
         value = self._values[name]
         if not isinstance(value, list):
-            raise unknown(f"{name}={value!r}")
+            raise unknown_answer_error(f"{name}={value!r}")
         return value
 
 
@@ -86,7 +86,7 @@ class Answer(Fields):
     def __init__(self, reply: object) -> None:
         flat = reply if isinstance(reply, list) else [reply]
         if not flat:
-            raise unknown("nothing")
+            raise unknown_answer_error("nothing")
         super().__init__(flat[1:])
         self.word = str(flat[0])
 
@@ -94,13 +94,13 @@ class Answer(Fields):
         return " ".join([self.word, *(f"{name}={value!r}" for name, value in self._values.items())])
 
 
-def unknown(what: object) -> VersionMismatch:
+def unknown_answer_error(what: object) -> VersionMismatch:
     """The error for an answer that this version does not understand."""
     return VersionMismatch(f"the fleet's script answered {what}, which this llamaq does not know: update llamaq here")
 
 
-def readable_rows(rows: Iterable[tuple[str, R]], read: Callable[[str, R], T]) -> list[T]:
-    """What `read` makes of the rows, each with its name. One that it cannot read is left out, and logged once."""
+def read_rows(rows: Iterable[tuple[str, R]], read: Callable[[str, R], T]) -> list[T]:
+    """Read the rows, each with its name. One that it cannot read is left out, and logged once."""
     found: list[T] = []
     for name, row in rows:
         try:

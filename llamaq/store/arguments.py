@@ -25,7 +25,7 @@ class Arguments:
         """The values by name, in that order."""
         return vars(self)
 
-    def needed(self) -> set[str]:
+    def required_names(self) -> set[str]:
         """The names of the arguments that a script must have: those that are not at their default."""
         return {
             field.name

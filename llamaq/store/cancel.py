@@ -1,7 +1,7 @@
 """A cancel and a deletion without any I/O: the calls of `cancel.lua` and `delete.lua`, and the reading of an answer."""
 
-from llamaq.store.answers import Answer, unknown
-from llamaq.store.keys import Keys, text_id
+from llamaq.store.answers import Answer, unknown_answer_error
+from llamaq.store.keys import Keys, check_text_id
 from llamaq.store.producer_scripts import Cancel, Delete
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import InvalidRequest, JobNotFound
@@ -10,8 +10,8 @@ from llamaq.vocabulary.wire import dump_members
 MOST_REASON_CHARS = 1_000
 
 
-def checked_reason(reason: str) -> str:
-    """The reason, where it can be stored in the record and in the log.
+def check_reason(reason: str) -> str:
+    """Check that the reason can be stored in the record and in the log.
 
     Raises:
         InvalidRequest: it cannot.
@@ -33,7 +33,7 @@ def call(keys: Keys, job_id: str, reason: str) -> Call:
     Raises:
         InvalidRequest: the reason cannot be stored.
     """
-    reason = checked_reason(reason)
+    reason = check_reason(reason)
     return Call(keys.prefix, Cancel(id=job_id, members=dump_members(reason=reason), reason=reason))
 
 
@@ -43,8 +43,8 @@ def delete_call(keys: Keys, job_id: str, reason: str) -> Call:
     Raises:
         InvalidRequest: the reason cannot be stored, or the id is no text.
     """
-    reason = checked_reason(reason)
-    return Call(keys.prefix, Delete(id=text_id(job_id), members=dump_members(reason=reason), reason=reason))
+    reason = check_reason(reason)
+    return Call(keys.prefix, Delete(id=check_text_id(job_id), members=dump_members(reason=reason), reason=reason))
 
 
 def read(job_id: str, answer: Answer) -> bool:
@@ -60,4 +60,4 @@ def read(job_id: str, answer: Answer) -> bool:
             return answer.text("state") == "cancelled"
         case "MISSING":
             raise JobNotFound(job_id)
-    raise unknown(answer)
+    raise unknown_answer_error(answer)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from llamaq.store.answers import readable_rows
+from llamaq.store.answers import read_rows
 from llamaq.store.keys import Keys
 from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus
 
@@ -30,46 +30,46 @@ HOST_FIELDS = (
 )
 
 
-def live_hosts(time: Sequence[int], seen: Sequence[tuple[str, float]]) -> list[str]:
-    """The hosts that a worker has reported lately, sorted. `time` is the answer of TIME."""
-    return sorted(host for host, at in seen if at > _seconds(time) - LIVE_SECONDS)
+def find_live_hosts(time: Sequence[int], seen: Sequence[tuple[str, float]]) -> list[str]:
+    """Find the hosts that a worker has reported lately, sorted. `time` is the answer of TIME."""
+    return sorted(host for host, at in seen if at > _parse_time(time) - LIVE_SECONDS)
 
 
-def host_commands(keys: Keys, host: str) -> list[list[str]]:
-    """What asks for a host's `HOST_FIELDS`, the model of each slot that is held, and its refusals."""
+def build_host_commands(keys: Keys, host: str) -> list[list[str]]:
+    """Build the commands that read a host's `HOST_FIELDS`, the model of each slot that is held, and its refusals."""
     asked = ["HMGET", keys.host(host), *HOST_FIELDS]
     return [asked, ["HVALS", keys.slots(host)], ["HGETALL", keys.refusals(host)]]
 
 
-def hosts(
+def read_hosts(
     time: Sequence[int], names: Sequence[str], answers: Sequence[Any], paused: Mapping[str, str]
 ) -> list[HostStatus]:
-    """The hosts. `answers` has the replies to the `host_commands` of each, `paused` is the hash of what is paused."""
+    """Read the hosts. `answers` has the replies to the commands for each, `paused` is the hash of what is paused."""
     records = zip(names, answers[::3], answers[1::3], answers[2::3], strict=True)
     rows = ((f"the host {record[0]}", record) for record in records)
-    return readable_rows(rows, lambda _, record: _host(_seconds(time), paused, *record))
+    return read_rows(rows, lambda _, record: _read_host(_parse_time(time), paused, *record))
 
 
-def worker_commands(keys: Keys, host: str) -> list[list[str]]:
-    """The commands that read the workers of a host, those that stop, and the jobs that hold its slots."""
+def build_worker_commands(keys: Keys, host: str) -> list[list[str]]:
+    """Build the commands that read the workers of a host, those that stop, and the jobs that hold its slots."""
     own = keys.host(host)
     return [["HGETALL", f"{own}:sizes"], ["HGETALL", f"{own}:leaving"], ["HKEYS", keys.slots(host)]]
 
 
-def running_on(answers: Sequence[Any]) -> list[str]:
-    """The jobs that hold slots, out of the replies to the `worker_commands` of each host."""
+def read_running_jobs(answers: Sequence[Any]) -> list[str]:
+    """Read the jobs that hold slots, out of the replies to the commands for the workers of each host."""
     return [job_id for held in answers[2::3] for job_id in held]
 
 
-def workers(
+def read_workers(
     now: float, hosts: Sequence[str], answers: Sequence[Any], runs: Sequence[object], paused: Mapping[str, str]
 ) -> list[WorkerStatus]:
-    """The workers, sorted by host and name. `runs` holds the worker of each job of `running_on`."""
+    """Read the workers, sorted by host and name. `runs` has the worker of each job of `read_running_jobs`."""
     used = Counter(runs)
 
     def read(_: str, row: tuple[str, str, int, str]) -> WorkerStatus | None:
         host, name, leaving, text = row
-        found = _leaving(now, text) if leaving else _present(now, text, _state(paused, host))
+        found = _read_leaving(now, text) if leaving else _read_present(now, text, _read_state(paused, host))
         common = {"host": host, "name": name, "slots_used": used[name]}
         return WorkerStatus.model_validate(common | found) if found else None
 
@@ -79,24 +79,24 @@ def workers(
         for leaving, texts in enumerate(stated)
         for name, text in texts.items()
     )
-    return sorted(filter(None, readable_rows(rows, read)), key=lambda worker: (worker.host, worker.name))
+    return sorted(filter(None, read_rows(rows, read)), key=lambda worker: (worker.host, worker.name))
 
 
-def _state(paused: Mapping[str, str], host: str) -> str:
-    """Whether an operator has paused a host. To the scripts any word but `draining` is a pause."""
+def _read_state(paused: Mapping[str, str], host: str) -> str:
+    """Read whether an operator has paused a host. To the scripts any word but `draining` is a pause."""
     word = paused.get(f"host:{host}", "running")
     return word if word in {"running", "draining"} else "paused"
 
 
-def _report(text: str | None) -> dict[str, Any]:
-    """What the host has reported. Until it reports again, one that something else has written over counts as none."""
+def _parse_report(text: str | None) -> dict[str, Any]:
+    """Parse the report of a host. Until the next one, a report that something else has written over counts as none."""
     with suppress(ValueError):
         found = json.loads(text or "{}")
         return found if isinstance(found, dict) else {}
     return {}
 
 
-def _host(
+def _read_host(
     now: float,
     paused: Mapping[str, str],
     name: str,
@@ -105,7 +105,7 @@ def _host(
     refusals: Mapping[str, str],
 ) -> HostStatus:
     record = dict(zip(HOST_FIELDS, fields, strict=True))
-    report = _report(record.pop("status"))
+    report = _parse_report(record.pop("status"))
     common: dict[str, Any] = {key: value for key, value in record.items() if value is not None}
     common |= {"host": name, "version": report.get("version")}
     seen, failed = float(record["seen_at"] or 0), float(record["last_error_at"] or 0)
@@ -114,14 +114,14 @@ def _host(
     offers = report.get("models", []) if seen > now - LIVE_SECONDS else []
     silent = record["circuit"] == "open" and failed > seen
     closed = common.get("circuit", "closed") == "closed"
-    state = _state(paused, name)
+    state = _read_state(paused, name)
     models = [
         {
             **common,
-            **(_without_memory(model) if silent else model),
+            **(_drop_memory(model) if silent else model),
             "slots_used": list(running).count(model["model"]),
             "paused": state != "running" or f"model:{model['model']}" in paused,
-            **(_of_refusals(now, refusals.get(model["model"])) if closed else {}),
+            **(_read_circuit(now, refusals.get(model["model"])) if closed else {}),
         }
         for model in offers
     ]
@@ -135,13 +135,13 @@ def _host(
     )
 
 
-def _without_memory(model: dict[str, Any]) -> dict[str, Any]:
-    """A model of a host that does not answer: what was in its memory may be gone with its process."""
+def _drop_memory(model: dict[str, Any]) -> dict[str, Any]:
+    """Drop the memory of a model whose host does not answer: what was in its memory may be gone with its process."""
     return {name: value for name, value in model.items() if name not in IN_MEMORY}
 
 
-def _of_refusals(now: float, entry: str | None) -> dict[str, Any]:
-    """The circuit of a model on a host that is well, as `refusals.lua` keeps it."""
+def _read_circuit(now: float, entry: str | None) -> dict[str, Any]:
+    """Read the circuit of a model on a host that is well, as `refusals.lua` keeps it."""
     found = json.loads(entry) if entry else {}
     if "retry_at" not in found or found.get("refused_at", now) <= now - REFUSALS_KEPT_SECONDS:
         return {}
@@ -152,17 +152,17 @@ def _of_refusals(now: float, entry: str | None) -> dict[str, Any]:
     }
 
 
-def _seconds(time: Sequence[int]) -> float:
+def _parse_time(time: Sequence[int]) -> float:
     return int(time[0]) + int(time[1]) / 1e6
 
 
-def _present(now: float, text: str, state: str) -> dict[str, Any] | None:
+def _read_present(now: float, text: str, state: str) -> dict[str, Any] | None:
     at, _slots, _max_models, _machine, version, since = (*text.split(" "), "", "", "")[:6]
     if abs(now - float(at)) > LIVE_SECONDS:
         return None
     return {"state": state, "version": version or None, "since": since or None, "seen_at": at}
 
 
-def _leaving(now: float, text: str) -> dict[str, Any] | None:
+def _read_leaving(now: float, text: str) -> dict[str, Any] | None:
     until, version, since = text.split(" ")
     return {"state": "draining", "version": version or None, "since": since or None} if float(until) > now else None

@@ -174,13 +174,13 @@ def is_cursor(text: object) -> bool:
     return isinstance(text, str) and bool(_CURSOR.fullmatch(text))
 
 
-def usable_id(job_id: str) -> bool:
+def is_usable_id(job_id: str) -> bool:
     """Whether a job can have this id, which becomes a part of keys."""
     return bool(_ID.fullmatch(job_id))
 
 
-def text_id(job_id: str) -> str:
-    """The id, where it is a text. One that no job can have is not refused: no job is found for it.
+def check_text_id(job_id: str) -> str:
+    """Check that the id is a text. One that no job can have is not refused: no job is found for it.
 
     Raises:
         InvalidRequest: it is something else, such as a `UUID`.
@@ -194,13 +194,13 @@ def text_id(job_id: str) -> str:
     return job_id
 
 
-def checked_id(job_id: str) -> str:
-    """The id, where it can be part of a key.
+def check_id(job_id: str) -> str:
+    """Check that the id can be part of a key.
 
     Raises:
         InvalidRequest: it cannot.
     """
-    if not usable_id(text_id(job_id)):
+    if not is_usable_id(check_text_id(job_id)):
         form = "up to 128 letters, digits and . _ -, but not . or .. alone"
         raise InvalidRequest.of("id", f"{job_id[:140]!r} is not usable: {form}")
     return job_id

@@ -136,7 +136,7 @@ class LogFollower:
         self._last_position: tuple[int | None, float | None] | None = None
         self._last_payload: str | None = None
         self.cursor = after or "0-0"
-        self._order = _order(self.cursor)
+        self._order = _parse_cursor(self.cursor)
         self.ended = False
 
     def events(self) -> Steps:
@@ -153,7 +153,7 @@ class LogFollower:
             if entry is None and polls:
                 yield from self._poll_position()
             elif entry is None:
-                yield from self._look_behind()
+                yield from self._check_silence()
             elif entry == RESUBSCRIBED:
                 yield from self._read_log()
             else:
@@ -163,17 +163,17 @@ class LogFollower:
         """The terminal event alone, without reading the log: it is its last entry."""
         entries: list[LogEntry] = yield ReadLastEntry()
         if not entries:
-            entries = yield from self._appear(ReadLastEntry())
+            entries = yield from self._wait_for_record(ReadLastEntry())
         while not self.ended:
-            yield from self._accept([entry for entry in entries if self._ends(*entry)])
+            yield from self._accept([entry for entry in entries if self._is_end(*entry)])
             if not self.ended:
                 entry = yield Receive(self._check_seconds)
                 missed = entry is None or entry == RESUBSCRIBED
                 entries = (yield ReadLastEntry()) if missed else [entry]
                 if missed and not entries:
-                    entries = yield from self._appear(ReadLastEntry())
+                    entries = yield from self._wait_for_record(ReadLastEntry())
 
-    def _ends(self, cursor: str, payload: str) -> bool:
+    def _is_end(self, cursor: str, payload: str) -> bool:
         if not payload.startswith('{"v":'):
             self._parse(cursor, payload)  # raises StreamError: behind what something else has written no end may come
         return is_end(payload)
@@ -182,13 +182,13 @@ class LogFollower:
         yield from self._require_last_event()
         entries: list[LogEntry] = yield ReadLog(self.cursor)
         if not entries:
-            entries = yield from self._appear(ReadLog(self.cursor))
+            entries = yield from self._wait_for_record(ReadLog(self.cursor))
             yield from self._check_last_entry()
         while entries:
             yield from self._accept(entries)
             entries = (yield ReadLog(self.cursor)) if len(entries) == PAGE and not self.ended else []
 
-    def _look_behind(self) -> Steps:
+    def _check_silence(self) -> Steps:
         """Read the log after a silence. What it brings was published, and has not come.
 
         Raises:
@@ -202,7 +202,7 @@ class LogFollower:
     def _poll_position(self) -> Steps:
         snapshot: Snapshot | None = yield PollStatus()
         if snapshot is None or snapshot.state != "queued":
-            yield from self._look_behind()  # the entry that says so was published late, or lost
+            yield from self._check_silence()  # the entry that says so was published late, or lost
         elif snapshot.position is not None:  # without one the job has a slot, and is about to start
             position = snapshot.position, snapshot.eta_seconds
             if position != self._last_position:
@@ -212,7 +212,7 @@ class LogFollower:
     def _accept(self, entries: list[LogEntry]) -> Steps:
         """The events of the entries that are new."""
         for cursor, payload in entries:
-            order = _order(cursor)
+            order = _parse_cursor(cursor)
             if order > self._order and not self.ended:
                 event = self._parse(cursor, payload)
                 if event.terminal and self._confirmed:
@@ -223,10 +223,10 @@ class LogFollower:
                     self._last_position = event.position, event.eta_seconds
                 yield event
 
-    def live(self, entry: LogEntry, straight: Straight | None = None) -> Event | Piece | None:
-        """The event of a new `delta`, which `straight` has to take where it is given; else None. Raises as `events`."""
+    def read_live(self, entry: LogEntry, straight: Straight | None = None) -> Event | Piece | None:
+        """Read the event of a new `delta`, which `straight`, if given, has to take; else None. Raises as `events`."""
         cursor, payload = entry
-        if self._queued or not events.is_delta(payload) or (order := _order(cursor)) <= self._order:
+        if self._queued or not events.is_delta(payload) or (order := _parse_cursor(cursor)) <= self._order:
             return None
         event = self._parse(cursor, payload)
         if straight and not (isinstance(event, Piece) and straight(event)):
@@ -237,7 +237,7 @@ class LogFollower:
     def _take(self, entry: LogEntry) -> bool:
         """Whether `straight` has taken the entry. Its error is raised where the reader then reads the entry."""
         try:
-            return self.live(entry, self._straight) is not None
+            return self.read_live(entry, self._straight) is not None
         except Exception:  # noqa: BLE001 - as above
             return False
 
@@ -255,8 +255,8 @@ class LogFollower:
         """Set `ended` and `_queued` by the log's last entry, where no entry is behind the cursor."""
         last: list[LogEntry] = yield ReadLastEntry()
         # A cursor of the terminal event itself (a browser that connects again): nothing more will be published.
-        self.ended = any(is_end(payload) and _order(cursor) <= self._order for cursor, payload in last)
-        self._queued = any(_type(payload) == "queued" for _, payload in last)
+        self.ended = any(is_end(payload) and _parse_cursor(cursor) <= self._order for cursor, payload in last)
+        self._queued = any(_parse_type(payload) == "queued" for _, payload in last)
 
     def _require_last_event(self) -> Steps:
         # A failover to a replica that lagged behind loses the last writes. The log then goes on from an earlier event.
@@ -272,7 +272,7 @@ class LogFollower:
             "lagged behind: read the log from its start, and drop what was read before"
         )
 
-    def _appear(self, again: ReadLog | ReadLastEntry) -> Generator[Step | Event | Piece, Any, list[LogEntry]]:
+    def _wait_for_record(self, again: ReadLog | ReadLastEntry) -> Generator[Step | Event | Piece, Any, list[LogEntry]]:
         """Wait for the record of a job without a log, and read again: a worker may be about to take the job in."""
         if (yield CheckRecord()):
             return []
@@ -288,13 +288,13 @@ class LogFollower:
 
 def is_end(payload: str) -> bool:
     """Whether the event is the last one of its job."""
-    return _type(payload) in TERMINAL_STATES
+    return _parse_type(payload) in TERMINAL_STATES
 
 
-def _order(cursor: str) -> tuple[int, int]:
+def _parse_cursor(cursor: str) -> tuple[int, int]:
     milliseconds, _, sequence = cursor.partition("-")
     return int(milliseconds), int(sequence or 0)
 
 
-def _type(payload: str) -> str:
+def _parse_type(payload: str) -> str:
     return payload[_TYPE_AT : payload.find('"', _TYPE_AT)]  # of what something else has written: any text

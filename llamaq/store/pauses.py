@@ -16,15 +16,18 @@ def call(keys: Keys, word: str, host: str | None, model: str | None) -> Call:
     """
     if (host is None) == (model is None):
         raise InvalidRequest.of("host", "give either a host or a model")
-    return Call(keys.prefix, Pause(host=_given("host", host), model=_given("model", model), word=word))
+    return Call(
+        keys.prefix,
+        Pause(host=_check_optional_name("host", host), model=_check_optional_name("model", model), word=word),
+    )
 
 
-def _given(what: str, given: str | None) -> str:
-    return "" if given is None else checked_name(what, given)
+def _check_optional_name(what: str, given: str | None) -> str:
+    return "" if given is None else check_name(what, given)
 
 
-def checked_name(what: str, given: str) -> str:
-    """The name of a host or a model; that of a model is normalised.
+def check_name(what: str, given: str) -> str:
+    """Check the name of a host or a model; that of a model is normalised.
 
     Raises:
         InvalidRequest: it can be the name of none.

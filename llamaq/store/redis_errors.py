@@ -11,7 +11,7 @@ import redis
 from redis.exceptions import MaxConnectionsError, MovedError, NoPermissionError, RedisError, ResponseError
 
 from llamaq.store.answers import UNREADABLE
-from llamaq.store.connections.address import address, parsed
+from llamaq.store.connections.address import describe_url, parse_url
 from llamaq.store.connections.plain_server import PLAIN
 from llamaq.store.connections.retries import is_read_only
 from llamaq.store.connections.survey import NoSentinel, WrongSentinels
@@ -103,7 +103,7 @@ class translate_errors(_Translating):  # noqa: N801 - it is used as a function, 
         # A `TimeoutError` is the caller's own timeout: redis-py raises another class.
         if isinstance(error, RedisError | OSError) and not isinstance(error, TimeoutError):
             raise BrokerUnavailable(
-                f"Redis at {address(self._url)}: {_remedy(error, self._url, self._names)}"
+                f"Redis at {describe_url(self._url)}: {_remedy(error, self._url, self._names)}"
             ) from error
 
 
@@ -125,12 +125,12 @@ class translate_parse_errors(_Translating):  # noqa: N801 - as above
         if isinstance(error, UNREADABLE):
             what = " ".join(str(error).split())[:200]
             text = f"what is kept there cannot be read, as something else has written over it ({what})"
-            raise BrokerUnavailable(f"Redis at {address(self._url)}: {text}") from error
+            raise BrokerUnavailable(f"Redis at {describe_url(self._url)}: {text}") from error
 
 
 def _remedy(error: Exception, url: str, names: SettingNames) -> str:
     text = _ARGUMENTS.sub("", str(error))
-    remedies = (*_REMEDIES, *(_OF_TLS if parsed(url).tls else _OF_PLAIN), (_is_lost, _NO_ANSWER))
+    remedies = (*_REMEDIES, *(_OF_TLS if parse_url(url).tls else _OF_PLAIN), (_is_lost, _NO_ANSWER))
     remedy = next((remedy for applies, remedy in remedies if applies(error, text)), None)
     return text if remedy is None else remedy.format(text or type(error).__name__, **names._asdict())
 

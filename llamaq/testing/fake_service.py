@@ -14,7 +14,7 @@ from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
 from llamaq.store.script_drivers import run
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.flushes import Flush, calls, outcomes
+from llamaq.store.worker.flushes import Flush, build_calls, read_outcomes
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Completed, Error
 from llamaq.testing.answers import Answer, default_answer, result_of, split_words, text_of, turn_of
@@ -165,8 +165,8 @@ class FakeService:
         for number, piece in enumerate(said if request.stream else [], 1):
             event = (number, "delta", dump_members(text=piece))
             flush = Flush(job, f"{job.id} {HOST}", renews=True, events=[event], pieces=number)
-            (call,) = calls(self._settings.keys, _LEASE_SECONDS, [flush])
-            outcomes([run(self._redis, call)], [flush])
+            (call,) = build_calls(self._settings.keys, _LEASE_SECONDS, [flush])
+            read_outcomes([run(self._redis, call)], [flush])
         self._store.complete(job, Completed(whole, turn_of(job.id, request, result)))
 
 

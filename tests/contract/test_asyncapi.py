@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from docs.schemas import HERE
-from llamaq.store.keys import usable_id
+from llamaq.store.keys import is_usable_id
 from llamaq.vocabulary.events import Event
 from llamaq.vocabulary.requests import KINDS
 from tests.commands import run
@@ -62,4 +62,4 @@ def test_the_ids_that_it_allows_are_those_that_are_taken(document: Any, job_id: 
     """Its pattern is written a second time."""
     pattern = document["components"]["schemas"]["id"]["pattern"]
 
-    assert (re.search(pattern, job_id) is not None) == usable_id(job_id)
+    assert (re.search(pattern, job_id) is not None) == is_usable_id(job_id)

@@ -224,7 +224,7 @@ def asked_about_itself(client: OllamaClient, host: Host, mutator: Mutator, store
         assert not report.problem or found.last_error
         assert fleet.redis.smembers(f"{fleet.keys.prefix}:host:alpha:models") == set(report.models)
         return
-    store.down(2, 1, reason)
+    store.report_down(2, 1, reason)
     (found,) = fleet.queue.hosts()
     assert found.last_error == reason
 

@@ -12,7 +12,7 @@ from embedded.scripted.fleet import Fleet
 from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import MODELS, ScriptedModel
 from llamaq.store.clock import Clock
-from llamaq.store.connections.address import address
+from llamaq.store.connections.address import describe_url
 from ops import credentials
 from ops.topology.redis_server import LockedRedis
 from worker.certificate_expiry import CertificateCollector
@@ -100,7 +100,7 @@ def test_a_right_that_only_the_check_uses_is_named(plain: EmbeddedRedis, right: 
     assert len(wrong) == 1
     assert (wrong[0].name, f"'{right[1:]}' command" in wrong[0].message) == ("redis", True)
     assert wrong[0].message.endswith("and at the ACL")
-    assert address(plain.url) in wrong[0].message
+    assert describe_url(plain.url) in wrong[0].message
 
 
 @pytest.mark.parametrize(("command", "name"), [("INFO", "redis"), ("TIME", "redis"), ("XLEN", "redis rights")])

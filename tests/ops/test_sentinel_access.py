@@ -153,7 +153,7 @@ def test_an_account_that_sentinels_refuse_is_named(tls_sentinels: Watched, senti
 def test_a_producer_may_ask_for_a_replica(auditor: "redis.Redis") -> None:
     """With the rights of ops/redis: all that a client sends before it confirms."""
     confirmation = Confirmation(Keys("llamaq").confirmed(), 5.0)
-    confirmation.look({NEEDS_ONE: 1})
+    confirmation.note_replication({NEEDS_ONE: 1})
 
     for command in (("INFO", "replication"), *confirmation.commands()):
         assert auditor.acl_dryrun("llamaq-producer", *command) == "OK"

@@ -79,7 +79,7 @@ class ContextFactory:
                 events=buffer,
                 image=lambda reference: retry(partial(self._load_image, reference), attempt, self.clock),
                 history=lambda: retry(partial(self._load_history, job), attempt, self.clock),
-                settings=lambda: read_settings(retry(partial(self.store.settings, job), attempt, self.clock)),
+                settings=lambda: read_settings(retry(partial(self.store.read_settings, job), attempt, self.clock)),
                 context_lengths=self.context_lengths,
                 silence=partial(self._report_silence, job, buffer),
                 thinks=self.can_think,
@@ -117,7 +117,7 @@ class ContextFactory:
             self.on_answer_end(job.id)
 
     def _load_history(self, job: ClaimedJob) -> list[dict[str, Any]]:
-        return [json.loads(message) for message in self.store.history(job)]
+        return [json.loads(message) for message in self.store.read_history(job)]
 
     def _load_image(self, reference: str) -> str:
         data = self.blobs.get(self.keys.blob(reference.removeprefix(REFERENCE)))

@@ -131,13 +131,13 @@ class EventWriter(Duty):
             if due:
                 self._write_due()
             elif not self._open:
-                self._logs.rest()
+                self._logs.release()
         return 0
 
     def finish(self) -> None:
         """Give the connection back."""
         with self._writing:
-            self._logs.rest()
+            self._logs.release()
 
     def _write_due(self) -> None:
         batch = self._gather()

@@ -4,12 +4,12 @@ import ssl
 from typing import Any
 from urllib.parse import quote
 
-from llamaq.store.connections.address import Address, parsed
+from llamaq.store.connections.address import Address, parse_url
 
 
 def celery_settings(redis_url: str) -> dict[str, Any]:
     """Celery's settings of the broker. With TLS the certificate is verified, which kombu does not do by default."""
-    target = parsed(redis_url)
+    target = parse_url(redis_url)
     tls = {"broker_use_ssl": {"ssl_cert_reqs": ssl.CERT_REQUIRED}} if target.tls else {}
     return {"broker_url": kombu_url(target), **tls}
 

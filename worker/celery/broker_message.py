@@ -14,7 +14,7 @@ import kombu.utils.json
 from pydantic import Field
 
 from llamaq.store.clock import SYSTEM
-from llamaq.store.keys import checked_id, usable_id
+from llamaq.store.keys import check_id, is_usable_id
 from llamaq.vocabulary.requests import KINDS
 from worker.celery import model_listing
 from worker.celery.envelope import Envelope, Foreign, decode_body, validate
@@ -87,7 +87,7 @@ class _Arguments(NamedTuple):
 def parse_assigned(text: str) -> tuple[str, str] | None:
     """Parse the kind and the id of the assigned job whose message this is; None for any other message."""
     found = _ASSIGNED.fullmatch(text)
-    if found is None or (kind := _KINDS.get(found["task"])) is None or not usable_id(found["id"]):
+    if found is None or (kind := _KINDS.get(found["task"])) is None or not is_usable_id(found["id"]):
         return None
     return kind, found["id"]
 
@@ -144,7 +144,7 @@ def read_headers(message: Incoming, raw: object) -> dict[str, Any]:
     job_id, name = headers.get("id"), headers.get("task")
     if not isinstance(name, str):
         name = ""
-    if isinstance(job_id, str) and usable_id(job_id) and name not in _NO_JOB:
+    if isinstance(job_id, str) and is_usable_id(job_id) and name not in _NO_JOB:
         message.job_id, message.kind = job_id, _KINDS.get(name, "")
     return headers
 
@@ -193,7 +193,7 @@ def _check_arguments(args: object, kwargs: object) -> _Arguments:
 
 def _check_task(message: Incoming, fields: dict[str, Any]) -> _Task:
     task = validate(_Task, fields)
-    checked_id(task.id)
+    check_id(task.id)
     if task.task not in _TASKS:
         raise BadMessage(f"there is no task {ascii(task.task)[:100]}")
     message.kind = _KINDS.get(task.task, "")

@@ -16,7 +16,7 @@ from kombu.utils.json import dumps, loads
 from redis.exceptions import ReadOnlyError, ResponseError
 
 from llamaq.store.clock import SYSTEM
-from llamaq.store.connections.address import Address, parsed
+from llamaq.store.connections.address import Address, parse_url
 from llamaq.store.connections.master_connections import MasterConnection, TlsMasterConnection
 from llamaq.store.connections.sentinel import MasterPool
 from worker.celery import broker_message
@@ -279,7 +279,7 @@ class SentinelTransport(Transport):
 def install(hooks: MessageHooks, redis_url: str) -> None:
     """Put every Redis connection that kombu opens in this process behind the gate."""
     Transport.hooks = hooks
-    SentinelTransport.target = parsed(redis_url)
+    SentinelTransport.target = parse_url(redis_url)
     for scheme, transport in (("redis", Transport), ("rediss", Transport), ("sentinel", SentinelTransport)):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:{transport.__name__}"
     # kombu parses in the middle of long methods of its channel, so the `loads` of its module is replaced.

@@ -18,9 +18,9 @@ import structlog
 from redis.exceptions import ResponseError
 
 from llamaq.client.blocking.operations import Operations
-from llamaq.store.cancel import checked_reason
+from llamaq.store.cancel import check_reason
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.keys import Keys, checked_id
+from llamaq.store.keys import Keys, check_id
 from llamaq.store.redis_client import BinaryClient
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Error
@@ -180,15 +180,15 @@ class Inbox(Duty):
     def _handle(self, message: Incoming, fields: Mapping[str, bytes]) -> None:
         if "cancel" in fields:
             reason = fields.get("reason", b"cancelled by the producer")
-            self._store.call_off(checked_id(_decode(fields["cancel"])), checked_reason(_decode(reason)))
+            self._store.call_off(check_id(_decode(fields["cancel"])), check_reason(_decode(reason)))
             return
         if "delete" in fields:
-            self._queue.delete(checked_id(_decode(fields["delete"])))
+            self._queue.delete(check_id(_decode(fields["delete"])))
             return
         if order := next((order for order in PAUSES if order in fields), None):
             self._pause(order, _decode(fields[order]))
             return
-        job_id, request = checked_id(_decode(fields.get("id", b""))), _parse_request(message.content)
+        job_id, request = check_id(_decode(fields.get("id", b""))), _parse_request(message.content)
         message.read = True
         self._queue.submit({**request, "kind": message.kind}, job_id=job_id)
 

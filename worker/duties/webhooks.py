@@ -119,9 +119,9 @@ class Webhooks(Duty):
         # The URL is not logged: its path or query may hold a secret of the producer and the receiver.
         fields = {"job_id": delivery.job_id, "receiver": urlsplit(delivery.url).hostname, "number": delivery.number}
         if error is None:
-            self._deliveries.done(delivery)
+            self._deliveries.record_success(delivery)
             _log.info("webhook received", **fields)
             return
         final = isinstance(error, webhook_post.WebhookRefused)
-        again = self._deliveries.failed(delivery, str(error), self._clock.random(), final=final)
+        again = self._deliveries.record_failure(delivery, str(error), self._clock.random(), final=final)
         _log.warning("webhook failed", reason=str(error), again=again, **fields)

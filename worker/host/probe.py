@@ -97,7 +97,7 @@ class Probe(Duty):
         """Note that a piece of a job's answer has come. The first one closes a half-open circuit."""
         if job_id not in self._answering:
             self._answering.add(job_id)
-            if self._host.recovering:
+            if self._host.is_recovering:
                 self.wake()
 
     def note_answer_end(self, job_id: str) -> None:
@@ -137,7 +137,7 @@ class Probe(Duty):
         with self._reporting:
             if not self.stopping.is_set():
                 self._send_report()
-        changing = not self._report.whole or self._host.loading or self._host.recovering
+        changing = not self._report.whole or self._host.loading or self._host.is_recovering
         return AGAIN_SECONDS if changing or self._error is not None else self._config.probe_seconds
 
     def _ask_host(self) -> None:
@@ -177,7 +177,7 @@ class Probe(Duty):
         before = self._host
         if self._error is not None:
             size = self._config.slots, self._config.max_models
-            down = self._store.down(*size, self._error.message, self._config.webhooks)
+            down = self._store.report_down(*size, self._error.message, self._config.webhooks)
             self._host = down._replace(pause=before.pause)
             return
         self._host = self._store.report(
@@ -195,7 +195,7 @@ class Probe(Duty):
         )
         self._keep_cards()
         for job_id in self._host.trials & self._answering:
-            self._host = self._store.proven(job_id)._replace(pause=self._host.pause)
+            self._host = self._store.report_answer(job_id)._replace(pause=self._host.pause)
         if self._host.sizes and self._host.sizes != before.sizes:
             _log.warning("workers of this host state different sizes; the least counts", sizes=self._host.sizes)
         if self._host.machines > 1 and self._host.machines != before.machines:

@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 
 from llamaq.store import scripts
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.connections.address import address, parsed
+from llamaq.store.connections.address import describe_url, parse_url
 from llamaq.store.connections.clients import connect
 from llamaq.store.redis_client import Client
 from llamaq.store.redis_errors import is_denied, lacks_command, translate_errors
@@ -45,11 +45,11 @@ def check_redis(config: Settings, clock: Clock = SYSTEM) -> Iterator[Finding]:
 def _check_all(client: Client, config: Settings, clock: Clock) -> Iterator[Finding]:
     client.ping()
     about = client.info()
-    yield _check_version(about, address(config.redis_url))
+    yield _check_version(about, describe_url(config.redis_url))
     if about.get("cluster_enabled"):
         return
     yield _check_persistence(about)
-    if parsed(config.redis_url).master:
+    if parse_url(config.redis_url).master:
         yield _check_replication(about)
     yield _check_eviction(about)
     yield _check_memory(about)

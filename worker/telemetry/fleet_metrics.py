@@ -51,7 +51,7 @@ class FleetCollector(Collector):
         yield from _queues(answer.rows("queues"))
         yield from _hosts(answer.rows("hosts"))
         yield from _totals(answer)
-        yield _paused(answer.row("paused").given())
+        yield _paused(answer.row("paused").as_texts())
         yield _ended(answer.counts("ended"))
         damaged = "Keys and fields that were set aside, because something else had written over them."
         yield _gauge("llamaq_damaged_keys", damaged, [], [([], answer.number("damaged"))])

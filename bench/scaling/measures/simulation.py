@@ -23,7 +23,7 @@ from embedded.scripted.fleet import LEASE_SECONDS, MODEL, PATIENCE, Fleet, answe
 from llamaq import GenerateRequest
 from llamaq.store.script_drivers import run
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.flushes import Flush, calls, renewal
+from llamaq.store.worker.flushes import Flush, build_calls, make_renewal
 from llamaq.vocabulary.wire import dump_members
 
 PATH = "simulated"
@@ -120,11 +120,11 @@ class Part:
     def report(self, name: str) -> None:
         """Report a host, and renew the leases of its jobs."""
         self._stores[name].report(SLOTS, 1, STATUS, MODELS, loaded=[MODEL], **PATIENCE)
-        self._write([renewal(job, 1) for job in list(self._running[name].values())])
+        self._write([make_renewal(job, 1) for job in list(self._running[name].values())])
 
     def _write(self, flushes: Sequence[Flush]) -> None:
         """By the script, as a worker writes the first event of an attempt and renews leases."""
-        for call in calls(self._fleet.keys, LEASE_SECONDS, flushes):
+        for call in build_calls(self._fleet.keys, LEASE_SECONDS, flushes):
             run(self._fleet.redis, call)
 
     def busy_seconds(self, began: float, ended: float) -> float:
@@ -140,7 +140,7 @@ class Part:
             heapq.heappush(self._due, (now + POLL_SECONDS, next(self._number), name, None))
             return
         self._running[name][job.id] = job
-        self._write([renewal(job, 1)._replace(events=[(1, "delta", dump_members(text="x"))])])
+        self._write([make_renewal(job, 1)._replace(events=[(1, "delta", dump_members(text="x"))])])
         self._spans.append((now, now + seconds))
         heapq.heappush(self._due, (now + seconds, next(self._number), name, job))
 

@@ -13,7 +13,7 @@ from llamaq.client.subscriptions import closed_error
 from llamaq.settings.producer import Settings
 from llamaq.store.answers import Answer
 from llamaq.store.clock import Clock
-from llamaq.store.connections.address import checked_url
+from llamaq.store.connections.address import normalise_url
 from llamaq.store.redis_client import AsyncClient
 from llamaq.store.redis_errors import translate_errors, translate_parse_errors
 from llamaq.store.script_drivers import run_async
@@ -57,7 +57,7 @@ class AsyncConnection:
     """
 
     def __init__(self, url: str, settings: Settings, clock: Clock) -> None:
-        self.url = checked_url(url)
+        self.url = normalise_url(url)
         self._client = io.client_source(self.url, settings)
         self.settings = settings
         self.clock = clock

@@ -26,8 +26,8 @@ from llamaq.client.subscriptions import (
 )
 from llamaq.settings.producer import Settings
 from llamaq.store.connections import deadline
-from llamaq.store.connections.aio_client import take_as_read
-from llamaq.store.connections.packing import packed
+from llamaq.store.connections.aio_client import call_on_data
+from llamaq.store.connections.packing import pack_commands
 from llamaq.store.log_follower import LogEntry
 from llamaq.store.redis_client import AsyncClient, AsyncPubSub
 
@@ -209,7 +209,7 @@ class AsyncHub:
                 await connection._parser.handle_push_response(self._notices.popleft())  # noqa: SLF001 - as in `arrived`
             if commands := self._take_changes():
                 async with deadline.time_limit_async(self._call_seconds):
-                    await connection.send_packed_command(packed(connection, commands), check_health=False)
+                    await connection.send_packed_command(pack_commands(connection, commands), check_health=False)
             now = self._loop.time()
             self._suspicion.check(now)
             idle_at = None if self._channels else (idle_at or now + LINGER_SECONDS)
@@ -224,7 +224,7 @@ class AsyncHub:
         return commands
 
     async def _read(self, connection: Any) -> None:
-        take_as_read(connection, lambda: self._take(connection))
+        call_on_data(connection, lambda: self._take(connection))
         while True:
             self._channels.take(await connection.read_response(disconnect_on_error=False, push_request=True))
             self._take(connection)

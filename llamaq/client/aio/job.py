@@ -15,7 +15,7 @@ from llamaq.client.reader_limits import UNENDED
 from llamaq.extraction.partials import Partials
 from llamaq.store import cancel, log_follower
 from llamaq.store.answers import Answer
-from llamaq.store.keys import text_id
+from llamaq.store.keys import check_text_id
 from llamaq.store.redis_errors import translate_parse_errors
 from llamaq.store.script_drivers import run_async
 from llamaq.store.script_runs import Call
@@ -39,7 +39,7 @@ class AsyncJob(Generic[R]):
 
     def __init__(self, connection: AsyncConnection, job_id: str) -> None:
         self._connection = connection
-        self.id = text_id(job_id)
+        self.id = check_text_id(job_id)
 
     def __repr__(self) -> str:
         return f"AsyncJob({self.id!r})"
@@ -162,7 +162,7 @@ class AsyncJob(Generic[R]):
     async def _read_fields(self, *names: str) -> dict[str, str]:
         """Fields of the record as they are stored, also where the rest of it cannot be read; raises as `status`."""
         answer = await self._ask_existing(fields_call(self._connection.settings.keys, self.id, names))
-        return answer.row("record").given()
+        return answer.row("record").as_texts()
 
     async def request(self) -> SubmittedRequest:
         """What was submitted: kind, request, and the `note` that came with it.

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from llamaq.store.connections.address import checked_url
+from llamaq.store.connections.address import normalise_url
 from llamaq.store.connections.clients import connect_async
 from llamaq.store.redis_client import AsyncClient
 
@@ -16,7 +16,7 @@ class LoopClients:
         Raises:
             InvalidRequest: the URL cannot be one of a Redis.
         """
-        self._url = checked_url(url)
+        self._url = normalise_url(url)
         self._limit_seconds = limit_seconds
         self._most = most
         self._confirmed_on = confirmed_on

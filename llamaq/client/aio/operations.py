@@ -14,7 +14,7 @@ from llamaq.client.job_status import status_call
 from llamaq.client.list_pages import MOST_LISTED, PAGE, check_limit, split_pages
 from llamaq.client.offered_models import find_hosts
 from llamaq.store import cancel, pauses
-from llamaq.store.keys import is_cursor, text_id
+from llamaq.store.keys import check_text_id, is_cursor
 from llamaq.store.producer_scripts import Waiting
 from llamaq.store.redis_errors import translate_parse_errors
 from llamaq.store.script_drivers import raised, run_async, run_many_async
@@ -191,7 +191,7 @@ class AsyncOperations(AsyncProducer):
             JobNotFound: it is no longer kept.
             InvalidRequest: the id is no text, or a change does not fit.
         """
-        record = self._keys.record(text_id(job_id))
+        record = self._keys.record(check_text_id(job_id))
         async with self._connection.query() as redis:
             kind, request = await redis.hmget(record, "kind", "request")
             if kind is None or request is None:
@@ -212,7 +212,7 @@ class AsyncOperations(AsyncProducer):
 
     async def dead_letter(self, letter_id: str) -> DeadLetter | None:
         """The dead letter with this id, or None."""
-        if not is_cursor(text_id(letter_id)):
+        if not is_cursor(check_text_id(letter_id)):
             return None
         async with self._connection.query() as redis:
             found = read_letters(await redis.xrange(self._keys.dead(), letter_id, letter_id))

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from llamaq.client.aio import io
 from llamaq.store.answers import Answer
-from llamaq.store.connections.retries import of_master
+from llamaq.store.connections.retries import require_master
 from llamaq.store.redis_client import AsyncClient
 from llamaq.store.script_drivers import driven_async
 from llamaq.store.script_runs import Call, Command, Reply, Steps, begun, is_final
@@ -75,7 +75,7 @@ class AsyncPipeline:
         self._sent -= 1
         try:
             async with io.time_limit(self._client.try_seconds):
-                return of_master(await self._client.receive(self._connection, commands))
+                return require_master(await self._client.receive(self._connection, commands))
         except RedisError:
             await self._stop()
             return []

@@ -135,10 +135,10 @@ class AsyncProducer:
         """The hosts that a worker has reported lately, also those that do not answer."""
         async with self._connection.query() as redis:
             time, seen = await redis.time(), await redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
-            names = fleet.live_hosts(time, seen)
-            commands = [command for name in names for command in fleet.host_commands(self._keys, name)]
+            names = fleet.find_live_hosts(time, seen)
+            commands = [command for name in names for command in fleet.build_host_commands(self._keys, name)]
             paused = await redis.hgetall(self._keys.paused())
-            return fleet.hosts(time, names, [raised(reply) for reply in await redis.execute_all(commands)], paused)
+            return fleet.read_hosts(time, names, [raised(reply) for reply in await redis.execute_all(commands)], paused)
 
     async def workers(self) -> list[WorkerStatus]:
         """The worker processes that have reported themselves lately, and those that stop, by host and name."""
@@ -146,11 +146,11 @@ class AsyncProducer:
             seconds, _ = await redis.time()
             seen = await redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             names, paused = [name for name, _ in seen], await redis.hgetall(self._keys.paused())
-            commands = [command for name in names for command in fleet.worker_commands(self._keys, name)]
+            commands = [command for name in names for command in fleet.build_worker_commands(self._keys, name)]
             answers = [raised(reply) for reply in await redis.execute_all(commands)]
-            runs_on = [["HGET", self._keys.record(job_id), "worker"] for job_id in fleet.running_on(answers)]
+            runs_on = [["HGET", self._keys.record(job_id), "worker"] for job_id in fleet.read_running_jobs(answers)]
             runs = [raised(reply) for reply in await redis.execute_all(runs_on)]
-            return fleet.workers(seconds, names, answers, runs, paused)
+            return fleet.read_workers(seconds, names, answers, runs, paused)
 
     async def aclose(self) -> None:
         """Close the connections. Jobs go on. Readers raise `StreamError` then, and other verbs `RuntimeError`.

@@ -16,7 +16,7 @@ from llamaq.client.reader_limits import UNENDED
 from llamaq.extraction.partials import Partials
 from llamaq.store import cancel, log_follower
 from llamaq.store.answers import Answer
-from llamaq.store.keys import text_id
+from llamaq.store.keys import check_text_id
 from llamaq.store.redis_errors import translate_parse_errors
 from llamaq.store.script_drivers import run
 from llamaq.store.script_runs import Call
@@ -40,7 +40,7 @@ class Job(Generic[R]):
 
     def __init__(self, connection: Connection, job_id: str) -> None:
         self._connection = connection
-        self.id = text_id(job_id)
+        self.id = check_text_id(job_id)
 
     def __repr__(self) -> str:
         return f"Job({self.id!r})"
@@ -163,7 +163,7 @@ class Job(Generic[R]):
     def _read_fields(self, *names: str) -> dict[str, str]:
         """Fields of the record as they are stored, also where the rest of it cannot be read; raises as `status`."""
         answer = self._ask_existing(fields_call(self._connection.settings.keys, self.id, names))
-        return answer.row("record").given()
+        return answer.row("record").as_texts()
 
     def request(self) -> SubmittedRequest:
         """What was submitted: kind, request, and the `note` that came with it.

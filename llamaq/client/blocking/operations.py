@@ -15,7 +15,7 @@ from llamaq.client.job_status import status_call
 from llamaq.client.list_pages import MOST_LISTED, PAGE, check_limit, split_pages
 from llamaq.client.offered_models import find_hosts
 from llamaq.store import cancel, pauses
-from llamaq.store.keys import is_cursor, text_id
+from llamaq.store.keys import check_text_id, is_cursor
 from llamaq.store.producer_scripts import Waiting
 from llamaq.store.redis_errors import translate_parse_errors
 from llamaq.store.script_drivers import raised, run, run_many
@@ -186,7 +186,7 @@ class Operations(Producer):
             JobNotFound: it is no longer kept.
             InvalidRequest: the id is no text, or a change does not fit.
         """
-        record = self._keys.record(text_id(job_id))
+        record = self._keys.record(check_text_id(job_id))
         with self._connection.query() as redis:
             kind, request = redis.hmget(record, "kind", "request")
             if kind is None or request is None:
@@ -207,7 +207,7 @@ class Operations(Producer):
 
     def dead_letter(self, letter_id: str) -> DeadLetter | None:
         """The dead letter with this id, or None."""
-        if not is_cursor(text_id(letter_id)):
+        if not is_cursor(check_text_id(letter_id)):
             return None
         with self._connection.query() as redis:
             found = read_letters(redis.xrange(self._keys.dead(), letter_id, letter_id))

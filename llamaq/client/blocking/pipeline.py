@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from llamaq.client.blocking import io
 from llamaq.store.answers import Answer
-from llamaq.store.connections.retries import of_master
+from llamaq.store.connections.retries import require_master
 from llamaq.store.redis_client import Client
 from llamaq.store.script_drivers import driven
 from llamaq.store.script_runs import Call, Command, Reply, Steps, begun, is_final
@@ -76,7 +76,7 @@ class Pipeline:
         self._sent -= 1
         try:
             with io.time_limit(self._client.try_seconds):
-                return of_master(self._client.receive(self._connection, commands))
+                return require_master(self._client.receive(self._connection, commands))
         except RedisError:
             self._stop()
             return []

@@ -136,10 +136,10 @@ class Producer:
         """The hosts that a worker has reported lately, also those that do not answer."""
         with self._connection.query() as redis:
             time, seen = redis.time(), redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
-            names = fleet.live_hosts(time, seen)
-            commands = [command for name in names for command in fleet.host_commands(self._keys, name)]
+            names = fleet.find_live_hosts(time, seen)
+            commands = [command for name in names for command in fleet.build_host_commands(self._keys, name)]
             paused = redis.hgetall(self._keys.paused())
-            return fleet.hosts(time, names, [raised(reply) for reply in redis.execute_all(commands)], paused)
+            return fleet.read_hosts(time, names, [raised(reply) for reply in redis.execute_all(commands)], paused)
 
     def workers(self) -> list[WorkerStatus]:
         """The worker processes that have reported themselves lately, and those that stop, by host and name."""
@@ -147,11 +147,11 @@ class Producer:
             seconds, _ = redis.time()
             seen = redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             names, paused = [name for name, _ in seen], redis.hgetall(self._keys.paused())
-            commands = [command for name in names for command in fleet.worker_commands(self._keys, name)]
+            commands = [command for name in names for command in fleet.build_worker_commands(self._keys, name)]
             answers = [raised(reply) for reply in redis.execute_all(commands)]
-            runs_on = [["HGET", self._keys.record(job_id), "worker"] for job_id in fleet.running_on(answers)]
+            runs_on = [["HGET", self._keys.record(job_id), "worker"] for job_id in fleet.read_running_jobs(answers)]
             runs = [raised(reply) for reply in redis.execute_all(runs_on)]
-            return fleet.workers(seconds, names, answers, runs, paused)
+            return fleet.read_workers(seconds, names, answers, runs, paused)
 
     def close(self) -> None:
         """Close the connections. Jobs go on. Readers raise `StreamError` then, and other verbs `RuntimeError`.

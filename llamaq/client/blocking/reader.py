@@ -16,7 +16,7 @@ from llamaq.client.job_events import PAUSE_SECONDS, join_events, poll_call, read
 from llamaq.client.reader_limits import ReaderLimits
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import Clock
-from llamaq.store.connections.address import parsed
+from llamaq.store.connections.address import parse_url
 from llamaq.store.log_follower import (
     PAGE,
     CheckRecord,
@@ -52,7 +52,7 @@ class Reader:
         self._client = client
         self._hub = hub
         self._url = url
-        self._confirmed = bool(parsed(url).master)
+        self._confirmed = bool(parse_url(url).master)
         self._names = settings.redis_names
         self._keys = settings.keys
         self._call_seconds = settings.call_seconds
@@ -134,7 +134,7 @@ class Reader:
                     holds = inbox.has_entry  # then `joint` may have events, which are to be given first
                     reply = io.receive(inbox, limits.wait_seconds(seconds), take)
                     # Most events are live pieces, one at a time. For each, the way through the steps would take longer.
-                    while reply and not holds and not inbox.has_entry and (event := follower.live(reply)):
+                    while reply and not holds and not inbox.has_entry and (event := follower.read_live(reply)):
                         yield [event]
                         reply = io.receive(inbox, limits.wait_seconds(seconds), take)
                 case question:

@@ -98,19 +98,19 @@ class Address(NamedTuple):
         return self.url()
 
 
-def checked_url(url: str) -> str:
-    """The URL in the one form that all who read it understand alike.
+def normalise_url(url: str) -> str:
+    """Normalise the URL to the one form that all who read it understand alike.
 
     Raises:
         InvalidRequest: it is none of Redis. The message does not quote it, because it may have a password in an odd
             place.
     """
-    return parsed(url).url()
+    return parse_url(url).url()
 
 
-def address(url: str) -> str:
-    """The URL without its password, fit for a message."""
-    found = parsed(url)
+def describe_url(url: str) -> str:
+    """Describe where the URL leads, without its password, for a message."""
+    found = parse_url(url)
     if found.path:
         return f"{found.path} (database {found.database})"
     servers = ",".join(f"{host}:{port}" for host, port in found.servers)
@@ -119,146 +119,152 @@ def address(url: str) -> str:
     return f"{servers}/{found.database}"
 
 
-def parsed(url: str) -> Address:
-    """The parts of the URL. Blanks and quotes around it, as files of variables leave them, are dropped.
+def parse_url(url: str) -> Address:
+    """Parse the URL. Blanks and quotes around it, as files of variables leave them, are dropped.
 
     Raises:
-        InvalidRequest: as `checked_url`.
+        InvalidRequest: as `normalise_url`.
     """
     if not isinstance(url, str):
-        raise _wrong(f"must be a text, not {type(url).__name__}")
+        raise _url_error(f"must be a text, not {type(url).__name__}")
     url = _QUOTED.sub(r"\g<url>", url.strip())
     _require_plain(url)
     parts = _PARTS.fullmatch(url)
     if parts is None:
-        raise _wrong(USABLE_URL)
+        raise _url_error(USABLE_URL)
     scheme = parts["scheme"].lower().replace("valkey", "redis")
     account, _, place = parts["place"].rpartition("@")
     user, _, password = account.partition(":")
-    options = _options(parts["query"] or "", scheme)
-    servers, path, master, database = _server(scheme, place, parts["path"] or "", given=bool(parts["place"]))
+    options = _parse_options(parts["query"] or "", scheme)
+    servers, path, master, database = _parse_server(scheme, place, parts["path"] or "", given=bool(parts["place"]))
     return Address(
         scheme=scheme,
-        user=_one(_decoded(user), options.pop("username", ""), "user name"),
-        password=_one(_decoded(password), options.pop("password", ""), "password"),
+        user=_pick_one(_decode(user), options.pop("username", ""), "user name"),
+        password=_pick_one(_decode(password), options.pop("password", ""), "password"),
         servers=servers,
         path=path,
         master=master,
-        database=int(_one(database.lstrip("0"), options.pop("db", ""), "database") or 0),
+        database=int(_pick_one(database.lstrip("0"), options.pop("db", ""), "database") or 0),
         options=options,
     )
 
 
-def _server(scheme: str, place: str, path: str, *, given: bool) -> tuple[tuple[tuple[str, int], ...], str, str, str]:
-    """Servers, path of the socket, name of the master, and database."""
+def _parse_server(
+    scheme: str, place: str, path: str, *, given: bool
+) -> tuple[tuple[tuple[str, int], ...], str, str, str]:
+    """Parse the servers, the path of the socket, the name of the master, and the database."""
     if scheme == "unix":
-        return (), _socket(place, path), "", ""
+        return (), _parse_socket(place, path), "", ""
     if scheme.endswith("sentinel"):
         found = _MASTER.fullmatch(path)
         if found is None:
-            raise _wrong(
+            raise _url_error(
                 "behind the Sentinels must stand the name of the master: redis+sentinel://a:26379,b:26379/mymaster/0; "
                 "percent-encode the odd characters of a password"
             )
         return (
-            tuple(_place(one, _SENTINEL_PORT) for one in place.split(",")),
+            tuple(_parse_place(one, _SENTINEL_PORT) for one in place.split(",")),
             "",
             found["master"],
             found["database"] or "",
         )
     number = _DATABASE.fullmatch(path)
     if number is None:
-        raise _wrong(USABLE_URL)
+        raise _url_error(USABLE_URL)
     if not given:  # redis:// and redis:///0, as redis-py documents them
         return (("localhost", _PORT),), "", "", number["database"]
     if "," in place:
-        raise _wrong("it has several servers: for Sentinels, write redis+sentinel://a:26379,b:26379/MASTER/0")
-    return (_place(place, _PORT),), "", "", number["database"]
+        raise _url_error("it has several servers: for Sentinels, write redis+sentinel://a:26379,b:26379/MASTER/0")
+    return (_parse_place(place, _PORT),), "", "", number["database"]
 
 
-def _socket(place: str, path: str) -> str:
-    path = _decoded(path)
+def _parse_socket(place: str, path: str) -> str:
+    path = _decode(path)
     if place or not path.strip("/") or "\0" in path:
-        raise _wrong("the path of a Unix socket is absolute, with three slashes: unix:///run/redis/redis.sock?db=0")
+        raise _url_error("the path of a Unix socket is absolute, with three slashes: unix:///run/redis/redis.sock?db=0")
     if len(path.encode(errors="replace")) > MOST_PATH:
-        raise _wrong(f"the path of a Unix socket has at most {MOST_PATH} bytes: make a link to it with a shorter path")
+        raise _url_error(
+            f"the path of a Unix socket has at most {MOST_PATH} bytes: make a link to it with a shorter path"
+        )
     return path
 
 
 def _require_plain(url: str) -> None:
     """Refuse the characters at which the readers of a URL differ."""
     if "#" in url:
-        raise _wrong("a `#` would end it there: write %23 in a password")
+        raise _url_error("a `#` would end it there: write %23 in a password")
     if "\\" in url or any(character.isspace() or not character.isprintable() for character in url):
-        raise _wrong("it has a blank, a backslash or a control character: percent-encode it (a blank is %20)")
+        raise _url_error("it has a blank, a backslash or a control character: percent-encode it (a blank is %20)")
     if _ESCAPE.search(url):
-        raise _wrong("it has a `%` that begins no percent-encoded byte: write %25")
+        raise _url_error("it has a `%` that begins no percent-encoded byte: write %25")
 
 
-def _place(place: str, default: int) -> tuple[str, int]:
+def _parse_place(place: str, default: int) -> tuple[str, int]:
     found = _PLACE.fullmatch(place)
     if found is None:
-        raise _wrong(USABLE_URL)
+        raise _url_error(USABLE_URL)
     host, port = found["host"], int(found["port"] or default)
     if not 1 <= port <= MOST_PORT:
-        raise _wrong(f"its port must be from 1 to {MOST_PORT}")
+        raise _url_error(f"its port must be from 1 to {MOST_PORT}")
     if host.startswith("["):
         try:
             ipaddress.IPv6Address(host[1:-1])
         except ValueError:
-            raise _wrong("what is in brackets must be an IPv6 address") from None
+            raise _url_error("what is in brackets must be an IPv6 address") from None
     return host, port
 
 
-def _options(query: str, scheme: str) -> dict[str, str]:
+def _parse_options(query: str, scheme: str) -> dict[str, str]:
     if "@" in query:  # behind a password with a raw `/` or `?` stands the server that was meant
-        raise _wrong("it has an `@` behind its `?`: percent-encode the odd characters of a password (%40, %2F, %3F)")
+        raise _url_error(
+            "it has an `@` behind its `?`: percent-encode the odd characters of a password (%40, %2F, %3F)"
+        )
     options: dict[str, str] = {}
     for option in filter(None, query.split("&")):
         name, _, value = option.partition("=")
         if name not in (*_TLS_VALUES, *_SENTINEL, *_ANYWHERE):
-            raise _wrong("it has an option that llamaq does not take; " + _known())
+            raise _url_error("it has an option that llamaq does not take; " + _list_options())
         if name in options or not value:
-            raise _wrong(f"its option {name} must be given once, with a value")
+            raise _url_error(f"its option {name} must be given once, with a value")
         if name in _TLS_VALUES and not scheme.startswith("rediss"):
-            raise _wrong(f"its option {name} is one of TLS, which rediss:// has: begin the URL with that")
+            raise _url_error(f"its option {name} is one of TLS, which rediss:// has: begin the URL with that")
         if name in _SENTINEL and not scheme.endswith("sentinel"):
-            raise _wrong(f"its option {name} is one of redis+sentinel:// and rediss+sentinel://")
-        options[name] = _option(name, _decoded(value.replace("+", "%20")))
+            raise _url_error(f"its option {name} is one of redis+sentinel:// and rediss+sentinel://")
+        options[name] = _check_option(name, _decode(value.replace("+", "%20")))
     return options
 
 
-def _option(name: str, value: str) -> str:
+def _check_option(name: str, value: str) -> str:
     if values := _TLS_VALUES.get(name):
         value = value.lower().removeprefix("cert_")  # as Python's `ssl` and Celery call them
         if value not in values.split("|"):
-            raise _wrong(f"its option {name} must be one of {values.replace('|', ', ')}")
+            raise _url_error(f"its option {name} must be one of {values.replace('|', ', ')}")
     if name == "db" and not re.fullmatch("[0-9]{1,6}", value):
-        raise _wrong("its option db must be the number of a database")
+        raise _url_error("its option db must be the number of a database")
     if name == "client_name" and not re.fullmatch("[!-~]{1,100}", value):
-        raise _wrong("its option client_name must be printable ASCII without blanks, as CLIENT SETNAME wants it")
+        raise _url_error("its option client_name must be printable ASCII without blanks, as CLIENT SETNAME wants it")
     return value
 
 
-def _known() -> str:
+def _list_options() -> str:
     return (
         f"it takes {', '.join(_ANYWHERE)}, for Sentinels {', '.join(_SENTINEL)}, and for TLS (rediss://) "
         f"{', '.join(_TLS_VALUES)}"
     )
 
 
-def _one(first: str, second: str, what: str) -> str:
+def _pick_one(first: str, second: str, what: str) -> str:
     if first and second:
-        raise _wrong(f"it has two values for the {what}: leave one")
+        raise _url_error(f"it has two values for the {what}: leave one")
     return first or second
 
 
-def _decoded(text: str) -> str:
+def _decode(text: str) -> str:
     try:
         return unquote(text, errors="strict")
     except UnicodeDecodeError:
-        raise _wrong("a percent-encoded part of it is no UTF-8") from None
+        raise _url_error("a percent-encoded part of it is no UTF-8") from None
 
 
-def _wrong(message: str) -> InvalidRequest:
+def _url_error(message: str) -> InvalidRequest:
     return InvalidRequest.of("url", message)

@@ -11,8 +11,8 @@ from redis.exceptions import ResponseError
 from llamaq.store.connections.confirmation import Confirmation
 from llamaq.store.connections.deadline import time_limit_async
 from llamaq.store.connections.master_connections import AsyncMasterConnection
-from llamaq.store.connections.packing import packed
-from llamaq.store.connections.retries import Retrying, of_master
+from llamaq.store.connections.packing import pack_commands
+from llamaq.store.connections.retries import Retrying, require_master
 from llamaq.store.connections.sockets import must_reconnect
 from llamaq.store.script_runs import Command, Reply
 
@@ -36,18 +36,18 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
 
     async def execute_command(self, *command: Any, **options: Any) -> Any:
         """The reply. Called by every method of the client."""
-        return await self._tried(lambda: self._execute(*command, **options))
+        return await self._retry(lambda: self._execute(*command, **options))
 
     async def execute_all(self, commands: Sequence[Command]) -> list[Reply]:
         """The replies to commands that are sent together; an error of one is its reply."""
         # In releases of Python 3.12 to 3.14 an empty write stays in asyncio's buffer, so the connection is not closed.
-        return await self._tried(lambda: self._execute_all(commands)) if commands else []
+        return await self._retry(lambda: self._execute_all(commands)) if commands else []
 
     async def _execute(self, *command: Any, **options: Any) -> Any:
         options.pop("keys", None)  # for redis-py's cache
         if options:  # for what makes the answer of the reply
             return await super().execute_command(*command, **options)  # type: ignore[no-untyped-call]  # redis-py's has no types
-        (reply,) = await self._sent([command])
+        (reply,) = await self._exchange([command])
         if isinstance(reply, Exception):
             raise reply
         return reply
@@ -55,14 +55,14 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
     async def _execute_all(self, commands: Sequence[Command]) -> list[Reply]:
         confirmation = self._confirmation
         if confirmation and confirmation.is_unknown():
-            confirmation.look(await self._execute("INFO", "replication"))
-        asked = confirmation.commands() if confirmation else ()
-        replies = of_master(await self._sent([*commands, *asked]))
-        if confirmation and asked:
+            confirmation.note_replication(await self._execute("INFO", "replication"))
+        confirming = confirmation.commands() if confirmation else ()
+        replies = require_master(await self._exchange([*commands, *confirming]))
+        if confirmation and confirming:
             confirmation.check(replies[-1])
         return replies[: len(commands)]
 
-    async def _sent(self, commands: Sequence[Command]) -> list[Reply]:
+    async def _exchange(self, commands: Sequence[Command]) -> list[Reply]:
         connection = await self.send(commands)
         replies: list[Reply] | None = None
         try:
@@ -76,7 +76,7 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
         pool: Any = self.connection_pool
         connection = connection or await pool.get_connection()
         try:
-            await connection.send_packed_command(packed(connection, commands))
+            await connection.send_packed_command(pack_commands(connection, commands))
         except BaseException:
             await self.give_back(connection, lost=True)
             raise
@@ -108,7 +108,7 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
             await connection.disconnect(nowait=True)
         await self.connection_pool.release(connection)
 
-    async def _tried(self, once: Callable[[], Awaitable[T]]) -> T:
+    async def _retry(self, once: Callable[[], Awaitable[T]]) -> T:
         tries = 0
         async with time_limit_async(self._retrying.limit_seconds):
             while True:
@@ -117,7 +117,7 @@ class AsyncBoundedRedis(redis.asyncio.Redis):
                     async with time_limit_async(self._retrying.try_seconds):
                         return await once()
                 except redis.RedisError as error:
-                    pause = self._retrying.pause(tries, error)
+                    pause = self._retrying.next_pause(tries, error)
                     await self.connection_pool.disconnect(inuse_connections=False)
                     await asyncio.sleep(pause)
 
@@ -147,7 +147,7 @@ class AsyncPool(redis.asyncio.ConnectionPool):
         self._available_connections.append(connection)
 
 
-def take_as_read(connection: Any, take: Callable[[], None]) -> None:
+def call_on_data(connection: Any, take: Callable[[], None]) -> None:
     """Call `take` where bytes have come, which the parser of the connection has then. It does not wait.
 
     redis-py wakes a task for them, whose coroutines take longer than what is done with a published message. Its
@@ -159,18 +159,18 @@ def take_as_read(connection: Any, take: Callable[[], None]) -> None:
     if feed is None or isinstance(connection, AsyncMasterConnection):
         return
 
-    def taken(data: bytes) -> None:
+    def take_data(data: bytes) -> None:
         try:
             feed(data)
             take()
         except Exception as error:  # noqa: BLE001 - `read_response` raises it
             stream.set_exception(error)
 
-    stream.feed_data = taken
+    stream.feed_data = take_data
     held = bytes(stream._buffer)  # noqa: SLF001 - what was read before
     stream._buffer.clear()  # noqa: SLF001 - as above
     stream._maybe_resume_transport()  # noqa: SLF001 - as above
-    taken(held)
+    take_data(held)
 
 
 def _is_silent(connection: Any) -> bool:

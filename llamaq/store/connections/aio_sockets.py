@@ -48,7 +48,7 @@ class Resolved(Written):
         return given | {"host": self._address}
 
     async def _connect(self) -> None:
-        addresses = await _resolved(self.host)
+        addresses = await _resolve(self.host)
         for number, self._address in enumerate(addresses, 1):
             try:
                 await super()._connect()  # type: ignore[misc]  # as above
@@ -66,8 +66,8 @@ class AsyncUnix(Written, redis.asyncio.UnixDomainSocketConnection):
     """Over a Unix socket."""
 
 
-async def _resolved(host: str) -> list[str]:
-    """The addresses of a host.
+async def _resolve(host: str) -> list[str]:
+    """Resolve the addresses of a host.
 
     Raises:
         OSError: it has none.
@@ -77,7 +77,7 @@ async def _resolved(host: str) -> list[str]:
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[list[str]] = loop.create_future()
 
-    def tell(found: list[str] | Exception) -> None:
+    def set_answer(found: list[str] | Exception) -> None:
         if answer.done():
             return  # it was cancelled
         if isinstance(found, Exception):
@@ -92,7 +92,7 @@ async def _resolved(host: str) -> list[str]:
         except Exception as error:  # noqa: BLE001 - the task that waits raises it
             found = error
         with suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(tell, found)
+            loop.call_soon_threadsafe(set_answer, found)
 
     threading.Thread(target=resolve, name="llamaq-resolve", daemon=True).start()
     return await answer

@@ -14,15 +14,15 @@ from redis.exceptions import ResponseError
 
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections import master_connections as masters
-from llamaq.store.connections.address import Address, parsed
+from llamaq.store.connections.address import Address, parse_url
 from llamaq.store.connections.aio_client import AsyncBoundedRedis, AsyncPool
 from llamaq.store.connections.aio_sockets import AsyncPlain, AsyncUnix
 from llamaq.store.connections.confirmation import Confirmation
-from llamaq.store.connections.connection_options import async_options, options
+from llamaq.store.connections.connection_options import async_options, blocking_options
 from llamaq.store.connections.deadline import time_limit
-from llamaq.store.connections.packing import packed
+from llamaq.store.connections.packing import pack_commands
 from llamaq.store.connections.plain_server import AsyncTls
-from llamaq.store.connections.retries import Retrying, of_master
+from llamaq.store.connections.retries import Retrying, require_master
 from llamaq.store.connections.sentinel import AsyncMasterPool, MasterPool
 from llamaq.store.connections.sockets import PlainConnection, Pool, TlsConnection, UnixConnection
 from llamaq.store.redis_client import AsyncClient, BinaryClient, Client
@@ -53,17 +53,17 @@ class BoundedRedis(redis.Redis):
 
     def execute_command(self, *command: Any, **options: Any) -> Any:
         """The reply. Called by every method of the client."""
-        return self._tried(lambda: self._execute(*command, **options))
+        return self._retry(lambda: self._execute(*command, **options))
 
     def execute_all(self, commands: Sequence[Command]) -> list[Reply]:
         """The replies to commands that are sent together; an error of one is its reply."""
-        return self._tried(lambda: self._execute_all(commands)) if commands else []
+        return self._retry(lambda: self._execute_all(commands)) if commands else []
 
     def _execute(self, *command: Any, **options: Any) -> Any:
         return super().execute_command(*command, **options)  # type: ignore[no-untyped-call]  # redis-py's has no types
 
     def _send_command_parse_response(self, conn: Any, *command: Any, **options: Any) -> Any:
-        # redis-py's step of `execute_command`. It gives a connection back with its reply unread, as `_sent` does not.
+        # redis-py's step of `execute_command`. Unlike `_exchange`, it gives a connection back with its reply unread.
         try:
             return super()._send_command_parse_response(conn, *command, **options)  # type: ignore[no-untyped-call]  # as above
         except ResponseError:
@@ -75,14 +75,14 @@ class BoundedRedis(redis.Redis):
     def _execute_all(self, commands: Sequence[Command]) -> list[Reply]:
         confirmation = self._confirmation
         if confirmation and confirmation.is_unknown():
-            confirmation.look(self._execute("INFO", "replication"))
-        asked = confirmation.commands() if confirmation else ()
-        replies = of_master(self._sent([*commands, *asked]))
-        if confirmation and asked:
+            confirmation.note_replication(self._execute("INFO", "replication"))
+        confirming = confirmation.commands() if confirmation else ()
+        replies = require_master(self._exchange([*commands, *confirming]))
+        if confirmation and confirming:
             confirmation.check(replies[-1])
         return replies[: len(commands)]
 
-    def _sent(self, commands: Sequence[Command]) -> list[Reply]:
+    def _exchange(self, commands: Sequence[Command]) -> list[Reply]:
         # Not by a pipeline, nor by `execute_command`: each would cost twice the sending and the parsing.
         connection = self.send(commands)
         replies: list[Reply] | None = None
@@ -97,7 +97,7 @@ class BoundedRedis(redis.Redis):
         pool: Any = self.connection_pool  # redis-py's methods of it have no types
         connection = connection or pool.get_connection()
         try:
-            connection.send_packed_command(packed(connection, commands))
+            connection.send_packed_command(pack_commands(connection, commands))
         except BaseException:
             self.give_back(connection, lost=True)
             raise
@@ -130,7 +130,7 @@ class BoundedRedis(redis.Redis):
             connection.disconnect()
         self.connection_pool.release(connection)
 
-    def _tried(self, once: Callable[[], T]) -> T:
+    def _retry(self, once: Callable[[], T]) -> T:
         tries = 0
         with time_limit(self._retrying.limit_seconds):
             while True:
@@ -139,7 +139,7 @@ class BoundedRedis(redis.Redis):
                     with time_limit(self._retrying.try_seconds):
                         return once()
                 except redis.RedisError as error:
-                    pause = self._retrying.pause(tries, error)
+                    pause = self._retrying.next_pause(tries, error)
                     # The idle connections lead to where this one led: to a server that was restarted, or demoted.
                     self.connection_pool.disconnect(inuse_connections=False)
                     SYSTEM.sleep(pause)
@@ -169,20 +169,20 @@ def connect(
     Raises:
         InvalidRequest: the URL is none of Redis.
     """
-    client = _blocking(url, limit_seconds, most, retry=retry, decode_responses=True, confirmed_on=confirmed_on)
+    client = _connect_blocking(url, limit_seconds, most, retry=retry, decode_responses=True, confirmed_on=confirmed_on)
     return cast("Client", client)
 
 
 def connect_binary(url: str, *, limit_seconds: float = DEFAULT_LIMIT_SECONDS) -> BinaryClient:
     """A client as of `connect` that reads bytes."""
-    return cast("BinaryClient", _blocking(url, limit_seconds, DEFAULT_MOST, retry=True, decode_responses=False))
+    return cast("BinaryClient", _connect_blocking(url, limit_seconds, DEFAULT_MOST, retry=True, decode_responses=False))
 
 
 def connect_async(
     url: str, *, limit_seconds: float = DEFAULT_LIMIT_SECONDS, most: int = DEFAULT_MOST, confirmed_on: str = ""
 ) -> AsyncClient:
     """A client as of `connect` for asyncio."""
-    target = parsed(url)
+    target = parse_url(url)
     retrying = Retrying(limit_seconds, retry=True, failover=bool(target.master))
     given = {**async_options(target), **_AS_TEXT, "max_connections": most}
     pool: redis.asyncio.ConnectionPool
@@ -190,35 +190,35 @@ def connect_async(
         pool = AsyncMasterPool(target, retrying.try_seconds, **given)
     else:
         pool = AsyncPool(connection_class=_ASYNC_CLASSES[target.scheme], **given)
-    confirmation = _confirmation(target, confirmed_on, retrying)
+    confirmation = _make_confirmation(target, confirmed_on, retrying)
     client = AsyncBoundedRedis(connection_pool=pool, retrying=retrying, confirmation=confirmation)
     client.auto_close_connection_pool = True
     return cast("AsyncClient", client)
 
 
-def _blocking(
+def _connect_blocking(
     url: str, limit_seconds: float, most: int, *, retry: bool, decode_responses: bool, confirmed_on: str = ""
 ) -> BoundedRedis:
-    target = parsed(url)
+    target = parse_url(url)
     retrying = Retrying(limit_seconds, retry=retry, failover=bool(target.master))
     given = {
-        **options(target, retrying.try_seconds),
-        "connection_class": _class(target),
+        **blocking_options(target, retrying.try_seconds),
+        "connection_class": _connection_class(target),
         **(_AS_TEXT if decode_responses else {}),
         "max_connections": most,
     }
     pool = MasterPool(target, retrying.try_seconds, **given) if target.master else Pool(**given)
-    confirmation = _confirmation(target, confirmed_on, retrying)
+    confirmation = _make_confirmation(target, confirmed_on, retrying)
     client = BoundedRedis(connection_pool=pool, retrying=retrying, confirmation=confirmation)
     client.auto_close_connection_pool = True
     return client
 
 
-def _confirmation(target: Address, channel: str, retrying: Retrying) -> Confirmation | None:
+def _make_confirmation(target: Address, channel: str, retrying: Retrying) -> Confirmation | None:
     return Confirmation(channel, retrying.try_seconds) if target.master and channel else None
 
 
-def _class(target: Address) -> type[redis.connection.AbstractConnection]:
+def _connection_class(target: Address) -> type[redis.connection.AbstractConnection]:
     if target.master:
         return masters.BoundedTlsMasterConnection if target.tls else masters.BoundedMasterConnection
     if target.path:

@@ -38,7 +38,7 @@ class Confirmation:
         """Whether to ask for `INFO replication`, and to hand it to `look`."""
         return SYSTEM.monotonic() >= self._looks_at
 
-    def look(self, replication: Mapping[str, Any]) -> None:
+    def note_replication(self, replication: Mapping[str, Any]) -> None:
         """Note whether the master needs a replica."""
         self._needed = NEEDS_ONE in replication
         self._looks_at = SYSTEM.monotonic() + LOOK_SECONDS

@@ -10,26 +10,26 @@ from redis.connection import parse_url
 from redis.retry import Retry
 
 from llamaq.store.connections.address import Address
-from llamaq.store.connections.packing import packer
+from llamaq.store.connections.packing import packer_option
 
 CONNECT_SECONDS = 5.0
 """For one address of the host; less where the try has less."""
 
 
-def options(target: Address, try_seconds: float) -> dict[str, Any]:
+def blocking_options(target: Address, try_seconds: float) -> dict[str, Any]:
     """The options of blocking connections, without their class. redis-py tries nothing again."""
     given = {
         **parse_url(target.server_url()),  # type: ignore[no-untyped-call]  # redis-py's has no types
         "socket_connect_timeout": min(CONNECT_SECONDS, try_seconds),
         "socket_timeout": try_seconds,
         "retry": Retry(NoBackoff(), 0),
-        **packer(),
+        **packer_option(),
     }
-    return _kept(target, given)
+    return _complete(target, given)
 
 
 def async_options(target: Address) -> dict[str, Any]:
-    """As `options`, for asyncio, where `time_limit_async` ends each operation."""
+    """As `blocking_options`, for asyncio, where `time_limit_async` ends each operation."""
     given = {
         **parse_async_url(target.server_url()),
         "socket_connect_timeout": CONNECT_SECONDS,
@@ -37,10 +37,10 @@ def async_options(target: Address) -> dict[str, Any]:
         "socket_timeout": None,
         "retry": AsyncRetry(NoBackoff(), 0),
     }
-    return _kept(target, given)
+    return _complete(target, given)
 
 
-def _kept(target: Address, given: dict[str, Any]) -> dict[str, Any]:
+def _complete(target: Address, given: dict[str, Any]) -> dict[str, Any]:
     given.pop("connection_class", None)
     if not target.path:
         given["socket_keepalive"] = True

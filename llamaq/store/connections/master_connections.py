@@ -36,7 +36,7 @@ class _Heard:
         return doubtful
 
 
-def _given_up(error: redis.ResponseError) -> redis.ConnectionError:
+def _no_replicas_error(error: redis.ResponseError) -> redis.ConnectionError:
     """The error of a master without its replicas: the next try asks the Sentinels. Any other error is raised."""
     if "good replicas to write" not in str(error):  # hiredis leaves the code NOREPLICAS out
         raise error
@@ -60,7 +60,7 @@ class MasterConnection(_Heard, SentinelManagedConnection):
         try:
             reply = super().read_response(*given, **more)
         except redis.ResponseError as error:
-            given_up = _given_up(error)
+            given_up = _no_replicas_error(error)
             self.disconnect()  # type: ignore[no-untyped-call]  # as above
             raise given_up from error
         if self._is_doubtful() and not self._is_master():
@@ -100,7 +100,7 @@ class AsyncMasterConnection(_Heard, Resolved, redis.asyncio.sentinel.SentinelMan
         try:
             reply = await super().read_response(*given, **more)
         except redis.ResponseError as error:
-            given_up = _given_up(error)
+            given_up = _no_replicas_error(error)
             await self.disconnect()
             raise given_up from error
         if self._is_doubtful() and not await self._is_master():

@@ -19,11 +19,11 @@ except ImportError:  # an application has redis-py alone
 _NUMBERS = frozenset((int, float))
 
 
-def packed(connection: Any, commands: Sequence[Command]) -> Sequence[bytes]:
-    """The commands as they are sent over this connection of redis-py. One that is bytes is packed already."""
+def pack_commands(connection: Any, commands: Sequence[Command]) -> Sequence[bytes]:
+    """Pack commands for this connection of redis-py. One that is bytes is packed already."""
     if _pack is None:
-        return [b"".join(piece for command in commands for piece in _pieces(connection, command))]
-    return [b"".join([command if isinstance(command, bytes) else _pack(_words(command)) for command in commands])]
+        return [b"".join(piece for command in commands for piece in _pack_pieces(connection, command))]
+    return [b"".join([command if isinstance(command, bytes) else _pack(_split_words(command)) for command in commands])]
 
 
 class Packer:
@@ -31,31 +31,31 @@ class Packer:
 
     def pack(self, *words: Value) -> list[bytes]:
         """The command, in one piece."""
-        return [_pack(_words(words))] if _pack else []
+        return [_pack(_split_words(words))] if _pack else []
 
 
-def packer() -> dict[str, Any]:
+def packer_option() -> dict[str, Any]:
     """The option of redis-py's blocking connections, where it uses hiredis. Those for asyncio pack without it."""
     return {"command_packer": Packer()} if _pack else {}
 
 
-def packed_command(*words: str) -> bytes:
-    """A command for `packed`, which is sent often and so is packed once."""
-    return b"*%d\r\n%b" % (len(words), b"".join(map(packed_text, words)))
+def pack_command(*words: str) -> bytes:
+    """Pack a command for `pack_commands`: one that is sent often, and so is packed once."""
+    return b"*%d\r\n%b" % (len(words), b"".join(map(pack_text, words)))
 
 
-def packed_text(text: str) -> bytes:
-    """One word of a command."""
+def pack_text(text: str) -> bytes:
+    """Pack one word of a command."""
     data = text.encode()
     return b"$%d\r\n%b\r\n" % (len(data), data)
 
 
-def _pieces(connection: Any, command: Command) -> Sequence[bytes]:
+def _pack_pieces(connection: Any, command: Command) -> Sequence[bytes]:
     pieces: Sequence[bytes] = [command] if isinstance(command, bytes) else connection.pack_commands([command])
     return pieces
 
 
-def _words(command: Command) -> tuple[Any, ...]:
+def _split_words(command: Command) -> tuple[Any, ...]:
     words = [repr(word) if type(word) in _NUMBERS else word for word in command]
     name = str(words[0])
     # It may be of two words (`SCRIPT LOAD`).

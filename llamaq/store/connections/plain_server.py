@@ -29,7 +29,7 @@ class NoTls(redis.ConnectionError):
     """The server speaks plain text. redis-py's asyncio raises it as a ConnectionError with the same text."""
 
 
-def _seconds() -> float:
+def _handshake_seconds() -> float:
     return min(HANDSHAKE_SECONDS, seconds_left() * PART)
 
 
@@ -39,21 +39,21 @@ def _require_tls(answer: bytes) -> None:
 
 
 @contextmanager
-def handshake(host: str, port: int) -> Iterator[None]:
-    """The time of a connecting with TLS.
+def limit_handshake(host: str, port: int) -> Iterator[None]:
+    """Limit the time of connecting with TLS.
 
     Raises:
         NoTls: it did not end, and the server answers in plain text.
     """
     try:
-        with time_limit(_seconds()):
+        with time_limit(_handshake_seconds()):
             yield
     except (TimeoutError, redis.TimeoutError):
-        _require_tls(_asked(host, port))
+        _require_tls(_ask_plain(host, port))
         raise
 
 
-def _asked(host: str, port: int) -> bytes:
+def _ask_plain(host: str, port: int) -> bytes:
     try:
         with socket.create_connection((host, port), cap_seconds(ASK_SECONDS)) as plain:
             plain.sendall(_PING)
@@ -67,13 +67,13 @@ class AsyncTls(Resolved, redis.asyncio.SSLConnection):
 
     async def _connect(self) -> None:
         try:
-            async with time_limit_async(_seconds()):
+            async with time_limit_async(_handshake_seconds()):
                 await super()._connect()
         except redis.TimeoutError:
-            _require_tls(await self._asked())
+            _require_tls(await self._ask_plain())
             raise
 
-    async def _asked(self) -> bytes:
+    async def _ask_plain(self) -> bytes:
         writer: Any = None
         try:
             async with asyncio.timeout(ASK_SECONDS):

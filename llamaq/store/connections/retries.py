@@ -29,9 +29,9 @@ class Retrying:
         self._tries = TRIES if retry else 1
         self.closed = False
 
-    def pause(self, tries: int, error: Exception) -> float:
-        """Seconds until the next try. Raises the error where there is none."""
-        again = isinstance(error, redis.ConnectionError | redis.TimeoutError | ReadOnlyError) and not final(error)
+    def next_pause(self, tries: int, error: Exception) -> float:
+        """The seconds until the next try. Raises the error where there is none."""
+        again = isinstance(error, redis.ConnectionError | redis.TimeoutError | ReadOnlyError) and not is_final(error)
         if self.closed or not again or (tries >= self._tries and (not self._failover or isinstance(error, NoSentinel))):
             raise error
         pause = PAUSES[min(tries, len(PAUSES)) - 1] * self.limit_seconds
@@ -40,15 +40,15 @@ class Retrying:
         return pause
 
 
-def of_master(replies: list[Reply]) -> list[Reply]:
-    """The replies, unless the server has become a replica: then all are asked for again, over a new connection."""
+def require_master(replies: list[Reply]) -> list[Reply]:
+    """Require that the server is still the master: else all is asked for again, over a new connection."""
     for reply in replies:
         if isinstance(reply, ResponseError) and is_read_only(reply):
             raise reply if isinstance(reply, ReadOnlyError) else ReadOnlyError(str(reply))
     return replies
 
 
-def final(error: Exception) -> bool:
+def is_final(error: Exception) -> bool:
     """Whether another try does not mend an error of a connection."""
     wrong = redis.AuthenticationError | MaxConnectionsError | WrongSentinels
     # redis-py makes a ConnectionError of each failure of TLS, so the text alone tells.

@@ -15,7 +15,7 @@ from redis.sentinel import SentinelConnectionPool
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.address import Address
 from llamaq.store.connections.aio_sockets import AsyncPlain
-from llamaq.store.connections.connection_options import async_options, options
+from llamaq.store.connections.connection_options import async_options, blocking_options
 from llamaq.store.connections.deadline import cap_seconds, timeout_error
 from llamaq.store.connections.master_connections import AsyncMasterConnection, AsyncTlsMasterConnection
 from llamaq.store.connections.plain_server import AsyncTls
@@ -37,7 +37,13 @@ class Sentinels:
         self._last: Place | None = None
 
         def client(place: Place, account: dict[str, Any]) -> redis.Redis:
-            given = {**options(target, seconds), **account, "host": place[0].strip("[]"), "port": place[1], "db": 0}
+            given = {
+                **blocking_options(target, seconds),
+                **account,
+                "host": place[0].strip("[]"),
+                "port": place[1],
+                "db": 0,
+            }
             kind = TlsConnection if target.tls else PlainConnection
             return redis.Redis.from_pool(Pool(connection_class=kind, **given))
 
@@ -57,12 +63,12 @@ class Sentinels:
         try:
             if self._questions == before or self._last is None:
                 self._questions, self._last = self._questions + 1, None
-                self._last = self._asked(name)
+                self._last = self._find_master(name)
             return self._last
         finally:
             self._asking.release()
 
-    def forked(self) -> None:
+    def reset_lock(self) -> None:
         """Go on in a forked process: a thread that is not there may have been asking."""
         self._asking = threading.Lock()
 
@@ -71,20 +77,20 @@ class Sentinels:
         for sentinel in self._sentinels:
             sentinel.client.close()
 
-    def _asked(self, name: str) -> Place:
+    def _find_master(self, name: str) -> Place:
         survey, now = Survey(name, len(self._sentinels)), SYSTEM.monotonic()
-        for sentinel in survey.to_ask(self._sentinels, now):
+        for sentinel in survey.next_sentinels(self._sentinels, now):
             error = self._ask(sentinel, survey)
-            if error is not None and sentinel.again(error):
+            if error is not None and sentinel.switch_account(error):
                 error = self._ask(sentinel, survey)
             if error is not None:
-                survey.failed(sentinel, error, now)
-        return survey.master()
+                survey.note_failure(sentinel, error, now)
+        return survey.choose_master()
 
     @staticmethod
     def _ask(sentinel: Sentinel, survey: Survey) -> Exception | None:
         try:
-            survey.answered(sentinel, sentinel.client.sentinel_masters())
+            survey.note_answer(sentinel, sentinel.client.sentinel_masters())
         except (redis.RedisError, OSError) as error:
             return error
         return None
@@ -112,23 +118,23 @@ class AsyncSentinels:
         async with self._asking:
             if self._questions == before or self._last is None:
                 self._questions, self._last = self._questions + 1, None
-                self._last = await self._asked(name)
+                self._last = await self._find_master(name)
             return self._last
 
-    async def _asked(self, name: str) -> Place:
+    async def _find_master(self, name: str) -> Place:
         survey, now = Survey(name, len(self._sentinels)), SYSTEM.monotonic()
-        for sentinel in survey.to_ask(self._sentinels, now):
+        for sentinel in survey.next_sentinels(self._sentinels, now):
             error = await self._ask(sentinel, survey)
-            if error is not None and sentinel.again(error):
+            if error is not None and sentinel.switch_account(error):
                 error = await self._ask(sentinel, survey)
             if error is not None:
-                survey.failed(sentinel, error, now)
-        return survey.master()
+                survey.note_failure(sentinel, error, now)
+        return survey.choose_master()
 
     async def _ask(self, sentinel: Sentinel, survey: Survey) -> Exception | None:
         try:
             async with asyncio.timeout(self._seconds):
-                survey.answered(sentinel, await sentinel.client.sentinel_masters())
+                survey.note_answer(sentinel, await sentinel.client.sentinel_masters())
         except TimeoutError:
             return timeout_error(self._seconds)
         except (redis.RedisError, OSError) as error:
@@ -150,7 +156,7 @@ class MasterPool(Pool, SentinelConnectionPool):
     def reset(self) -> None:
         """As of `Pool`."""
         if hasattr(self, "sentinel_manager"):  # not yet as it is made
-            self.sentinel_manager.forked()
+            self.sentinel_manager.reset_lock()
         super().reset()
 
     def disconnect(self, inuse_connections: bool = True) -> None:

@@ -13,7 +13,7 @@ import redis
 
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.deadline import cap_seconds, timeout_error
-from llamaq.store.connections.plain_server import handshake
+from llamaq.store.connections.plain_server import limit_handshake
 
 ADDRESSES = 3
 """Where no limit is set: of the host, so many may take their whole time."""
@@ -30,7 +30,7 @@ class BoundedSocket:
     def __init__(self, plain: Any, seconds: float | None) -> None:
         self._plain = plain
         self._seconds = seconds
-        self._poll = _poll_of(plain)
+        self._poll = _make_poll(plain)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._plain, name)
@@ -43,18 +43,18 @@ class BoundedSocket:
         """Send it in pieces, each within what is left."""
         rest = memoryview(data)
         while rest:
-            self._bound()
+            self._set_timeout()
             rest = rest[self._plain.send(rest) :]
 
     def recv(self, *arguments: int) -> bytes:
         """Receive within what is left."""
-        self._bound()
+        self._set_timeout()
         data: bytes = self._plain.recv(*arguments)
         return data
 
     def recv_into(self, *arguments: Any) -> int:
         """As `recv`."""
-        self._bound()
+        self._set_timeout()
         received: int = self._plain.recv_into(*arguments)
         return received
 
@@ -62,7 +62,7 @@ class BoundedSocket:
         """Whether the connection is open and nothing is to be read; False also where that is not known."""
         return self._poll is not None and not self._poll.poll(0)
 
-    def _bound(self) -> None:
+    def _set_timeout(self) -> None:
         seconds = cap_seconds(self._seconds)
         if seconds is not None and seconds > 1:
             seconds -= seconds % STEP_SECONDS
@@ -70,8 +70,8 @@ class BoundedSocket:
             self._plain.settimeout(seconds)
 
 
-def _poll_of(plain: Any) -> Any:
-    """What asks the kernel about this socket; None for TLS, which may hold bytes of its own, and on Windows."""
+def _make_poll(plain: Any) -> Any:
+    """Make what asks the kernel about this socket; None for TLS, which may hold bytes of its own, and on Windows."""
     if not isinstance(plain, socket.socket) or isinstance(plain, ssl.SSLSocket) or not hasattr(select, "poll"):
         return None
     poll = select.poll()
@@ -79,8 +79,8 @@ def _poll_of(plain: Any) -> Any:
     return poll
 
 
-def _within(connect: Callable[[], Any], seconds: float) -> Any:
-    """What `connect` returns. Nothing ends the resolution of a name, so it runs in a thread that is left behind.
+def _run_within(connect: Callable[[], Any], seconds: float) -> Any:
+    """Run `connect`. Nothing ends the resolution of a name, so it runs in a thread that is left behind.
 
     Raises:
         redis.TimeoutError: it took longer.
@@ -154,7 +154,7 @@ class Bounded:
         self._connecting = True
         try:
             connect = super()._connect  # type: ignore[misc]  # of the connection that this is mixed with
-            plain = _within(connect, cap_seconds(self._connect_seconds * ADDRESSES) or 0)
+            plain = _run_within(connect, cap_seconds(self._connect_seconds * ADDRESSES) or 0)
         finally:
             self._connecting = False
         return BoundedSocket(plain, self._answer_seconds)
@@ -168,7 +168,7 @@ class TlsConnection(Bounded, redis.SSLConnection):
     """Over TLS."""
 
     def _connect(self) -> BoundedSocket:
-        with handshake(self.host, self.port):
+        with limit_handshake(self.host, self.port):
             return super()._connect()
 
 
@@ -225,7 +225,7 @@ class Pool(redis.ConnectionPool):
     def release(self, connection: Any) -> None:
         """Take a connection back."""
         now = connection.idle_since = SYSTEM.monotonic()
-        if not self._taken_back(connection):
+        if not self._take_back(connection):
             super().release(connection)
         if now >= self._looks_at:
             self._looks_at = now + IDLE_SECONDS
@@ -234,7 +234,7 @@ class Pool(redis.ConnectionPool):
                     if now - getattr(idle, "idle_since", now) > IDLE_SECONDS:
                         idle.disconnect()  # it stays in the pool, and connects on its next use
 
-    def _taken_back(self, connection: Any) -> bool:
+    def _take_back(self, connection: Any) -> bool:
         """Take back a connection that was taken at once, unless redis-py has to do something about it."""
         if not getattr(connection, "taken_at_once", False):
             return False

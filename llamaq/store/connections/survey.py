@@ -45,8 +45,8 @@ class Accounts:
         user, password = self._accounts[self._current]
         return {"username": user, "password": password}
 
-    def another(self, error: Exception) -> bool:
-        """Whether there is another account to try after this error; it is the current one then."""
+    def try_next(self, error: Exception) -> bool:
+        """Go on to the next account after this error; False where there is none."""
         if not isinstance(error, redis.AuthenticationError) or self._current + 1 >= len(self._accounts):
             return False
         self._current += 1
@@ -67,9 +67,9 @@ class Sentinel:
         self.client = make(place, self._accounts.current())
         self.silent_until = 0.0
 
-    def again(self, error: Exception) -> bool:
-        """Whether to ask once more, with another account."""
-        if not self._accounts.another(error):
+    def switch_account(self, error: Exception) -> bool:
+        """Go on to another account after this error; False where there is none."""
+        if not self._accounts.try_next(error):
             return False
         self.client = self._make(self._place, self._accounts.current())
         return True
@@ -86,18 +86,18 @@ class Survey:
         self._reasons: list[str] = []
 
     @property
-    def decided(self) -> bool:
+    def is_decided(self) -> bool:
         """Whether a majority has answered, one of which names a master."""
         return bool(self._found) and self._answers > self._most // 2
 
-    def to_ask(self, sentinels: Sequence[Sentinel], now: float) -> Iterator[Sentinel]:
+    def next_sentinels(self, sentinels: Sequence[Sentinel], now: float) -> Iterator[Sentinel]:
         """The Sentinels to ask, one after the other. A silent one is asked only where the others are no majority."""
         for sentinel in sorted(sentinels, key=lambda each: each.silent_until > now):
-            if self.decided and sentinel.silent_until > now:
+            if self.is_decided and sentinel.silent_until > now:
                 return
             yield sentinel
 
-    def answered(self, sentinel: Sentinel, masters: Mapping[str, Any]) -> None:
+    def note_answer(self, sentinel: Sentinel, masters: Mapping[str, Any]) -> None:
         """Note the answer of one: its masters by name."""
         self._answers += 1
         state = masters.get(self._name)
@@ -109,14 +109,14 @@ class Survey:
         else:
             self._found.append((int(state.get("config-epoch", 0)), (state["ip"], state["port"])))
 
-    def failed(self, sentinel: Sentinel, error: Exception, now: float) -> None:
+    def note_failure(self, sentinel: Sentinel, error: Exception, now: float) -> None:
         """Note that one did not answer."""
         sentinel.silent_until = now + SILENT_SECONDS
         wrong = isinstance(error, redis.AuthenticationError | redis.ResponseError)
         (self._wrong if wrong else self._reasons).append(f"{sentinel.name}: {error}")
 
-    def master(self) -> Place:
-        """The master.
+    def choose_master(self) -> Place:
+        """Choose the master.
 
         Raises:
             WrongSentinels: another try is of no use.

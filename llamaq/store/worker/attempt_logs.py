@@ -23,14 +23,22 @@ from redis.exceptions import RedisError
 from llamaq.store.answers import Answer
 from llamaq.store.clock import Clock
 from llamaq.store.connections.deadline import time_limit
-from llamaq.store.connections.packing import packed_command
-from llamaq.store.connections.retries import of_master
+from llamaq.store.connections.packing import pack_command
+from llamaq.store.connections.retries import require_master
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
 from llamaq.store.script_drivers import driven, run_many
 from llamaq.store.script_runs import Command, Reply, begun
-from llamaq.store.worker.flushes import MOST_ATTEMPTS, MOST_CHARS, Flush, Written, calls, outcomes, running_jobs
-from llamaq.store.worker.transaction import Transaction, takes
+from llamaq.store.worker.flushes import (
+    MOST_ATTEMPTS,
+    MOST_CHARS,
+    Flush,
+    Written,
+    build_calls,
+    count_running_jobs,
+    read_outcomes,
+)
+from llamaq.store.worker.transaction import Transaction, fits_transaction
 
 _NAME_BYTES = 8
 
@@ -63,39 +71,41 @@ class AttemptLogs:
         with time_limit(self._client.limit_seconds):
             try:
                 with time_limit(self._client.try_seconds):
-                    return self._sent(flushes)
+                    return self._write_once(flushes)
             except (RedisError, OSError):
-                return self._told(flushes, run_many(self._client, calls(self._keys, self._lease, flushes)), "")
+                return self._read_outcomes(
+                    flushes, run_many(self._client, build_calls(self._keys, self._lease, flushes)), ""
+                )
 
-    def rest(self) -> None:
+    def release(self) -> None:
         """Give the connection back. The next write takes one again."""
         connection, self._connection, self._generation = self._connection, None, ""
         if connection is not None:
             self._client.give_back(connection)
 
-    def _sent(self, flushes: Sequence[Flush]) -> list[Written]:
+    def _write_once(self, flushes: Sequence[Flush]) -> list[Written]:
         """Write them in one round trip, and in another one where the transaction was dropped."""
-        quick, others = self._parted(flushes)
+        quick, others = self._split(flushes)
         transaction = Transaction(self._keys, quick, self._clock.monotonic() + self._ahead)
         # UNWATCH: a write of the generation that was watched would drop the next transaction.
         first: Sequence[Command] = transaction.commands if quick else [("UNWATCH",)]
-        watching = self._watching(flushes[0].job.host)
-        steps, scripts = begun(calls(self._keys, self._lease, others)) if others else (None, ())
-        replies = self._replies([*first, *watching, *scripts])
-        appended = transaction.written(replies[len(first) - 1]) if quick else []
+        watching = self._watch_commands(flushes[0].job.host)
+        steps, scripts = begun(build_calls(self._keys, self._lease, others)) if others else (None, ())
+        replies = self._exchange([*first, *watching, *scripts])
+        appended = transaction.read_reply(replies[len(first) - 1]) if quick else []
         if appended is None:
             self._number += 1
-        self._watched(replies[len(first) : len(first) + len(watching)])
+        self._note_watch(replies[len(first) : len(first) + len(watching)])
         if steps is None and appended is not None:
             return appended
         answers = driven(self._client, steps, replies[len(first) + len(watching) :]) if steps else []
-        written = self._told(others, answers, self._generation)
-        written += self._sent([flush._replace(place=None) for flush in quick]) if appended is None else appended
+        written = self._read_outcomes(others, answers, self._generation)
+        written += self._write_once([flush._replace(place=None) for flush in quick]) if appended is None else appended
         found = dict(zip([flush.job.fence for flush in (*others, *quick)], written, strict=True))
         return [found[flush.job.fence] for flush in flushes]
 
-    def _parted(self, flushes: Sequence[Flush]) -> tuple[list[Flush], list[Flush]]:
-        """Those that go by a transaction, and those that go by the script."""
+    def _split(self, flushes: Sequence[Flush]) -> tuple[list[Flush], list[Flush]]:
+        """Split off those that go by a transaction; the others go by the script."""
         quick: list[Flush] = []
         others: list[Flush] = []
         chars = 0
@@ -107,16 +117,16 @@ class AttemptLogs:
 
     def _is_confirmed(self, flush: Flush) -> bool:
         known = flush.place is not None and flush.place.generation == self._generation
-        return known and not flush.renews and takes(flush)
+        return known and not flush.renews and fits_transaction(flush)
 
-    def _watching(self, host: str) -> Sequence[Command]:
+    def _watch_commands(self, host: str) -> Sequence[Command]:
         key = self._keys.generation(host)
         if self._generation:
-            return _watch(key)
+            return _pack_watch(key)
         # A key that is there, so that its removal is seen too.
-        return [("SET", key, secrets.token_hex(_NAME_BYTES), "NX"), *_watch(key)]
+        return [("SET", key, secrets.token_hex(_NAME_BYTES), "NX"), *_pack_watch(key)]
 
-    def _watched(self, replies: Sequence[Reply]) -> None:
+    def _note_watch(self, replies: Sequence[Reply]) -> None:
         *_, watch, generation, time = replies
         is_watched = isinstance(generation, str) and not isinstance(watch, Exception)
         self._generation = f"{self._number} {generation}" if is_watched and isinstance(time, list) else ""
@@ -124,26 +134,28 @@ class AttemptLogs:
             seconds, microseconds = time
             self._ahead = int(seconds) + int(microseconds) / 1e6 - self._clock.monotonic()
 
-    def _replies(self, commands: Sequence[Command]) -> list[Reply]:
+    def _exchange(self, commands: Sequence[Command]) -> list[Reply]:
         connection, generation = self._connection, self._generation
         if connection is None:
             self._number += 1
         self._connection, self._generation = None, ""  # where this fails, nothing is watched
         connection = self._client.send(commands, connection)
         try:
-            replies = of_master(self._client.receive(connection, commands))
+            replies = require_master(self._client.receive(connection, commands))
         except BaseException:
             self._client.give_back(connection, lost=True)
             raise
         self._connection, self._generation = connection, generation
         return replies
 
-    def _told(self, flushes: Sequence[Flush], answers: Sequence[Answer | Exception], generation: str) -> list[Written]:
-        self.jobs = running_jobs(answers, self.jobs)
-        return outcomes(answers, flushes, generation)
+    def _read_outcomes(
+        self, flushes: Sequence[Flush], answers: Sequence[Answer | Exception], generation: str
+    ) -> list[Written]:
+        self.jobs = count_running_jobs(answers, self.jobs)
+        return read_outcomes(answers, flushes, generation)
 
 
 @cache
-def _watch(key: str) -> Sequence[Command]:
-    """The commands that each write of a worker has, packed once."""
-    return [packed_command("WATCH", key), packed_command("GET", key), packed_command("TIME")]
+def _pack_watch(key: str) -> Sequence[Command]:
+    """Pack the commands that each write of a worker has, once."""
+    return [pack_command("WATCH", key), pack_command("GET", key), pack_command("TIME")]

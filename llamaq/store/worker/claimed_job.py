@@ -71,17 +71,17 @@ class ClaimedJob:
         )
 
     @classmethod
-    def following(cls, host: str, fence: str, answer: Answer) -> list["ClaimedJob"]:
-        """The job that `finish.lua` has claimed with this fence, in a list; an empty one where it claimed none.
+    def read_next(cls, host: str, fence: str, answer: Answer) -> list["ClaimedJob"]:
+        """Read the job that `finish.lua` has claimed with this fence, in a list; an empty one where it claimed none.
 
         One whose record is damaged is left out, as the end of the job before it is not to fail: the reaper ends it.
         """
         found: list[ClaimedJob] = []
-        for told in answer.rows("next") if fence and answer.word != "FENCED" else []:
+        for row in answer.rows("next") if fence and answer.word != "FENCED" else []:
             try:
-                found.append(cls.of(told.text("id"), host, fence, told))
+                found.append(cls.of(row.text("id"), host, fence, row))
             except ValueError as error:
-                _log.error("job %s is claimed, and its record is damaged: %s", told.text("id"), error)
+                _log.error("job %s is claimed, and its record is damaged: %s", row.text("id"), error)
         return found
 
     @cached_property

@@ -69,21 +69,23 @@ class Flush(NamedTuple):
         return sum(len(members) for _, _, members in self.events)
 
 
-def renewal(job: ClaimedJob, pieces: int) -> Flush:
-    """What renews the lease, and tells the record how many events there are, with so many pieces of the answer."""
+def make_renewal(job: ClaimedJob, pieces: int) -> Flush:
+    """Make a flush that renews the lease, and tells the record how far the answer is: so many pieces."""
     return Flush(job, f"{job.id} {job.host}", renews=True, events=(), pieces=pieces)
 
 
-def calls(keys: Keys, lease_seconds: float, flushes: Sequence[Flush]) -> list[Call]:
-    """The calls that write these flushes, in their order."""
+def build_calls(keys: Keys, lease_seconds: float, flushes: Sequence[Flush]) -> list[Call]:
+    """Build the calls that write these flushes, in their order."""
     append = Append(lease_seconds=lease_seconds)
-    return [Call(keys.prefix, append, *_parameters(keys, part)) for part in _parts(flushes)]
+    return [Call(keys.prefix, append, *_build_parameters(keys, part)) for part in _split(flushes)]
 
 
-def outcomes(answers: Sequence[Answer | Exception], flushes: Sequence[Flush], generation: str = "") -> list[Written]:
-    """What became of each flush. `generation` was watched before the calls; it is empty where none was."""
+def read_outcomes(
+    answers: Sequence[Answer | Exception], flushes: Sequence[Flush], generation: str = ""
+) -> list[Written]:
+    """Read what became of each flush. `generation` was watched before the calls; it is empty where none was."""
     found: list[Written] = []
-    for answer, part in zip(answers, _parts(flushes), strict=True):
+    for answer, part in zip(answers, _split(flushes), strict=True):
         if isinstance(answer, Exception):
             found += [Written(answer)] * len(part)
             continue
@@ -95,12 +97,12 @@ def outcomes(answers: Sequence[Answer | Exception], flushes: Sequence[Flush], ge
     return found
 
 
-def running_jobs(answers: Sequence[Answer | Exception], before: int) -> int:
-    """How many jobs run in the fleet, or are about to; as `before` where no call was answered."""
+def count_running_jobs(answers: Sequence[Answer | Exception], before: int) -> int:
+    """Count the jobs that run in the fleet, or are about to; as `before` where no call was answered."""
     return next((answer.integer("jobs") for answer in answers if isinstance(answer, Answer)), before)
 
 
-def _parts(flushes: Sequence[Flush]) -> Iterator[Sequence[Flush]]:
+def _split(flushes: Sequence[Flush]) -> Iterator[Sequence[Flush]]:
     part: list[Flush] = []
     chars = 0
     for flush in flushes:
@@ -113,7 +115,7 @@ def _parts(flushes: Sequence[Flush]) -> Iterator[Sequence[Flush]]:
         yield part
 
 
-def _parameters(keys: Keys, flushes: Sequence[Flush]) -> tuple[list[str], list[Value]]:
+def _build_parameters(keys: Keys, flushes: Sequence[Flush]) -> tuple[list[str], list[Value]]:
     places = [keys.leases()]
     rest: list[Value] = []
     for flush in flushes:

@@ -96,7 +96,7 @@ class HostCalls:
         for written in self._client.execute_all([["SET", name, text, "EX", CARD_SECONDS] for name, text in texts]):
             raised(written)
 
-    def down(self, slots: int, max_models: int, reason: str, webhooks: str = "") -> HostState:
+    def report_down(self, slots: int, max_models: int, reason: str, webhooks: str = "") -> HostState:
         """Report that this worker's host does not answer; `webhooks` as of `report`."""
         call = Down(
             host=self._host,
@@ -111,7 +111,7 @@ class HostCalls:
         answer = self._run(call)
         return HostState(circuit=answer.text("circuit"), wanted=answer.flag("wanted"))
 
-    def proven(self, job_id: str) -> HostState:
+    def report_answer(self, job_id: str) -> HostState:
         """Report that the answer of a job has begun on this worker's host, which closes a half-open circuit."""
         return HostState(circuit=self._run(Proven(host=self._host, id=job_id)).text("circuit"))
 

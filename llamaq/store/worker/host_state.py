@@ -39,6 +39,6 @@ class HostState(NamedTuple):
     pause: str = ""
 
     @property
-    def recovering(self) -> bool:
+    def is_recovering(self) -> bool:
         """Whether any circuit is not closed."""
         return self.circuit != "closed" or self.refused

@@ -10,12 +10,12 @@ from redis.exceptions import RedisError
 
 from llamaq.store.arguments import Arguments
 from llamaq.store.clock import SYSTEM, Clock
-from llamaq.store.keys import Keys, usable_id
+from llamaq.store.keys import Keys, is_usable_id
 from llamaq.store.redis_client import Client
 from llamaq.store.redis_errors import is_refusal
 from llamaq.store.script_drivers import run_many
 from llamaq.store.worker.claimed_job import ClaimedJob, DirectJobs
-from llamaq.store.worker.flushes import calls, renewal
+from llamaq.store.worker.flushes import build_calls, make_renewal
 from llamaq.store.worker.host_calls import LEADER_SECONDS, HostCalls
 from llamaq.store.worker.host_state import Reaped
 from llamaq.store.worker.outcome import MOST_RESULT_BYTES, Blame, Completed, Error, Failed
@@ -173,7 +173,7 @@ class JobStore(HostCalls):
         """Set a bad message aside in the dead-letter stream; where it has a usable id, its job ends `failed`."""
         self._run(
             Refuse(
-                id=job_id if usable_id(job_id) else "",
+                id=job_id if is_usable_id(job_id) else "",
                 kind=replace_surrogates(kind[:MOST_KIND_CHARS]),
                 source=source,
                 message=replace_surrogates(message[:MOST_DEAD_CHARS]),
@@ -192,12 +192,12 @@ class JobStore(HostCalls):
         """Stop sending the ends of attempts again; the reaper requeues those jobs."""
         self._closed.set()
 
-    def history(self, job: ClaimedJob) -> list[str]:
-        """The conversation's messages so far, oldest first, as JSON."""
+    def read_history(self, job: ClaimedJob) -> list[str]:
+        """Read the conversation's messages so far, oldest first, as JSON."""
         return self._client.lrange(self._keys.conversation(job.tenant, job.conversation), 0, -1)
 
-    def settings(self, job: ClaimedJob) -> dict[str, str]:
-        """The settings of the conversation, as in Redis."""
+    def read_settings(self, job: ClaimedJob) -> dict[str, str]:
+        """Read the settings of the conversation, as in Redis."""
         return self._client.hgetall(self._keys.about(job.tenant, job.conversation))
 
     def reap(self, *, whole: bool = True) -> Reaped | None:
@@ -272,7 +272,7 @@ class JobStore(HostCalls):
         with suppress(VersionMismatch):
             return self._settle(job, finish(pieces=written.pieces))
         with suppress(RedisError, OSError):  # the older one reads the number of events from the record
-            run_many(self._client, calls(self._keys, self._lease, [renewal(job, written.pieces)]))
+            run_many(self._client, build_calls(self._keys, self._lease, [make_renewal(job, written.pieces)]))
         return self._settle(job, finish(pieces=0))
 
     def _settle(self, job: ClaimedJob, arguments: Arguments) -> str:
@@ -282,17 +282,17 @@ class JobStore(HostCalls):
                 answer = self._run(arguments)
             except (RedisError, OSError) as error:
                 if is_refusal(error):
-                    return self._refused(job, arguments, error)
+                    return self._fail_refused(job, arguments, error)
                 _log.warning("Redis does not take the end of job %s (%s); trying again", job.id, error)
                 self._closed.wait(RETRY_SECONDS)
             else:
                 if self.direct is not None and isinstance(arguments, Finish):
-                    for following in ClaimedJob.following(self._host, arguments.next_fence, answer):
-                        self.direct.begin(following)
+                    for next_job in ClaimedJob.read_next(self._host, arguments.next_fence, answer):
+                        self.direct.begin(next_job)
                 return answer.word.lower()
         return "unsent"
 
-    def _refused(self, job: ClaimedJob, arguments: Arguments, error: Exception) -> str:
+    def _fail_refused(self, job: ClaimedJob, arguments: Arguments, error: Exception) -> str:
         _log.error("Redis refuses the end of job %s: %s", job.id, error)
         if isinstance(arguments, Finish) and arguments.field == "error":
             return "unsent"  # also an error is refused: the reaper ends the job

@@ -36,12 +36,12 @@ class MinuteFigures:
         key = self._keys.minute(self._client.time()[0] // 60)
         commands = [["HINCRBY", key, name, str(number)] for name, number in counted.items()]
         if leads:
-            seen = [text for name, number in self._seen().items() for text in (name, str(number))]
+            seen = [text for name, number in self._read_fleet().items() for text in (name, str(number))]
             commands.append(["HSET", key, *seen])
         for reply in self._client.execute_all([*commands, ["EXPIRE", key, _KEPT_SECONDS]]):
             raised(reply)
 
-    def _seen(self) -> dict[str, int]:
+    def _read_fleet(self) -> dict[str, int]:
         answer = run(self._client, Call(self._keys.prefix, Gauges()))
         waiting: Counter[str] = Counter()
         for row in answer.rows("queues"):

@@ -6,7 +6,7 @@ publish an id that Redis makes. How far the answer is, the script writes into th
 
 from collections.abc import Sequence
 
-from llamaq.store.connections.packing import packed_command, packed_text
+from llamaq.store.connections.packing import pack_command, pack_text
 from llamaq.store.keys import Keys
 from llamaq.store.script_runs import Command, Reply
 from llamaq.store.worker.flushes import Flush, Place, Written
@@ -15,10 +15,10 @@ COUNTS_FROM = 9_000_000
 """The second number of an entry's id is above it. A reader that compares ids as texts mostly has them in order: all
 have as many digits, and begin with a 9, so they come behind the few entries that scripts write in one millisecond.
 `flushed.lua` has the same number."""
-_MULTI, _EXEC = packed_command("MULTI"), packed_command("EXEC")
+_MULTI, _EXEC = pack_command("MULTI"), pack_command("EXEC")
 
 
-def takes(flush: Flush) -> bool:
+def fits_transaction(flush: Flush) -> bool:
     """Whether it may go by a transaction: it has deltas alone, so that the last entry tells when the answer went on."""
     for _, kind, _ in flush.events:
         if kind != "delta":
@@ -38,7 +38,7 @@ class Transaction:
 
         Args:
             keys: of the fleet.
-            flushes: those that `takes` allows.
+            flushes: those that `fits_transaction` allows.
             now: the time by Redis' clock, in seconds.
         """
         self._flushes = flushes
@@ -47,11 +47,11 @@ class Transaction:
         at = f"{milliseconds // 1000}.{milliseconds % 1000:03d}"
         self.commands: list[Command] = [_MULTI]
         for flush in flushes:
-            self._append(flush, packed_text(keys.events(flush.job.id)), at)
+            self._append(flush, pack_text(keys.events(flush.job.id)), at)
         self.commands.append(_EXEC)
 
-    def written(self, reply: Reply) -> list[Written] | None:
-        """What became of each flush, by the reply to EXEC; None where nothing was written.
+    def read_reply(self, reply: Reply) -> list[Written] | None:
+        """Read what became of each flush, by the reply to EXEC; None where nothing was written.
 
         `GAP` is one of which Redis did not take each entry, as after its log was deleted by hand.
         """

@@ -59,29 +59,29 @@ class Deliveries:
         Raises:
             ValueError, KeyError, TypeError: it cannot be read, and was set aside.
         """
-        asked = WebhookTake(seconds=TAKEN_SECONDS, busy=" ".join(busy), webhooks=self._unstated)
-        call = Call(self._keys.prefix, asked)
+        arguments = WebhookTake(seconds=TAKEN_SECONDS, busy=" ".join(busy), webhooks=self._unstated)
+        call = Call(self._keys.prefix, arguments)
         answer = run(self._client, call)
         self._unstated = ""
         while answer.word == "NONE":
             if not answer.integer("more"):
                 return None
             answer = run(self._client, call)
-        job_id, number, fields = answer.text("id"), answer.integer("tries"), answer.row("delivery").given()
+        job_id, number, fields = answer.text("id"), answer.integer("tries"), answer.row("delivery").as_texts()
         name = hashlib.sha256(self._keys.record(job_id).encode()).hexdigest()[:32]
         try:
-            body, receiver = _body(job_id, fields), answer.text("receiver")
+            body, receiver = _build_body(job_id, fields), answer.text("receiver")
             return Delivery(job_id, number, fields["url"], f"msg_{name}", body, receiver)
         except (ValueError, KeyError, TypeError) as error:
             unreadable = Delivery(job_id, number, "", "", "", "")
             self._settle(unreadable, "dead", reason=f"webhook: it cannot be read ({type(error).__name__})")
             raise
 
-    def done(self, delivery: Delivery) -> None:
+    def record_success(self, delivery: Delivery) -> None:
         """Record that the receiver has accepted it."""
         self._settle(delivery, "done")
 
-    def failed(self, delivery: Delivery, reason: str, random: float, *, final: bool = False) -> bool:
+    def record_failure(self, delivery: Delivery, reason: str, random: float, *, final: bool = False) -> bool:
         """Record that a try failed. Returns whether there will be another one: not if `final`, or after the last pause.
 
         `random` in [0, 1) spreads the next tries of deliveries that failed together.
@@ -104,7 +104,7 @@ class Deliveries:
         run(self._client, Call(self._keys.prefix, arguments))
 
 
-def _body(job_id: str, fields: dict[str, str]) -> str:
+def _build_body(job_id: str, fields: dict[str, str]) -> str:
     ending = from_json(f"{{{fields['fields']}}}")
     whole = ending if fields["whole"] == "1" else {}
     code = ending["error"]["code"] if fields["state"] == "failed" else None

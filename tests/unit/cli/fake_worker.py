@@ -14,7 +14,7 @@ from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
 from llamaq.store.script_drivers import raised, run
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.flushes import Flush, calls, outcomes
+from llamaq.store.worker.flushes import Flush, build_calls, read_outcomes
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Completed, Error
 from llamaq.vocabulary.wire import dump_members, dumps
@@ -112,8 +112,8 @@ class Attempt:
         flush = Flush(
             self.job, f"{self.job_id} {HOST}", renews=True, events=[(self._flush, kind, dump_members(**fields))]
         )
-        (call,) = calls(self._fake_worker.keys, LEASE_SECONDS, [flush])
-        ((word, _),) = outcomes([run(self._fake_worker.redis, call)], [flush])
+        (call,) = build_calls(self._fake_worker.keys, LEASE_SECONDS, [flush])
+        ((word, _),) = read_outcomes([run(self._fake_worker.redis, call)], [flush])
         return raised(word)
 
     def say(self, *pieces: str) -> None:

@@ -76,7 +76,7 @@ def test_models(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
 
 def test_hosts(fake_worker: FakeWorker, llamaq: Llamaq) -> None:
     """`--hosts` has a line for each host, with its circuit and why it last failed; JSON names its models."""
-    fake_worker.another("h2").down(2, 1, "nobody\tthere")
+    fake_worker.another("h2").report_down(2, 1, "nobody\tthere")
     plain, lines, models = llamaq("models", "--hosts"), llamaq("models", "--hosts", "--json"), llamaq("models")
     assert plain.code() == 0
     titles, first, second = (line.split("\t") for line in plain.out.all().splitlines())
@@ -168,7 +168,7 @@ def test_an_error_of_a_host_that_is_well_again_is_past(fake_worker: FakeWorker, 
     """The last error stays, with its age, and is marked where the host has answered since."""
     other = fake_worker.another("h2")
     other.report(2, 1, '{"models":[]}', [], affinity_patience=1, lane_patience=1)
-    other.down(2, 1, "nobody there")
+    other.report_down(2, 1, "nobody there")
     other.report(2, 1, '{"models":[]}', [], affinity_patience=1, lane_patience=1)
     other.report(2, 1, '{"models":[]}', [], affinity_patience=1, lane_patience=1)
     host = fake_worker.queue.hosts()[1]

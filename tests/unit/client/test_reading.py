@@ -9,7 +9,7 @@ import hiredis
 import pytest
 
 from llamaq.client.subscriptions import read_buffered
-from llamaq.store.connections.aio_client import take_as_read
+from llamaq.store.connections.aio_client import call_on_data
 from llamaq.store.connections.master_connections import AsyncMasterConnection
 
 SAID = b">3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$2\r\nhi\r\n"
@@ -23,19 +23,19 @@ def connection(stream: asyncio.StreamReader, parser: object | None = None) -> An
 
 def reads(one: Any, take: Callable[[Iterable[Any]], None]) -> None:
     """Let it have the replies."""
-    take_as_read(one, lambda: take(read_buffered(one)))
+    call_on_data(one, lambda: take(read_buffered(one)))
 
 
 def test_messages_are_taken_when_their_bytes_come() -> None:
     """Also those that had come before, and those in several reads; no task needs to run."""
 
     async def run() -> None:
-        stream, taken = asyncio.StreamReader(), list[Any]()
+        stream, take_data = asyncio.StreamReader(), list[Any]()
         stream.feed_data(SAID + SAID[:5])
-        reads(connection(stream), taken.extend)
-        assert len(taken) == 1
+        reads(connection(stream), take_data.extend)
+        assert len(take_data) == 1
         stream.feed_data(SAID[5:] + SAID)
-        assert [list(each) for each in taken] == [["message", "c", "hi"]] * 3
+        assert [list(each) for each in take_data] == [["message", "c", "hi"]] * 3
         stream.feed_eof()
         assert await stream.read(1) == b""
 
@@ -67,15 +67,15 @@ def test_other_connections_are_read_as_before(kind: str) -> None:
     """redis-py's own parser reads the stream, and a master's connection asks the Sentinels at each reply."""
 
     async def run() -> None:
-        stream, taken = asyncio.StreamReader(), list[Any]()
+        stream, take_data = asyncio.StreamReader(), list[Any]()
         one = connection(stream, SimpleNamespace() if kind == "without hiredis" else None)
         if kind == "of Sentinels":
             held = one
             one = object.__new__(AsyncMasterConnection)
             one._parser, one._reader = held._parser, held._reader
-        reads(one, taken.extend)
+        reads(one, take_data.extend)
         stream.feed_data(SAID)
         assert await asyncio.wait_for(stream.read(100), 60) == SAID
-        assert taken == []
+        assert take_data == []
 
     asyncio.run(run())

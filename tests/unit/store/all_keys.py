@@ -145,7 +145,7 @@ class AllKeys:
             "webhook": self.webhook,
             "reap": self.store.reap,
             "report": self.report,
-            "down": lambda: self.store.down(2, 1, "x"),
+            "down": lambda: self.store.report_down(2, 1, "x"),
             "check": lambda: damaged_keys.read(fleet.redis, fleet.keys),
         }
         verbs |= {f"status of {name}": job.status for name, job in self.jobs.items()}

@@ -104,7 +104,7 @@ def follow(
                 and isinstance(step, Receive)
                 and answer
                 and world.chance.random() < 0.8
-                and (event := follower.live(answer))
+                and (event := follower.read_live(answer))
             ):
                 found.append(event)
                 give(event)

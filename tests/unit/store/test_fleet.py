@@ -24,7 +24,7 @@ def host(circuit: str | None, seen_at: str, last_error_at: str | None, **status:
     error = last_error_at and "it broke"
     known = {"status": told, "slots": "2", "max_models": "1", "seen_at": seen_at, "circuit": circuit}
     record = {**known, "last_error": error, "last_error_at": last_error_at}
-    return fleet.hosts(NOW, ["alpha"], [[record.get(name) for name in fleet.HOST_FIELDS], [], {}], {})[0]
+    return fleet.read_hosts(NOW, ["alpha"], [[record.get(name) for name in fleet.HOST_FIELDS], [], {}], {})[0]
 
 
 def test_a_silent_host_has_nothing_in_memory_that_is_known() -> None:

@@ -13,7 +13,7 @@ import trustme
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import MODEL, Fleet
 from llamaq import BrokerUnavailable, JobQueue
-from llamaq.store.connections.address import address
+from llamaq.store.connections.address import describe_url
 from llamaq.store.redis_errors import is_refusal, translate_errors
 
 SECRET = "hunter2"
@@ -167,7 +167,7 @@ def test_a_redis_without_memory_says_so() -> None:
 )
 def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
     """In whichever part of the URL it stands."""
-    assert address(url) == shown
+    assert describe_url(url) == shown
 
 
 def test_the_callers_own_patience_is_not_redis_fault() -> None:

@@ -11,7 +11,7 @@ import pytest
 from kombu.utils.url import url_to_parts
 
 from llamaq import InvalidRequest
-from llamaq.store.connections.address import address, checked_url, parsed
+from llamaq.store.connections.address import describe_url, normalise_url, parse_url
 from llamaq.store.connections.clients import connect, connect_async
 from llamaq.store.connections.sockets import TlsConnection
 from worker.celery import broker_address
@@ -44,7 +44,7 @@ def _of(client: Any) -> Meant:
 
 
 def _of_celery(url: str) -> Meant:
-    parts = url_to_parts(broker_address.kombu_url(parsed(url)).removeprefix("redis+"))
+    parts = url_to_parts(broker_address.kombu_url(parse_url(url)).removeprefix("redis+"))
     user, password = parts.username or "", parts.password or ""
     if parts.scheme == "socket":
         assert parts.hostname is None
@@ -58,7 +58,7 @@ def assert_means(url: str, meant: Meant) -> None:
     lower = meant._replace(host=meant.host.strip("[]").lower())
     assert [one._replace(host=one.host.lower()) for one in found] == [lower] * 3
     where = f"{meant.path} (database {meant.db})" if meant.path else f"{meant.host}:{meant.port}/{meant.db}"
-    assert address(url).lower() == where.lower()
+    assert describe_url(url).lower() == where.lower()
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def assert_means(url: str, meant: Meant) -> None:
 def test_these_are_addresses(url: str, meant: Meant) -> None:
     """As their documentation has them."""
     assert_means(url, meant)
-    assert checked_url(checked_url(url)) == checked_url(url)
+    assert normalise_url(normalise_url(url)) == normalise_url(url)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_these_are_addresses(url: str, meant: Meant) -> None:
 )
 def test_these_are_none_and_say_why(url: str, says: str) -> None:
     """Before anything connects, and without a part of the password."""
-    for make in (connect, connect_async, checked_url):
+    for make in (connect, connect_async, normalise_url):
         with pytest.raises(InvalidRequest, match=says) as refused:
             make(url)
         assert refused.value.problems[0].field == "url"
@@ -169,9 +169,9 @@ def test_sentinels(
     url: str, servers: list[tuple[str, int]], master: str, database: int, account: tuple[str, str]
 ) -> None:
     """All Sentinels, the master's name, and the database and account of Redis, for both clients and Celery."""
-    found = parsed(url)
+    found = parse_url(url)
     assert (list(found.servers), found.master, found.database) == (servers, master, database)
-    assert checked_url(checked_url(url)) == checked_url(url)
+    assert normalise_url(normalise_url(url)) == normalise_url(url)
     clients: list[Any] = [connect(url), connect_async(url)]
     for client in clients:
         assert client.connection_pool.service_name == master
@@ -184,7 +184,7 @@ def test_sentinels(
 @pytest.mark.parametrize("value", ["none", "NONE", "CERT_NONE", "cert_none"])
 def test_the_check_of_certificates_is_named_as_in_celery_too(value: str) -> None:
     """`CERT_NONE` is the name in Python's `ssl`, and in the URLs of platforms; redis-py knows `none` alone."""
-    assert parsed(f"rediss://h?ssl_cert_reqs={value}&ssl_check_hostname=False").options == {
+    assert parse_url(f"rediss://h?ssl_cert_reqs={value}&ssl_check_hostname=False").options == {
         "ssl_cert_reqs": "none",
         "ssl_check_hostname": "false",
     }
@@ -222,7 +222,7 @@ def _try_parts(chance: Random) -> bool:
     written = [text if chance.random() < 0.4 else quote(text, safe="") for text in (user, password)]
     url = f"redis://{':'.join(written)}@{host}:{port}/{db}"
     try:
-        checked_url(url)
+        normalise_url(url)
     except InvalidRequest:
         return False
     # An escape that was not written by us is one: `%23` as a raw text means `#`, as everywhere in a URL.
@@ -237,7 +237,7 @@ def _try_parts(chance: Random) -> bool:
 def _try_text(text: str) -> None:
     for url in (text, f"redis://{text}", f"redis://:p{text}@real/0", f"rediss://real/{text}"):
         try:
-            checked_url(url)
+            normalise_url(url)
         except InvalidRequest:
             continue
         found = [_of(connect(url)), _of(connect_async(url)), _of_celery(url)]

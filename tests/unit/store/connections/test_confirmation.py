@@ -14,7 +14,7 @@ CHANNEL = "p:confirmed"
 
 def _needed(try_seconds: float) -> Confirmation:
     confirmation = Confirmation(CHANNEL, try_seconds)
-    confirmation.look({"min_slaves_good_slaves": 1})
+    confirmation.note_replication({"min_slaves_good_slaves": 1})
     return confirmation
 
 
@@ -58,7 +58,7 @@ class Master:
 def _client(master: Master, monkeypatch: pytest.MonkeyPatch) -> Any:
     client = clients.connect("redis+sentinel://a/m/0", limit_seconds=0.5, confirmed_on=CHANNEL)
     monkeypatch.setattr(client, "_execute", master.answer)
-    monkeypatch.setattr(client, "_sent", master.answers)
+    monkeypatch.setattr(client, "_exchange", master.answers)
     return client
 
 
@@ -82,7 +82,7 @@ def test_another_master_goes_on_without_one(monkeypatch: pytest.MonkeyPatch) -> 
     assert master.sent == ["INFO", "EVALSHA", "EVALSHA"]
 
     monkeypatch.setattr(confirmation, "LOOK_SECONDS", -1.0)
-    client._confirmation.look({"min_slaves_good_slaves": 1})
+    client._confirmation.note_replication({"min_slaves_good_slaves": 1})
     client.execute_all([("EVALSHA", "x")])
     assert master.sent[3:] == ["INFO", "EVALSHA"]
 

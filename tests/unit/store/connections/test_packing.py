@@ -8,17 +8,17 @@ from tests.worker_process import CHECKOUT
 INTERRUPTED = """
 import signal
 from redis import Connection
-from llamaq.store.connections.address import parsed
-from llamaq.store.connections.packing import packed
-from llamaq.store.connections.connection_options import options
+from llamaq.store.connections.address import parse_url
+from llamaq.store.connections.packing import pack_commands
+from llamaq.store.connections.connection_options import blocking_options
 
 def interrupt(*_):
     raise KeyboardInterrupt
 
 numbers = [("SET", *range(20), *(number / 3 for number in range(20)))]
-connection = Connection(**options(parsed("redis://127.0.0.1"), 1))
+connection = Connection(**blocking_options(parse_url("redis://127.0.0.1"), 1))
 signal.signal(signal.SIGALRM, interrupt)
-for pack in (lambda: packed(connection, numbers), lambda: connection.pack_command(*numbers[0])):
+for pack in (lambda: pack_commands(connection, numbers), lambda: connection.pack_command(*numbers[0])):
     for _ in range(300):
         try:
             signal.setitimer(signal.ITIMER_REAL, 2e-5)

@@ -72,15 +72,15 @@ def test_an_operation_sets_no_timeout_that_the_socket_has(pool: Any, monkeypatch
     now = SYSTEM.monotonic()
     monkeypatch.setattr(SYSTEM.__class__, "monotonic", lambda _: now)
     with time_limit(3.3):
-        socket._bound()
+        socket._set_timeout()
         assert socket.gettimeout() == 3.25
         now += 0.04
         with monkeypatch.context() as without:
             without.setattr(socket, "_plain", SimpleNamespace(gettimeout=lambda: 3.25))  # to set one is an error
-            socket._bound()
+            socket._set_timeout()
         now += 0.02
-        socket._bound()
+        socket._set_timeout()
         assert socket.gettimeout() == 3.125
     with time_limit(0.3):
-        socket._bound()
+        socket._set_timeout()
         assert socket.gettimeout() == pytest.approx(0.3)

@@ -4,12 +4,12 @@ import asyncio
 import threading
 from typing import Any
 
-from llamaq.store.connections.address import parsed
+from llamaq.store.connections.address import parse_url
 from llamaq.store.connections.clients import connect
 from llamaq.store.connections.sentinel import AsyncSentinels, Sentinels
 from llamaq.store.connections.survey import Sentinel
 
-TARGET = parsed("redis+sentinel://a:26379/m/0")
+TARGET = parse_url("redis+sentinel://a:26379/m/0")
 MOST_SECONDS = 10.0
 
 

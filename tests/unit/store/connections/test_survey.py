@@ -6,7 +6,7 @@ import pytest
 import redis
 from redis.sentinel import MasterNotFoundError
 
-from llamaq.store.connections.address import parsed
+from llamaq.store.connections.address import parse_url
 from llamaq.store.connections.survey import (
     SILENT_SECONDS,
     Accounts,
@@ -24,7 +24,7 @@ NOW = 100.0
 
 
 def _sentinels(url: str = URL) -> list[Sentinel]:
-    target = parsed(url)
+    target = parse_url(url)
     return [Sentinel(place, target, lambda place, account: (place, account)) for place in target.servers]
 
 
@@ -40,9 +40,9 @@ def _survey(*answers: dict[str, Any] | Exception) -> Survey:
     survey = Survey("m", len(answers))
     for sentinel, answer in zip(_sentinels(), answers, strict=True):
         if isinstance(answer, Exception):
-            survey.failed(sentinel, answer, NOW)
+            survey.note_failure(sentinel, answer, NOW)
         else:
-            survey.answered(sentinel, answer)
+            survey.note_answer(sentinel, answer)
     return survey
 
 
@@ -52,7 +52,7 @@ def test_the_newest_failover_counts(order: tuple[int, ...]) -> None:
     for old, new in ((OLD, NEW), (NEW, OLD)):
         answers = [_says(new, 7), _says(old, 6), _says(old, 6)]
 
-        assert _survey(*(answers[at] for at in order)).master() == new
+        assert _survey(*(answers[at] for at in order)).choose_master() == new
 
 
 @pytest.mark.parametrize(("old", "new"), [(OLD, NEW), (NEW, OLD)])
@@ -60,9 +60,9 @@ def test_the_leader_of_a_failover_does_not_count_until_it_is_over(old: Place, ne
     """It has the epoch of the new master already, and still the address of the old one."""
     leader = _says(old, 7, "failover_in_progress")
 
-    assert _survey(leader, _says(new, 7), _says(new, 7)).master() == new
+    assert _survey(leader, _says(new, 7), _says(new, 7)).choose_master() == new
     with pytest.raises(MasterNotFoundError, match="no other is chosen yet"):
-        _survey(leader, _says(old, 6, "s_down"), _says(old, 6, "o_down")).master()
+        _survey(leader, _says(old, 6, "s_down"), _says(old, 6, "o_down")).choose_master()
 
 
 @pytest.mark.parametrize(
@@ -76,20 +76,20 @@ def test_the_leader_of_a_failover_does_not_count_until_it_is_over(old: Place, ne
 def test_a_master_that_is_down_is_none(state: dict[str, Any]) -> None:
     """It may be the master again, so another try is of use."""
     with pytest.raises(MasterNotFoundError) as none:
-        _survey(state, state, state).master()
+        _survey(state, state, state).choose_master()
 
     assert not isinstance(none.value, WrongSentinels | NoSentinel)
 
 
 def test_a_sentinel_that_does_not_answer_does_not_hide_the_others() -> None:
     """Nor does one that has another master alone."""
-    assert _survey(redis.TimeoutError("silent"), {"other": {}}, _says(NEW, 1)).master() == NEW
+    assert _survey(redis.TimeoutError("silent"), {"other": {}}, _says(NEW, 1)).choose_master() == NEW
 
 
 def test_without_any_answer_nobody_can_tell() -> None:
     """Which is another error than that of Sentinels that know of no master."""
     with pytest.raises(NoSentinel, match=r"the Sentinel a:26379: gone; .*b:26379"):
-        _survey(*[redis.ConnectionError("gone")] * 3).master()
+        _survey(*[redis.ConnectionError("gone")] * 3).choose_master()
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_without_any_answer_nobody_can_tell() -> None:
 def test_where_all_are_wrong_no_other_try_helps(answer: dict[str, Any] | Exception, says: str) -> None:
     """But while one of them is silent, that one may know."""
     with pytest.raises(WrongSentinels, match=says):
-        _survey(answer, answer, answer).master()
+        _survey(answer, answer, answer).choose_master()
     with pytest.raises(MasterNotFoundError) as none:
-        _survey(answer, answer, redis.TimeoutError("silent")).master()
+        _survey(answer, answer, redis.TimeoutError("silent")).choose_master()
     assert not isinstance(none.value, WrongSentinels)
 
 
@@ -114,10 +114,10 @@ def _asked(silent: set[int], answers: list[dict[str, Any]], now: float) -> list[
     """Which Sentinels are asked where these were silent at `NOW`."""
     sentinels, survey, asked = _sentinels(), Survey("m", 3), []
     for at in silent:
-        Survey("m", 3).failed(sentinels[at], redis.TimeoutError("silent"), NOW)
-    for sentinel in survey.to_ask(sentinels, now):
+        Survey("m", 3).note_failure(sentinels[at], redis.TimeoutError("silent"), NOW)
+    for sentinel in survey.next_sentinels(sentinels, now):
         asked.append(sentinels.index(sentinel))
-        survey.answered(sentinel, answers[asked[-1]])
+        survey.note_answer(sentinel, answers[asked[-1]])
     return asked
 
 
@@ -134,25 +134,25 @@ def test_all_are_asked_but_one_that_was_silent_only_without_a_majority() -> None
 
 def test_accounts_are_tried_from_none_to_that_of_redis() -> None:
     """Only after a refusal of the account, and each once."""
-    accounts = Accounts(parsed("redis+sentinel://who:secret@a:26379/m/0"))
+    accounts = Accounts(parse_url("redis+sentinel://who:secret@a:26379/m/0"))
     refused = redis.AuthenticationError("NOAUTH")
 
     assert accounts.current() == {"username": None, "password": None}
-    assert not accounts.another(redis.TimeoutError("silent"))
-    assert accounts.another(refused)
+    assert not accounts.try_next(redis.TimeoutError("silent"))
+    assert accounts.try_next(refused)
     assert accounts.current() == {"username": "who", "password": "secret"}
-    assert not accounts.another(refused)
+    assert not accounts.try_next(refused)
 
 
 def test_the_account_of_the_sentinels_is_the_only_one_that_is_tried() -> None:
     """Without an account of any kind, none is."""
     url = "redis+sentinel://who:secret@a:26379/m/0?sentinel_username=s&sentinel_password=t"
-    own, none = Accounts(parsed(url)), Accounts(parsed("redis+sentinel://a:26379/m/0"))
+    own, none = Accounts(parse_url(url)), Accounts(parse_url("redis+sentinel://a:26379/m/0"))
 
     assert own.current() == {"username": "s", "password": "t"}
     assert none.current() == {"username": None, "password": None}
-    assert not own.another(redis.AuthenticationError("WRONGPASS"))
-    assert not none.another(redis.AuthenticationError("NOAUTH"))
+    assert not own.try_next(redis.AuthenticationError("WRONGPASS"))
+    assert not none.try_next(redis.AuthenticationError("NOAUTH"))
 
 
 def test_the_client_of_a_sentinel_is_made_anew_with_another_account() -> None:
@@ -160,13 +160,13 @@ def test_the_client_of_a_sentinel_is_made_anew_with_another_account() -> None:
     (sentinel,) = _sentinels("redis+sentinel://:secret@a:26379/m/0")
     first = sentinel.client
 
-    assert not sentinel.again(redis.TimeoutError("silent"))
+    assert not sentinel.switch_account(redis.TimeoutError("silent"))
     assert sentinel.client == first
-    assert sentinel.again(redis.AuthenticationError("NOAUTH"))
+    assert sentinel.switch_account(redis.AuthenticationError("NOAUTH"))
     assert sentinel.client == (("a", 26379), {"username": None, "password": "secret"})
 
 
 def test_a_try_has_time_for_all_sentinels_and_for_redis() -> None:
     """At most a second for each."""
-    assert ask_seconds(parsed(URL), 2.0) == 0.5
-    assert ask_seconds(parsed(URL), 60.0) == 1.0
+    assert ask_seconds(parse_url(URL), 2.0) == 0.5
+    assert ask_seconds(parse_url(URL), 60.0) == 1.0

@@ -38,7 +38,7 @@ def test_turns_run_in_the_order_of_their_submits(fleet: Fleet) -> None:
 
     for job, said in ((first, "a"), (second, "b"), (third, "c")):
         claimed = fleet.claim(store, job)
-        assert [json.loads(text)["content"] for text in store.history(claimed)] == _kept(fleet)
+        assert [json.loads(text)["content"] for text in store.read_history(claimed)] == _kept(fleet)
         _answer(store, claimed, said)
 
     assert _kept(fleet) == ["a", "re: a", "b", "re: b", "c", "re: c"]

@@ -12,7 +12,7 @@ from llamaq.store.answers import Answer
 from llamaq.store.connections import deadline
 from llamaq.store.script_drivers import run
 from llamaq.store.worker.claimed_job import ClaimedJob
-from llamaq.store.worker.flushes import Flush, calls, outcomes
+from llamaq.store.worker.flushes import Flush, build_calls, read_outcomes
 from llamaq.vocabulary.wire import dump_members
 
 
@@ -176,7 +176,7 @@ def test_a_state_of_redis_is_an_error_of_the_whole_call(prefix: str) -> None:
         fleet.renew(flushes[0].job)  # Redis knows the script
         fleet.redis.replicaof("127.0.0.1", "1")
         with redis.Redis.from_url(server.url) as client:
-            (call,) = calls(fleet.keys, LEASE_SECONDS, flushes)
+            (call,) = build_calls(fleet.keys, LEASE_SECONDS, flushes)
             with pytest.raises(redis.ReadOnlyError):
                 client.execute_command(
                     "EVALSHA", call.script.sha, len(call.keys), *call.keys, prefix, LEASE_SECONDS, *call.rest
@@ -190,12 +190,12 @@ def test_many_flushes_go_in_several_calls(fleet: Fleet) -> None:
     flushes = [Flush(claimed, "lease", renews=False, events=[(1, "delta", "x" * 400_000)]) for _ in range(5)]
     flushes += [Flush(claimed, "lease", renews=True, events=()) for _ in range(70)]
 
-    made = calls(fleet.keys, LEASE_SECONDS, flushes)
+    made = build_calls(fleet.keys, LEASE_SECONDS, flushes)
 
     assert [len(call.keys) // 2 for call in made] == [2, 2, 64, 7]
     sizes = [len(call.keys) // 2 for call in made]
     answers = [Answer(["OK", "words", ["OK"] * size, "cursors", [""] * size]) for size in sizes]
-    found = outcomes([answers[0], error := ValueError(), *answers[2:]], flushes)
+    found = read_outcomes([answers[0], error := ValueError(), *answers[2:]], flushes)
     assert [each.word for each in found] == ["OK"] * 2 + [error] * 2 + ["OK"] * 71
 
 
@@ -207,8 +207,8 @@ def _two_events(claimed: ClaimedJob) -> Flush:
 def _together(fleet: Fleet, running: list[tuple[Job[Any], ClaimedJob]]) -> list[str | Exception]:
     """The outcomes of two events of each attempt, in one call."""
     flushes = [_two_events(claimed) for _, claimed in running]
-    (call,) = calls(fleet.keys, LEASE_SECONDS, flushes)
-    return [each.word for each in outcomes([run(fleet.redis, call)], flushes)]
+    (call,) = build_calls(fleet.keys, LEASE_SECONDS, flushes)
+    return [each.word for each in read_outcomes([run(fleet.redis, call)], flushes)]
 
 
 def test_the_status_tells_how_far_the_answer_is(fleet: Fleet) -> None:
@@ -220,7 +220,7 @@ def test_the_status_tells_how_far_the_answer_is(fleet: Fleet) -> None:
     def flush(number: int, kind: str, pieces: int) -> None:
         event = (number, kind, dump_members(text="x"))
         sent = Flush(claimed, f"{claimed.id} alpha", renews=True, events=[event], pieces=pieces)
-        (call,) = calls(fleet.keys, LEASE_SECONDS, [sent])
+        (call,) = build_calls(fleet.keys, LEASE_SECONDS, [sent])
         assert run(fleet.redis, call).texts("words") == ["OK"]
 
     flush(1, "delta", 7)

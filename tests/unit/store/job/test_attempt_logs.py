@@ -188,7 +188,7 @@ def test_events_that_redis_has_lost_are_noticed(prefix: str, renews: bool) -> No
 
         assert words[-1] == "GAP"
         assert attempt.store.complete(attempt.claimed, Completed(answer().result, events=4)) == "fenced"
-        attempt.logs.rest()
+        attempt.logs.release()
         fleet.close()
 
 

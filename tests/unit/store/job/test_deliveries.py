@@ -120,10 +120,10 @@ def test_one_worker_has_it_until_its_time_is_over(fleet: Fleet, deliveries: Deli
     second = taken(deliveries)
 
     assert (second.number, second.message) == (2, first.message)
-    deliveries.failed(first, "late", 0)
-    deliveries.done(first)
+    deliveries.record_failure(first, "late", 0)
+    deliveries.record_success(first)
     assert fleet.redis.exists(f"{fleet.keys.prefix}:webhook:{job.id}") == 1
-    deliveries.done(second)
+    deliveries.record_success(second)
     assert [name for name in fleet.names() if name.startswith(":webhook")] == []
 
 
@@ -134,7 +134,7 @@ def test_after_the_last_try_it_is_set_aside(fleet: Fleet, deliveries: Deliveries
     pauses = []
     for number in range(len(PAUSES) + 1):
         delivery = taken(deliveries)
-        again = deliveries.failed(delivery, "the receiver answered 500", 0.5)
+        again = deliveries.record_failure(delivery, "the receiver answered 500", 0.5)
         assert again is (number < len(PAUSES))
         if again:
             score = fleet.redis.zscore(f"{fleet.keys.prefix}:webhooks", job.id)

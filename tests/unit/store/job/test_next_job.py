@@ -47,7 +47,7 @@ def test_an_end_that_is_sent_twice_claims_one_job(fleet: Fleet) -> None:
     answers = [fleet.run(replace(finish(claimed), **next_one)) for _ in range(2)]
 
     assert [row.text("id") for each in answers for row in each.rows("next")] == [following[0].id] * 2
-    first, second = (each.rows("next")[0].given() for each in answers)
+    first, second = (each.rows("next")[0].as_texts() for each in answers)
     assert {**first, "waited_seconds": ""} == {**second, "waited_seconds": ""}
     assert fleet.types(following[0].id) == ["queued", "started"]
     assert fleet.slots() == {following[0].id: MODEL}

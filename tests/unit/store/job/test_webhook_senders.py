@@ -47,7 +47,7 @@ def test_one_worker_that_sends_is_enough(fleet: Fleet, before: bool) -> None:
     """Whichever reports first; also where its host is down."""
     if before:
         fleet.host("other", webhooks="none")
-    fleet.worker().down(1, 1, "refused", webhooks="public")
+    fleet.worker().report_down(1, 1, "refused", webhooks="public")
     fleet.host("other", webhooks="none")
 
     assert asked(fleet.queue)
@@ -120,11 +120,11 @@ def test_webhooks_that_fail_or_that_nobody_sends_are_counted(fleet: Fleet, deliv
     first, second = deliveries.take(), deliveries.take()
     assert first
     assert second
-    assert deliveries.failed(first, "no answer", 0)
-    assert deliveries.failed(second, "no answer", 0)
+    assert deliveries.record_failure(first, "no answer", 0)
+    assert deliveries.record_failure(second, "no answer", 0)
     assert _figures(fleet) == (2, 0)
 
-    deliveries.done(first)
+    deliveries.record_success(first)
     assert _figures(fleet) == (1, 0)
-    deliveries.failed(second, "gone", 0, final=True)
+    deliveries.record_failure(second, "gone", 0, final=True)
     assert _figures(fleet) == (0, 0)

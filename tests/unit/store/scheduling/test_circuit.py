@@ -135,7 +135,7 @@ def test_the_first_words_close_it(fleet: Fleet) -> None:
 
     (trial,) = seen.trials
     fleet.claim(store, fleet.queue.job(trial))
-    proven = store.proven(trial)
+    proven = store.report_answer(trial)
 
     assert (circuit(fleet), proven.circuit, len(fleet.slots())) == ("closed", "closed", 2)
 
@@ -145,7 +145,7 @@ def test_a_silent_host_is_open_until_it_answers(fleet: Fleet) -> None:
     store = fleet.host(slots=2)
     assigned = [fleet.submit() for _ in range(2)]
 
-    assert store.down(2, 1, "nobody there").wanted is True
+    assert store.report_down(2, 1, "nobody there").wanted is True
 
     assert (circuit(fleet), fleet.slots()) == ("open", {})
     assert fleet.queue.hosts()[0].last_error == "nobody there"
@@ -174,10 +174,10 @@ def test_one_worker_that_does_not_reach_its_host_opens_nothing(fleet: Fleet) -> 
     for store in (first, second):
         report(store)
 
-    first.down(2, 1, "cut off")
+    first.report_down(2, 1, "cut off")
 
     assert circuit(fleet) == "closed"
-    second.down(2, 1, "cut off")
+    second.report_down(2, 1, "cut off")
     assert circuit(fleet) == "open"
 
 
@@ -202,7 +202,7 @@ def test_a_host_is_waited_for_as_long_as_a_worker_speaks_for_it(fleet: Fleet) ->
     """Its models are not unknown, though it offers none of them any longer."""
     store = fleet.host()
     fleet.host("beta", models=["other:latest"])
-    store.down(1, 1, "gone")
+    store.report_down(1, 1, "gone")
     fleet.redis.hset(fleet.keys.host("alpha"), "seen_at", 1)
 
     assert {model.host for model in fleet.queue.models()} <= {"beta"}
@@ -213,11 +213,11 @@ def test_a_host_is_waited_for_as_long_as_a_worker_speaks_for_it(fleet: Fleet) ->
 def test_a_host_that_never_answered_makes_nothing_unknown(fleet: Fleet) -> None:
     """Who knows what it has: jobs wait, and its worker is told so."""
     store = fleet.worker()
-    assert store.down(1, 1, "refused").wanted is False
+    assert store.report_down(1, 1, "refused").wanted is False
 
     fleet.queue.generate(MODEL, "x")
 
-    assert store.down(1, 1, "refused").wanted is True
+    assert store.report_down(1, 1, "refused").wanted is True
     (status,) = fleet.queue.hosts()
     assert (status.host, status.circuit, status.seen_at, status.models) == ("alpha", "open", None, ())
 

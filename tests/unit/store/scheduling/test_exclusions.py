@@ -104,7 +104,7 @@ GOES: dict[str, Callable[[Fleet, JobStore], Any]] = {
     "drained": lambda fleet, _: fleet.queue.drain(host="beta"),
     "its worker left": lambda _, beta: beta.leave(),
     "silent": lambda fleet, _: fleet.silence_host("beta"),
-    "its circuit is open": lambda _, beta: beta.down(1, 1, "it does not answer"),
+    "its circuit is open": lambda _, beta: beta.report_down(1, 1, "it does not answer"),
     "the circuit of its model is open": lambda fleet, _: _open_model(fleet, "beta"),
     "its model is deleted": lambda fleet, _: fleet.host("beta", models=["other:latest"]),
 }

@@ -120,7 +120,7 @@ def test_however_a_host_job_ends_its_place_is_free_again(fleet: Fleet, how: str)
 def test_a_host_job_on_a_host_that_is_down_waits(fleet: Fleet) -> None:
     """Its circuit is open: nothing is assigned there, host jobs neither."""
     store = fleet.host()
-    store.down(1, 1, "connection refused")
+    store.report_down(1, 1, "connection refused")
 
     job = fleet.queue.pull("m", host="alpha")
 

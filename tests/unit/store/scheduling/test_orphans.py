@@ -116,7 +116,7 @@ def test_a_host_that_is_down_keeps_its_models(fleet: Fleet) -> None:
     queued(fleet)
     job = queued(fleet)
     other = fleet.host("beta", models=[OTHER])
-    store.down(1, 1, "gone")
+    store.report_down(1, 1, "gone")
     reaped(fleet, other)
 
     assert word(job) == "circuit_open"

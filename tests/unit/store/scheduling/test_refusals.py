@@ -123,8 +123,8 @@ def test_the_trial_is_another_job_than_the_last_one(fleet: Fleet) -> None:
     assert circuit(fleet) == ("closed", "half_open")
     claimed = fleet.claim(store, good)
     state = store.report(4, 1, '{"models":[]}', [MODEL], loaded=[MODEL], **PATIENCE)
-    assert (state.recovering, {*state.trials}) == (True, {good.id})
-    store.proven(good.id)
+    assert (state.is_recovering, {*state.trials}) == (True, {good.id})
+    store.report_answer(good.id)
     assert len(fleet.slots()) == 4
     assert store.complete(claimed, answer()) == "ok"
 

@@ -31,7 +31,7 @@ def test_a_worker_that_leaves_or_dies_no_longer_counts(fleet: Fleet) -> None:
     assert report(first, 6) == ""
     assert fleet.queue.hosts()[0].slots == 6
 
-    second.down(2, 1, "no route")
+    second.report_down(2, 1, "no route")
     assert fleet.queue.hosts()[0].sizes == "2x1, 6x1"
     key = f"{fleet.keys.host('alpha')}:sizes"
     fleet.redis.hset(key, "w2", "1 2 1")

@@ -32,7 +32,7 @@ def test_each_worker_is_listed_with_what_it_runs(fleet: Fleet) -> None:
 def test_pauses_and_drains_are_told(fleet: Fleet) -> None:
     """Of the host, while what runs goes on; a worker of a host that does not answer is listed too."""
     store = fleet.host()
-    fleet.worker("down").down(1, 1, "no answer")
+    fleet.worker("down").report_down(1, 1, "no answer")
     _, claimed = fleet.running(store)
     fleet.queue.pause(host="alpha")
     assert [(each.host, each.state) for each in fleet.queue.workers()] == [("alpha", "paused"), ("down", "running")]

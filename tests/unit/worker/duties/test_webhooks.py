@@ -26,7 +26,7 @@ class Due:
     def take(self, busy: list[str]) -> Delivery | None:
         return self.left.pop(0) if self.left else None
 
-    def done(self, delivery: Delivery) -> None:
+    def record_success(self, delivery: Delivery) -> None:
         self.done_ids.append(delivery.job_id)
 
 
