@@ -12,17 +12,12 @@ from typing import Any
 from starlette.exceptions import HTTPException
 
 from llamaq.store.clock import SYSTEM
-from llamaq.store.redis_errors import is_unreadable
 from llamaq.vocabulary import errors
 from llamaq.vocabulary.results import ErrorInfo
 
 LOG = logging.getLogger(__name__)
 AWAY = "the queue's Redis did not answer, or refused: try again later; the log of the gateway has the reason"
 """The reason names an address, and a client may be a tenant."""
-DAMAGED = (
-    "something else has written over what Redis keeps of it, so no try can read it: delete it; the log of the gateway "
-    "has the reason"
-)
 LOG_AGAIN_SECONDS = 30.0
 RETRY_SECONDS = 2.0
 """The `Retry-After` of an error that passes at an unknown time."""
@@ -117,8 +112,6 @@ CLASSES: Mapping[type[BaseException], Meaning] = {
     TimeoutError: Meaning(504, "timed_out", SERVER),
     Exception: Meaning(500, "internal", SERVER),
 }
-# Not by its class: no other error of the class stays as it is.
-UNREADABLE = Meaning(500, "unreadable_record", SERVER)
 # By the code of the error of a job that failed.
 CODES: Mapping[str, Meaning] = {
     "invalid_request": Meaning(400, "invalid_request"),
@@ -150,8 +143,7 @@ def failure_of(error: BaseException) -> Failure:
         return _refusal(GatewayError(error.status_code, code, str(error.detail)))
     if isinstance(error, errors.JobFailed):
         return job_failure(error.error)
-    damaged = is_unreadable(error)
-    row = UNREADABLE if damaged else next(CLASSES[base] for base in type(error).__mro__ if base in CLASSES)
+    row = next(CLASSES[base] for base in type(error).__mro__ if base in CLASSES)
     known = isinstance(error, errors.LlamaqError | TimeoutError) and str(error)
     message = str(error) if known else "a fault of the gateway; its log says which"
     failure = Failure(row.status, row.code, message, row.type, retry_after=row.retry_after)
@@ -166,7 +158,7 @@ def failure_of(error: BaseException) -> Failure:
             failure = replace(failure, retry_after=seconds)
         case errors.BrokerUnavailable():
             _outage_log.warn(error)
-            failure = replace(failure, message=DAMAGED if damaged else AWAY)
+            failure = replace(failure, message=AWAY)
     return failure
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Request, Response
 from starlette.responses import JSONResponse
 
 from gateway.access.caller import CurrentCaller
-from gateway.http.errors import UNREADABLE, GatewayError
+from gateway.http.errors import GatewayError
 from gateway.http.json_body import parse_json_body, read_json_object
 from gateway.jobs.openapi import ANSWERS, request_body, response_body
 from gateway.jobs.query import ONLY_KNOWN
@@ -89,7 +89,7 @@ async def cancel(request: Request, caller: CurrentCaller, job_id: str) -> dict[s
         if not is_unreadable(error):
             raise
         what = f"the job {job_id} is cancelled; something else has written over its record, so delete the job"
-        raise GatewayError(UNREADABLE.status, UNREADABLE.code, what) from error
+        raise GatewayError(500, "unreadable_job", what) from error
 
 
 @router.post(

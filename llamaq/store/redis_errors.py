@@ -15,7 +15,7 @@ from llamaq.store.connections.address import describe_url, parse_url
 from llamaq.store.connections.plain_server import PLAIN
 from llamaq.store.connections.retries import is_read_only
 from llamaq.store.connections.survey import NoSentinel, WrongSentinels
-from llamaq.vocabulary.errors import BrokerUnavailable, StreamError
+from llamaq.vocabulary.errors import BrokerUnavailable
 
 Remedy = tuple[Callable[[Exception, str], bool], str]
 
@@ -107,9 +107,9 @@ class translate_errors(_Translating):  # noqa: N801 - it is used as a function, 
             ) from error
 
 
-def is_unreadable(error: BaseException) -> bool:
-    """Whether Redis answered, and something else has written over what it keeps: no other try reads it."""
-    return isinstance(error, BrokerUnavailable | StreamError) and isinstance(error.__cause__, UNREADABLE)
+def is_unreadable(error: BrokerUnavailable) -> bool:
+    """Whether Redis answered, and something else has written over what it keeps."""
+    return isinstance(error.__cause__, UNREADABLE)
 
 
 class translate_parse_errors(_Translating):  # noqa: N801 - as above
