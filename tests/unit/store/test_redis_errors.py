@@ -14,7 +14,7 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import MODEL, Fleet
 from llamaq import BrokerUnavailable, JobQueue
 from llamaq.store.connections.address import describe_url
-from llamaq.store.redis_errors import is_refusal, translate_errors
+from llamaq.store.redis_errors import is_refusal, refuses, translate_errors
 
 SECRET = "hunter2"
 
@@ -112,9 +112,25 @@ def test_a_user_without_rights_points_to_the_acl() -> None:
         assert "the ACL" in message
 
 
-@pytest.mark.parametrize("command", ["EVALSHA", "PUBLISH"])
-def test_a_command_that_is_not_there_is_told_without_what_was_sent(command: str) -> None:
-    """Redis quotes it, and it may be a part of a prompt. So it is for a command within a script."""
+@pytest.mark.parametrize("command", ["time", "xadd"])
+def test_a_command_that_the_user_may_not_run_in_a_script_is_named(command: str) -> None:
+    """An ACL that forgets one is mended by its name."""
+    with EmbeddedRedis.start(appendonly=False) as server:
+        with redis.Redis(port=server.port) as client:
+            rights = ["+@all", f"-{command}"]
+            client.acl_setuser(
+                "weak", enabled=True, passwords=[f"+{SECRET}"], commands=rights, keys=["*"], channels=["*"]
+            )
+
+        message = _refused(f"redis://weak:{SECRET}@127.0.0.1:{server.port}/0")
+
+        assert command.upper() in message
+        assert "the ACL" in message
+
+
+@pytest.mark.parametrize("command", ["EVALSHA", "PUBLISH", "TIME", "XADD"])
+def test_a_command_that_is_not_there_is_named_without_what_was_sent(command: str) -> None:
+    """Redis quotes it, and it may be a part of a prompt; of a command within a script it does not say which it is."""
     with (
         EmbeddedRedis.start(appendonly=False, options=("--rename-command", command, "")) as server,
         JobQueue(server.url, prefix="quoted") as queue,
@@ -123,6 +139,8 @@ def test_a_command_that_is_not_there_is_told_without_what_was_sent(command: str)
         queue.generate("m", "x", wait_for_model=True)
 
     assert "`rename-command`" in str(refused.value)
+    assert command in str(refused.value)
+    assert refuses(refused.value)
     assert "quoted" not in str(refused.value)
 
 

@@ -60,8 +60,12 @@ end
 -- The type that a command needs, by its first letter.
 damage.WANTED = {H = 'hash', Z = 'zset', L = 'list', R = 'list', S = 'set', X = 'stream', G = 'string', I = 'string'}
 
--- Does a command once more that failed for what is in its key, which is set aside. Another error is raised.
+-- Does a command once more that failed for what is in its key, which is set aside. Another error is raised, with the name of
+-- the command where Redis does not have it, or the user may not run it: Redis does not say which command of a script it was.
 function damage.retry(problem, command, key, ...)
+  if string.find(string.lower(problem), 'unknown redis command', 1, true) or string.find(problem, "can't run this command", 1, true) then
+    error('the command ' .. command .. ': ' .. string.gsub(problem, '^%-?ERR ', ''), 0)
+  end
   if string.find(problem, 'WRONGTYPE', 1, true) then
     for _, each in ipairs(command == 'SINTER' and {key, ...} or {key}) do
       damage.set_aside(each, damage.WANTED[string.sub(command, 1, 1)])
