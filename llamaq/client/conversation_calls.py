@@ -195,7 +195,7 @@ def _read_info(tenant: str, row: Fields, now: float) -> ConversationInfo:
 
 
 def require_model(model: str | None, fields: Mapping[str, Any]) -> str:
-    """Resolve the model: the one given, which may come from the conversation's settings.
+    """Require a model: given, or of the conversation's settings.
 
     Raises:
         InvalidRequest: there is none.

@@ -37,7 +37,7 @@ class DeadLetter(Frozen):
 
 
 def read_letters(entries: Sequence[tuple[str, Mapping[str, str]]]) -> list[DeadLetter]:
-    """The entries of the stream, typed."""
+    """Read the entries of the stream."""
     return [
         DeadLetter(
             id=entry,
@@ -53,12 +53,12 @@ def read_letters(entries: Sequence[tuple[str, Mapping[str, str]]]) -> list[DeadL
 
 
 def derive_job_id(keys: Keys, letter: DeadLetter) -> str:
-    """The id of the job that the letter becomes, always the same: a lost answer may have put it back already."""
+    """Derive the id of the job that the letter becomes, always the same: a lost answer may have put it back already."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{keys.dead()} {letter.id}"))
 
 
 def check_letter(letter: object) -> DeadLetter:
-    """The dead letter.
+    """Check that it is a dead letter.
 
     Raises:
         InvalidRequest: it is something else, such as its id.
@@ -70,7 +70,7 @@ def check_letter(letter: object) -> DeadLetter:
 
 
 def change_request(kind: str, request: str, changes: Mapping[str, Any]) -> AnyRequest:
-    """A stored request with changed fields. Its idempotency key is removed, because it belongs to the first job.
+    """Change fields of a stored request. Its idempotency key is removed, because it belongs to the first job.
 
     Raises:
         InvalidRequest: it cannot be read, or is not valid with the changes.

@@ -40,7 +40,7 @@ class Minute(Frozen):
 
 
 def check_minutes(number: int) -> int:
-    """The number of minutes, checked.
+    """Check the number of minutes.
 
     Raises:
         InvalidRequest: so many are not kept.
@@ -51,13 +51,13 @@ def check_minutes(number: int) -> int:
 
 
 def build_commands(keys: Keys, now: int, minutes: int) -> list[list[str]]:
-    """The commands that read the last whole minutes, and the one before them."""
+    """Build the commands that read the last whole minutes, and the one before them."""
     this = now // 60
     return [["HGETALL", keys.minute(number)] for number in range(this - minutes - 1, this)]
 
 
 def read(now: int, replies: Sequence[object]) -> list[Minute]:
-    """The minutes, oldest first, out of the replies to the `commands`. A key of another type is an empty minute."""
+    """Read the minutes, oldest first, out of the replies. A key of another type is an empty minute."""
     answers: list[Any] = [{} if is_of_another_type(reply) else raised(reply) for reply in replies]
     first = now // 60 - len(answers)
     return [
@@ -87,5 +87,5 @@ def _read_numbers(fields: Mapping[str, str], beginning: str) -> dict[str, int]:
 
 
 def _parse_number(text: str) -> int:
-    """The number; 0 for what something else has written."""
+    """Parse a number; 0 for what something else has written."""
     return int(text) if text.isdecimal() else 0

@@ -32,7 +32,7 @@ MOST_JOINED = 16_384
 
 
 def read_entries(answer: Entries) -> list[LogEntry]:
-    """The entries in the answer of XRANGE."""
+    """Read the entries in the answer of XRANGE."""
     return [(cursor, fields.get("event", "")) for cursor, fields in answer]
 
 
@@ -49,7 +49,7 @@ def read_snapshot(answer: Answer, now: float) -> Snapshot | None:
 
 
 def join_events(steps: Steps, more: Callable[[], bool]) -> Generator[Step | list[Given], Any, None]:
-    """The same steps, with the events that are there at the same time in one list. Raises as `steps`.
+    """Do the same steps, with the events that are there at the same time in one list. Raises as `steps`.
 
     Args:
         steps: of a `LogFollower`.
@@ -114,7 +114,7 @@ class Pieces:
 
 
 def read_outcome(job_id: str, event: Event) -> AnyResult:
-    """The result in a terminal event; for every other end its error is raised."""
+    """Read the result in a terminal event; for every other end its error is raised."""
     match event:
         case Completed(result=result):
             return result

@@ -55,7 +55,7 @@ class JobFilter(Strict):
 
 
 def parse_filter(**given: Any) -> JobFilter:
-    """The filter that is given.
+    """Parse a filter.
 
     Raises:
         InvalidRequest: names each part that is wrong.
@@ -117,7 +117,7 @@ def _read_statuses(rows: Iterable[tuple[str, Fields]]) -> list[JobStatus]:
 
 
 def read_job_ids(answers: Sequence[object]) -> list[str]:
-    """The ids in replies to HKEYS."""
+    """Read the ids in replies to HKEYS."""
     return [str(job_id) for reply in answers if isinstance(reply, list) for job_id in reply]
 
 

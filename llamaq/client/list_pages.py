@@ -11,7 +11,7 @@ PAGE = 500
 
 
 def check_limit(limit: object, name: str = "limit") -> int:
-    """The number of entries that a caller asks for.
+    """Check the number of entries that a caller asks for.
 
     Raises:
         InvalidRequest: it is no whole number from 1 to a million.
@@ -22,7 +22,7 @@ def check_limit(limit: object, name: str = "limit") -> int:
 
 
 def split_pages(limit: int) -> Iterator[tuple[int, int]]:
-    """How many entries come before each page of a list, and how many the page has.
+    """Split a list into pages: how many entries come before each, and how many it has.
 
     Raises:
         InvalidRequest: as `check_limit`.

@@ -8,7 +8,7 @@ from llamaq.vocabulary.models import ModelStatus, find_near_matches, normalise
 
 
 def find_hosts(model: str, offered: Sequence[ModelStatus]) -> list[str]:
-    """The hosts that have a model.
+    """Find the hosts that have a model.
 
     Raises:
         InvalidRequest: it can be the name of no model.
@@ -22,7 +22,7 @@ def find_hosts(model: str, offered: Sequence[ModelStatus]) -> list[str]:
 
 
 def find_digests(model: str, offered: Sequence[ModelStatus]) -> list[str]:
-    """The digests that a model has on its hosts, each once; those that no host tells are left out.
+    """Find the digests that a model has on its hosts, each once; those that no host tells are left out.
 
     Raises:
         UnknownModel: no host has it.

@@ -18,7 +18,7 @@ def read(answer: Answer) -> list[QueueStatus]:
 
 
 def count_by_tenant(counts: Mapping[str, str]) -> dict[str, int]:
-    """The number of each tenant's waiting jobs."""
+    """Read how many jobs of each tenant wait."""
     rows = ((f"the number of waiting jobs of {tenant}", (tenant, text)) for tenant, text in sorted(counts.items()))
     return dict(read_rows(rows, lambda _, row: (row[0], int(row[1]))))
 

@@ -57,7 +57,7 @@ class ReaderLimits:
         return min(wanted, left)
 
     def check_retry(self, error: Exception) -> None:
-        """Return where another connection is to be tried.
+        """Check whether another connection is to be tried after an error.
 
         Raises:
             TimeoutError: the timeout is over.
@@ -76,7 +76,7 @@ class ReaderLimits:
 
 
 def start_countdown(timeout: float | None, clock: Clock) -> Callable[[], float | None]:
-    """Gives the seconds that are left of a timeout that begins now; None where there is none.
+    """Start a timeout; the function that is returned gives the seconds that are left, None where there is no timeout.
 
     Raises:
         InvalidRequest: the timeout is no number.

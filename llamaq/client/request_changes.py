@@ -8,7 +8,7 @@ from llamaq.vocabulary.errors import InvalidRequest
 
 
 def apply_changes(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields with the changes; None removes a field.
+    """Apply changes to a copy of the fields; None removes a field.
 
     Raises:
         InvalidRequest: a dotted name leads into a value that has no fields.
@@ -24,7 +24,7 @@ def apply_changes(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict
 
 
 def check_changes(changes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Changes that a user wrote, as keyword arguments of `replay` or `put_back`.
+    """Check changes that a user wrote, which become keyword arguments of `replay` or `put_back`.
 
     Raises:
         InvalidRequest: one has the name of another argument of these verbs. No request has such a field.

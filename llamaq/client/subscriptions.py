@@ -73,7 +73,7 @@ class Inbox(ABC):
         return False
 
     def _unwrap(self, item: Item) -> LogEntry:
-        """The entry, for the reader; an error is raised."""
+        """The entry of an item that the reader takes; an error is raised."""
         if isinstance(item, Exception):
             raise item
         if item == RESUBSCRIBED:
@@ -139,7 +139,7 @@ class Channels:
             self._changed[inbox.channel] = None
 
     def take_changes(self) -> list[tuple[str, ...]]:
-        """The commands that make the subscriptions those of the readers."""
+        """Take the commands that make the subscriptions those of the readers."""
         changed, self._changed = self._changed, {}
         new = [channel for channel in changed if channel in self._readers and channel not in self._asked]
         left = [channel for channel in changed if channel not in self._readers and channel in self._asked]
@@ -150,7 +150,7 @@ class Channels:
         return [command for command in commands if len(command) > 1]
 
     def reset(self) -> None:
-        """Begin anew, with a connection that has no subscription."""
+        """Begin anew, with a new connection, which has no subscription."""
         self._asked.clear()
         self._confirmed.clear()
         self._changed = dict.fromkeys(self._readers)
@@ -193,7 +193,7 @@ class Suspicion:
         self.ends_at = now + seconds if self.ends_at is None else min(self.ends_at, now + seconds)
 
     def note_message(self, now: float, seconds: float | None) -> None:
-        """Something has come. The next thing must come within so many seconds; None where nothing need."""
+        """Note that something has come. The next thing must come within so many seconds; None where nothing need."""
         self.ends_at = None if seconds is None else now + seconds
 
     def check(self, now: float) -> None:
@@ -208,7 +208,7 @@ def max_reads(settings: Settings) -> int:
 
 
 def return_reply(reply: Reply) -> Reply:
-    """The handler that redis-py is given for published messages. Its own handler logs each of them."""
+    """Handle a published message for redis-py, whose own handler logs each of them."""
     return reply
 
 
@@ -220,7 +220,7 @@ def set_message_handler(connection: Any, handler: Callable[[Any], object]) -> No
 
 
 def read_buffered(connection: Any) -> Iterator[list[Any]]:
-    """The replies whose bytes the parser of a connection has. `read_response` takes several times as long for each."""
+    """Read the replies whose bytes the parser of a connection has. `read_response` takes several times as long."""
     gets = getattr(getattr(connection._parser, "_reader", None), "gets", lambda: None)  # noqa: SLF001 - hiredis alone has it
     while isinstance(reply := gets(), list):
         yield reply

@@ -36,7 +36,7 @@ class TypeRepairs:
         return None if isinstance(target, dict) else cls(adapter_of(target), request)
 
     def next_request(self, job_id: str, result: ExtractionResult[Any]) -> AnyRequest | Mapping[str, Any] | None:
-        """The request that asks again after a result of the job; None where its value is right, or no repair is left.
+        """Make the request that asks again after a result; None where its value is right, or no repair is left.
 
         The same job and result give a request with the same idempotency key. So several readers of the job, and later
         ones, get one answer.
@@ -56,12 +56,12 @@ class TypeRepairs:
                 refused_answer={"text": dumps(result.value), "errors": _format_errors(refusal)},
                 idempotency_key=f"repair:{job_id}:{result.repairs + 1}",
             )
-        except Exception:  # noqa: BLE001 - the application's own code; `typed` raises it
+        except Exception:  # noqa: BLE001 - the application's own code; `check_type` raises it
             return None
         return None
 
     def check_type(self, job_id: str, result: ExtractionResult[Any]) -> ExtractionResult[Any]:
-        """The result with the value as the type.
+        """Check the value, and make it one of the type.
 
         Raises:
             JobFailed: the type refuses it.
@@ -93,7 +93,7 @@ class TypeRepairs:
 
 
 def add_repairs(before: ExtractionResult[Any], result: ExtractionResult[Any]) -> ExtractionResult[Any]:
-    """The result of a repair, with the number of all repairs."""
+    """Add the repairs before a result to its own number."""
     return result.model_copy(update={"repairs": before.repairs + 1 + result.repairs})
 
 

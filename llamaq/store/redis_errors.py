@@ -71,7 +71,7 @@ OF_ENVIRONMENT = SettingNames("LLAMAQ_REDIS_URL", "LLAMAQ_MAX_CONNECTIONS", ", o
 OF_ARGUMENTS = SettingNames("the argument `url`", "Settings.max_connections")
 
 
-class _Translating:
+class _Translation:
     """A block whose errors become ones that a producer knows.
 
     This is a class because a context manager that is made of a generator takes longer, and each call has one.
@@ -86,7 +86,7 @@ class _Translating:
         pass
 
 
-class translate_errors(_Translating):  # noqa: N801 - it is used as a function, like `contextlib.suppress`
+class translate_errors(_Translation):  # noqa: N801 - it is used as a function, like `contextlib.suppress`
     """Turns the errors of redis-py in its block into one that names the remedy.
 
     Raises:
@@ -112,8 +112,8 @@ def is_unreadable(error: BrokerUnavailable) -> bool:
     return isinstance(error.__cause__, UNREADABLE)
 
 
-class translate_parse_errors(_Translating):  # noqa: N801 - as above
-    """A block that reads a text or a number that Redis keeps.
+class translate_parse_errors(_Translation):  # noqa: N801 - as above
+    """Turns the errors of reading a text or a number that Redis keeps into one that a producer knows.
 
     Raises:
         BrokerUnavailable: it is none that llamaq has written.

@@ -137,8 +137,8 @@ def _script(call: Call) -> Script:
     if script is None:
         raise VersionMismatch(f"the fleet's workers do not know {call.arguments.verb!r}: update the workers first")
     # An argument that the older script does not have must not be ignored.
-    if unknown_answer_error := sorted(call.arguments.required_names() - set(script.names)):
-        names = ", ".join(unknown_answer_error)
+    if unknown := sorted(call.arguments.required_names() - set(script.names)):
+        names = ", ".join(unknown)
         raise VersionMismatch(f"the fleet's workers do not know {names} of {script.name!r}: update the workers first")
     return script
 

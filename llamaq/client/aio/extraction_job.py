@@ -53,7 +53,7 @@ class AsyncExtractionJob(AsyncJob[ExtractionResult[V]], Generic[V]):
         return found
 
     def check_type(self, found: ExtractionResult[Any]) -> ExtractionResult[V]:
-        """The result of `untyped`, with the value as the type. Raises as `result`."""
+        """Check the value of `unchecked_result`, and make it one of the type. Raises as `result`."""
         return self._repairs.check_type(self.id, found)
 
     async def partials(self, target: type[T] | TypeAdapter[T]) -> AsyncGenerator[T, None]:
@@ -87,7 +87,7 @@ class AsyncExtractionJob(AsyncJob[ExtractionResult[V]], Generic[V]):
                 return None
             try:
                 self._repair_jobs[found.repairs] = await self._producer.submit(request)
-            except InvalidRequest:  # with the refused answer it is over a limit; `typed` tells why that is refused
+            except InvalidRequest:  # with the refused answer it is over a limit; `check_type` says why
                 return None
         return self._repair_jobs[found.repairs]
 
@@ -95,6 +95,6 @@ class AsyncExtractionJob(AsyncJob[ExtractionResult[V]], Generic[V]):
 def bind_type(
     producer: AsyncProducer, job: AsyncJob[Any], target: Any, request: AnyRequest | Mapping[str, Any]
 ) -> AsyncJob[Any]:
-    """The handle of an extraction's job, for the type that was asked for; that of a JSON Schema is the job's own."""
+    """Bind an extraction's job to the type that was asked for; with a JSON Schema, the handle stays the job's own."""
     repairs = TypeRepairs.of(target, request)
     return job if repairs is None else AsyncExtractionJob(job, producer, repairs)

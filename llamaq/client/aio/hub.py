@@ -114,7 +114,7 @@ class AsyncHub:
         return Subscription(self, TaskInbox(channel, ends_only=ends_only), seconds)
 
     async def attach(self, inbox: TaskInbox, seconds: float) -> None:
-        """Subscribe a reader. Raises as `attached`."""
+        """Subscribe a reader. Raises as `subscribe`."""
         self._add(inbox)
         if await inbox.receive(min(seconds, deadline.seconds_left())) is None:
             self.suspect()
@@ -128,7 +128,7 @@ class AsyncHub:
             self._leaving = self._loop.call_later(LEAVE_SECONDS, self._leave)
 
     def take_turn(self) -> asyncio.Semaphore:
-        """In its block, it is the turn of one reader to ask Redis."""
+        """Take a turn to ask Redis, for this block."""
         return self._reads
 
     def suspect(self) -> None:
@@ -206,7 +206,7 @@ class AsyncHub:
             ends = [at for at in (idle_at, self._suspicion.ends_at) if at is not None]
             await self._woken.wait(min(ends) - self._loop.time() if ends else None)
             while self._notices:  # of the server, which redis-py acts on
-                await connection._parser.handle_push_response(self._notices.popleft())  # noqa: SLF001 - as in `arrived`
+                await connection._parser.handle_push_response(self._notices.popleft())  # noqa: SLF001 - as in `read_buffered`
             if commands := self._take_changes():
                 async with deadline.time_limit_async(self._call_seconds):
                     await connection.send_packed_command(pack_commands(connection, commands), check_health=False)
@@ -240,7 +240,7 @@ class AsyncHub:
 
 
 class Subscription:
-    """The context manager of `AsyncHub.attached`.
+    """The context manager of `AsyncHub.subscribe`.
 
     A loop that ends closes every generator, one made for a context manager as well. In Python 3.13.0 the block would
     raise an error then, which asyncio reports.

@@ -44,7 +44,7 @@ async def pause(clock: Clock, seconds: float) -> None:  # noqa: ARG001 - the blo
 
 
 async def receive(inbox: TaskInbox, seconds: float, take: Callable[[LogEntry], bool] | None) -> LogEntry | None:
-    """The next entry of an inbox, or what else is the reply to `Receive`."""
+    """Receive the next entry of an inbox, or what else is the reply to `Receive`."""
     return await inbox.receive(seconds, take)
 
 

@@ -54,7 +54,7 @@ class ExtractionJob(Job[ExtractionResult[V]], Generic[V]):
         return found
 
     def check_type(self, found: ExtractionResult[Any]) -> ExtractionResult[V]:
-        """The result of `untyped`, with the value as the type. Raises as `result`."""
+        """Check the value of `unchecked_result`, and make it one of the type. Raises as `result`."""
         return self._repairs.check_type(self.id, found)
 
     def partials(self, target: type[T] | TypeAdapter[T]) -> Generator[T, None, None]:
@@ -88,12 +88,12 @@ class ExtractionJob(Job[ExtractionResult[V]], Generic[V]):
                 return None
             try:
                 self._repair_jobs[found.repairs] = self._producer.submit(request)
-            except InvalidRequest:  # with the refused answer it is over a limit; `typed` tells why that is refused
+            except InvalidRequest:  # with the refused answer it is over a limit; `check_type` says why
                 return None
         return self._repair_jobs[found.repairs]
 
 
 def bind_type(producer: Producer, job: Job[Any], target: Any, request: AnyRequest | Mapping[str, Any]) -> Job[Any]:
-    """The handle of an extraction's job, for the type that was asked for; that of a JSON Schema is the job's own."""
+    """Bind an extraction's job to the type that was asked for; with a JSON Schema, the handle stays the job's own."""
     repairs = TypeRepairs.of(target, request)
     return job if repairs is None else ExtractionJob(job, producer, repairs)

@@ -106,7 +106,7 @@ class Hub:
             self._remove(inbox)
 
     def take_turn(self) -> AbstractContextManager[None]:
-        """The turn of one reader to ask Redis.
+        """Take a turn to ask Redis, for this block.
 
         Raises:
             redis.TimeoutError: it does not come within the limit that is set.

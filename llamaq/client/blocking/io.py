@@ -51,7 +51,7 @@ def pause(clock: Clock, seconds: float) -> None:
 
 
 def receive(inbox: ThreadInbox, seconds: float, take: Callable[[LogEntry], bool] | None) -> LogEntry | None:  # noqa: ARG001 - entries come in the thread of the hub
-    """The next entry of an inbox, or what else is the reply to `Receive`."""
+    """Receive the next entry of an inbox, or what else is the reply to `Receive`."""
     return inbox.receive(seconds)
 
 

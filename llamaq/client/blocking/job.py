@@ -161,7 +161,7 @@ class Job(Generic[R]):
             return read_status(self.id, answer)
 
     def _read_fields(self, *names: str) -> dict[str, str]:
-        """Fields of the record as they are stored, also where the rest of it cannot be read; raises as `status`."""
+        """Read fields of the record as they are stored, also where the rest cannot be read; raises as `status`."""
         answer = self._ask_existing(fields_call(self._connection.settings.keys, self.id, names))
         return answer.row("record").as_texts()
 

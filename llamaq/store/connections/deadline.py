@@ -94,7 +94,7 @@ def _ends_at() -> float:
 
 
 def cap_seconds(seconds: float | None) -> float | None:
-    """So many seconds (None: any number), but no more than are left."""
+    """Cap seconds (None: any number) at those that are left."""
     bound = seconds_left()
     if bound == math.inf:
         return seconds
