@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 
+from embedded.arguments import number, whole
 from embedded.engine.scheduler import Scheduler
 from embedded.ollama.routes import ROUTES
 from embedded.ollama.server import OllamaState, Server
@@ -17,11 +18,11 @@ from embedded.scripted.script import MODELS, ScriptedModel
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m embedded.scripted", description=__doc__)
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--slots", type=int, default=1, help="requests at a time per model")
-    parser.add_argument("--max-queue", type=int, default=512)
-    parser.add_argument("--max-models", type=int, default=3)
-    parser.add_argument("--keep-alive", type=float, default=300.0, help="seconds")
+    parser.add_argument("--port", type=whole, default=0)
+    parser.add_argument("--slots", type=whole, default=1, help="requests at a time per model")
+    parser.add_argument("--max-queue", type=whole, default=512)
+    parser.add_argument("--max-models", type=whole, default=3)
+    parser.add_argument("--keep-alive", type=number, default=300.0, help="seconds")
     parser.add_argument("--models", default="", help="JSON list, instead of the usual ones")
     return parser.parse_args()
 
