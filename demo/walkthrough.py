@@ -12,7 +12,7 @@ from rich.table import Table
 from demo.services import ServiceMissing
 from llamaq import InvalidRequest, JobFailed, JobQueue, OptionsDict
 from llamaq.cli.commands.listing import models_sheet
-from llamaq.cli.terminal.tables import table
+from llamaq.cli.terminal.tables import build_table
 from llamaq.client.blocking.job import Job
 from llamaq.client.job_events import read_outcome
 from llamaq.vocabulary.events import Completed, Delta, Event, Failed, Progress, Retrying
@@ -54,7 +54,7 @@ class Walkthrough:
         self._extract()
         self._multimodal()
         self._heading("queue.models()")
-        self._console.print(table(models_sheet(self._queue.models()).within(self._console.width)))
+        self._console.print(build_table(models_sheet(self._queue.models()).fit(self._console.width)))
         self._heading("timings, in seconds")
         self._console.print(_timings(self._timings))
 

@@ -9,7 +9,7 @@ from llamaq import __version__
 from llamaq.cli import exit_codes
 from llamaq.cli.commands import ask, attach, batch, chat, conversations, host_jobs, listing, replay
 from llamaq.cli.operators import fleet, jobs, top
-from llamaq.cli.terminal.streams import open_closed, optional
+from llamaq.cli.terminal.streams import ignore_write_errors, open_closed_streams
 from llamaq.cli.verb import Verbs
 
 
@@ -71,12 +71,12 @@ def main(args: Sequence[str] | None = None, program: str = "llamaq") -> int:
         args: the words behind `llamaq`; by default those of the process.
         program: the words that start it here, for commands that are printed to be copied.
     """
-    open_closed()
+    open_closed_streams()
     try:
         # A command that succeeds returns None, and one that calls ctx.exit() its code.
         return int(app.main(args, prog_name=program, standalone_mode=False) or 0)
     except click.ClickException as error:
-        with optional(sys.stderr):
+        with ignore_write_errors(sys.stderr):
             error.show()
         return error.exit_code
     except click.Abort:

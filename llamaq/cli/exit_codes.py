@@ -85,7 +85,7 @@ def explain(error: LlamaqError) -> Iterator[str]:
             yield f"Error: {error}"
             yield "  --redis-url names another for this command"
         case JobFailed():
-            yield from _failure(error)
+            yield from _explain_failure(error)
         case JobCancelled():
             yield f"job {error.job_id} was cancelled: {error}"
         case JobExpired():
@@ -94,7 +94,7 @@ def explain(error: LlamaqError) -> Iterator[str]:
             yield f"Error: {error}"
 
 
-def _failure(failed: JobFailed) -> Iterator[str]:
+def _explain_failure(failed: JobFailed) -> Iterator[str]:
     error = failed.error
     clock = f" (clock: {error.clock})" if error.clock else ""
     yield f"job {failed.job_id} failed: {error.code}{clock}: {error.message}"

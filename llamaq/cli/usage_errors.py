@@ -42,7 +42,7 @@ _OTHER_OPTIONS = {
 
 
 @contextmanager
-def told(command: click.Command, ctx: click.Context, args: Sequence[str]) -> Iterator[None]:
+def explain_usage_errors(command: click.Command, ctx: click.Context, args: Sequence[str]) -> Iterator[None]:
     """Say what was probably meant, where click refuses the options of a command."""
     try:
         yield

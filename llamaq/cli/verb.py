@@ -14,8 +14,8 @@ from llamaq.cli.exit_codes import Ended
 from llamaq.cli.program import program
 from llamaq.cli.session import Session, prefix_option, url_option
 from llamaq.cli.terminal.interrupts import ignore_interrupts
-from llamaq.cli.terminal.streams import discard, optional
-from llamaq.cli.usage_errors import no_such_command, told
+from llamaq.cli.terminal.streams import discard, ignore_write_errors
+from llamaq.cli.usage_errors import explain_usage_errors, no_such_command
 from llamaq.vocabulary.errors import LlamaqError
 
 
@@ -41,7 +41,7 @@ class Verb(_ShortHelp):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, but `--think` without `=` never takes the next word as its value, as in Ollama."""
         end = args.index("--") if "--" in args else len(args)
-        with told(self, ctx, args[:end]):
+        with explain_usage_errors(self, ctx, args[:end]):
             return super().parse_args(ctx, ["--think=true" if a == "--think" else a for a in args[:end]] + args[end:])
 
 
@@ -52,7 +52,7 @@ class Group(_ShortHelp, click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, with what was probably meant by an option that does not exist."""
-        with told(self, ctx, ()):
+        with explain_usage_errors(self, ctx, ()):
             return super().parse_args(ctx, args)
 
     def resolve_command(
@@ -77,14 +77,14 @@ class Verbs(Group):
 
     def make_context(self, *given: Any, **more: Any) -> click.Context:
         """As click does, which writes `--help` and `--version` here."""
-        with _written():
+        with _translate_write_errors():
             return super().make_context(*given, **more)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. An error becomes a few lines on stderr and an exit code."""
         session = ctx.ensure_object(Session)
         try:
-            with _written():
+            with _translate_write_errors():
                 return super().invoke(ctx)
         except Ended as ended:
             ctx.exit(ended.code)
@@ -100,7 +100,7 @@ class Verbs(Group):
 
 
 @contextmanager
-def _written() -> Iterator[None]:
+def _translate_write_errors() -> Iterator[None]:
     """A block that writes to stdout, which may fail (a full disk). The SDK translates the errors of Redis."""
     try:
         yield
@@ -109,6 +109,6 @@ def _written() -> Iterator[None]:
         raise Exit(exit_codes.BROKEN_PIPE) from None
     except OSError as error:
         discard(sys.stdout)
-        with optional(sys.stderr):
+        with ignore_write_errors(sys.stderr):
             click.echo(f"Error: {error}", err=True)
         raise Exit(exit_codes.FAILED) from None

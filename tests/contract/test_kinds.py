@@ -145,7 +145,7 @@ def test_the_shapes_of_results_are_those_of_the_kinds() -> None:
 @pytest.mark.parametrize("kind", DECLARATIONS)
 def test_the_command_line_takes_each_kind_in_a_batch(kind: str) -> None:
     """A line names its kind."""
-    entry = batch._request(1, {"custom_id": "a", "kind": kind, "request": REQUESTS[kind][0]})
+    entry = batch._read_request(1, {"custom_id": "a", "kind": kind, "request": REQUESTS[kind][0]})
 
     assert entry.request["kind"] == kind
 

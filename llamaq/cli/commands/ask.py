@@ -6,11 +6,18 @@ from typing import Any, BinaryIO
 import click
 
 from llamaq.cli.commands import batch, image_batch
-from llamaq.cli.commands.follow import submitted
+from llamaq.cli.commands.follow import print_or_follow
 from llamaq.cli.input import schema_source
-from llamaq.cli.input.image_arguments import DEFAULT_PROMPT, Subject, is_file, is_image_name, missing, split
+from llamaq.cli.input.image_arguments import (
+    DEFAULT_PROMPT,
+    Subject,
+    is_file,
+    is_image_name,
+    missing_image_error,
+    split_arguments,
+)
 from llamaq.cli.input.numbers import Whole, WholeRange
-from llamaq.cli.input.request import fields, lines_of, request_options, text_of
+from llamaq.cli.input.request import given_fields, read_lines, read_text, request_options
 from llamaq.cli.session import Session
 from llamaq.cli.verb import Verb
 
@@ -36,8 +43,8 @@ Examples:
 @click.pass_obj
 def generate(session: Session, /, model: str, prompt: str, *, detach: bool, as_json: bool, **given: Any) -> None:
     """Complete PROMPT with MODEL. PROMPT - reads stdin."""
-    job = session.queue.generate(model, text_of(prompt), **fields(given))
-    submitted(session, job, "generate", detach=detach, as_json=as_json)
+    job = session.queue.generate(model, read_text(prompt), **given_fields(given))
+    print_or_follow(session, job, "generate", detach=detach, as_json=as_json)
 
 
 @click.command(
@@ -78,17 +85,17 @@ def describe(
     to describe what it sees. MODEL may be left out where the fleet has only one that sees.
     """
     if is_file(model):
-        model, words = image_batch.vision_model(session), (model, *words)
+        model, words = image_batch.find_vision_model(session), (model, *words)
     elif is_image_name(model):
-        raise missing(model)
-    subject = Subject(words, prompt) if prompt is not None else split(words)
-    question, paths = text_of(subject.prompt or DEFAULT_PROMPT), subject.paths()
+        raise missing_image_error(model)
+    subject = Subject(words, prompt) if prompt is not None else split_arguments(words)
+    question, paths = read_text(subject.prompt or DEFAULT_PROMPT), subject.paths()
     if len(paths) > 1 and not together:
-        request = {"model": model, "prompt": question, **fields(given)}
-        image_batch.ImageBatch(paths, request, in_flight).go(session, detach=detach, as_json=as_json)
+        request = {"model": model, "prompt": question, **given_fields(given)}
+        image_batch.ImageBatch(paths, request, in_flight).run(session, detach=detach, as_json=as_json)
         return
-    job = session.queue.multimodal(model, question, images=paths, **fields(given))
-    submitted(session, job, "multimodal", detach=detach, as_json=as_json)
+    job = session.queue.multimodal(model, question, images=paths, **given_fields(given))
+    print_or_follow(session, job, "multimodal", detach=detach, as_json=as_json)
 
 
 @click.command(
@@ -143,12 +150,12 @@ def extract(
     """
     if of_file.source is not None:
         of_file.check(alone=prompt is None and not images and not detach)
-        batch.extract_file(model, schema, fields(given), of_file).go(session)
+        batch.build_file_run(model, schema, given_fields(given), of_file).run_requests(session)
         return
     if prompt is None:
         raise click.UsageError("give a PROMPT, or a --file of them")
-    job = session.queue.extract(model, text_of(prompt), schema=schema, images=images or None, **fields(given))
-    submitted(session, job, "extraction", detach=detach, as_json=as_json)
+    job = session.queue.extract(model, read_text(prompt), schema=schema, images=images or None, **given_fields(given))
+    print_or_follow(session, job, "extraction", detach=detach, as_json=as_json)
 
 
 @click.command(
@@ -178,8 +185,8 @@ def embed(
     **given: Any,
 ) -> None:
     """Print one vector for each TEXT, as a JSON array on a line of its own. TEXT - reads stdin, as one text."""
-    inputs = [*map(text_of, texts), *lines_of(lines)]
+    inputs = [*map(read_text, texts), *read_lines(lines)]
     if not inputs:
         raise click.UsageError("give a TEXT, or --lines with a file of them")
-    job = session.queue.embed(model, inputs, **fields(given))
-    submitted(session, job, "embedding", detach=detach, as_json=as_json)
+    job = session.queue.embed(model, inputs, **given_fields(given))
+    print_or_follow(session, job, "embedding", detach=detach, as_json=as_json)

@@ -10,7 +10,7 @@ import click
 from llamaq.cli import exit_codes
 from llamaq.cli.commands.follow import follow as follow_job
 from llamaq.cli.exit_codes import TIMEOUT, Ended
-from llamaq.cli.input.job_filter import filtered, kept
+from llamaq.cli.input.job_filter import filter_options, list_kept
 from llamaq.cli.input.numbers import NumberRange
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import answer
@@ -24,7 +24,7 @@ _UNENDED = ("queued", "running", "retrying")
 _CURSOR = re.compile(r"\d{1,20}(-\d{1,20})?", re.ASCII)
 
 
-def _cursor(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+def _parse_cursor(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value is not None and not _CURSOR.fullmatch(value):
         raise click.BadParameter(f"{value!r} is no cursor: it looks like 1718000000000-0", ctx, param)
     return value
@@ -39,7 +39,7 @@ Examples:
   llamaq follow 5f0c... --json | jq -r 'select(.type=="delta").text'""",
 )
 @click.argument("job")
-@click.option("--after", metavar="CURSOR", callback=_cursor, help="Only what comes behind this event.")
+@click.option("--after", metavar="CURSOR", callback=_parse_cursor, help="Only what comes behind this event.")
 @click.option("--json", "as_json", is_flag=True, help="Print the events, one JSON object per line.")
 @click.pass_obj
 def follow(session: Session, job: str, after: str | None, *, as_json: bool) -> None:
@@ -61,7 +61,7 @@ def result(session: Session, job: str, timeout: float | None, *, as_json: bool) 
         session.screen.note(f"job {job} has not ended within {timeout:g} s; it goes on")
         raise Ended(TIMEOUT) from None
     if as_json:
-        session.screen.json_line(found.model_dump_json(exclude_none=True))
+        session.screen.write_json(found.model_dump_json(exclude_none=True))
     else:
         answer.write(session.screen, found)
 
@@ -77,7 +77,7 @@ Examples:
 @click.option("--reason", metavar="TEXT", default="cancelled at the command line", help="Told to whoever follows it.")
 @click.option("--all", "every", is_flag=True, help="In place of JOB: all that have not ended, or of these:")
 @click.option("--yes", is_flag=True, help="With --all: do not ask.")
-@filtered
+@filter_options
 @click.pass_obj
 def cancel(session: Session, /, jobs: tuple[str, ...], reason: str, *, every: bool, yes: bool, **which: Any) -> None:
     """Cancel each JOB, in whatever state it is; with --all those that have not ended, after a question.
@@ -97,7 +97,7 @@ def cancel(session: Session, /, jobs: tuple[str, ...], reason: str, *, every: bo
 def _cancel_all(session: Session, reason: str, which: dict[str, Any], *, yes: bool) -> None:
     if ended := TERMINAL_STATES.intersection(which["state"]):
         raise click.UsageError(f"--state {min(ended)}: such jobs have ended")
-    found = [job.id for job in kept(session.queue, **which | {"state": which["state"] or _UNENDED})]
+    found = [job.id for job in list_kept(session.queue, **which | {"state": which["state"] or _UNENDED})]
     if not found:
         session.screen.note("no such job is queued or running")
         return
@@ -109,7 +109,7 @@ def _cancel_all(session: Session, reason: str, which: dict[str, Any], *, yes: bo
         except JobNotFound:  # it was deleted meanwhile
             continue
         if cancelled:
-            session.screen.line(f"{job} cancelled")
+            session.screen.write_line(f"{job} cancelled")
 
 
 @click.command(cls=Verb, epilog="\b\nExample:\n  llamaq delete 5f0c... 77ab...")
@@ -124,7 +124,7 @@ def delete(session: Session, jobs: tuple[str, ...]) -> None:
     missing = False
     for job in jobs:
         if session.queue.delete(job, "deleted at the command line"):
-            session.screen.line(f"{job} deleted")
+            session.screen.write_line(f"{job} deleted")
         else:
             session.explain(JobNotFound(job))
             missing = True
@@ -141,7 +141,7 @@ def _cancel(session: Session, job: str, reason: str) -> int:
     if not done:
         session.screen.note(f"job {job} had ended already: {session.job(job).status().state}")
         return exit_codes.FAILED
-    session.screen.line(f"{job} cancelled")
+    session.screen.write_line(f"{job} cancelled")
     return 0
 
 
@@ -153,13 +153,13 @@ def status(session: Session, job: str, *, as_json: bool) -> None:
     """Show the record of JOB. The exit code is 0 in every state."""
     record = session.job(job).status()
     if as_json:
-        session.screen.record(wire_object(record))
+        session.screen.write_record(wire_object(record))
         return
-    for name, value in _lines(record):
-        session.screen.line(f"{name + ':':<11}{value}")
+    for name, value in _record_lines(record):
+        session.screen.write_line(f"{name + ':':<11}{value}")
 
 
-def _lines(record: JobStatus) -> Iterator[tuple[str, Any]]:
+def _record_lines(record: JobStatus) -> Iterator[tuple[str, Any]]:
     yield "id", record.id
     yield (
         "state",
@@ -172,10 +172,10 @@ def _lines(record: JobStatus) -> Iterator[tuple[str, Any]]:
     yield "attempt", record.attempt
     for name in ("tenant", "lane", "host", "worker", "submitted_at", "started_at", "finished_at", "reason"):
         if (value := getattr(record, name)) is not None:
-            yield name.removesuffix("_at"), _local(value) if isinstance(value, datetime) else value
+            yield name.removesuffix("_at"), _format_local(value) if isinstance(value, datetime) else value
     if record.error is not None:
         yield "error", f"{record.error.reason or record.error.code}: {record.error.message}"
 
 
-def _local(moment: datetime) -> str:
+def _format_local(moment: datetime) -> str:
     return moment.astimezone().isoformat(sep=" ", timespec="seconds")

@@ -57,17 +57,19 @@ def batch(session: Session, /, source: Path, out: Path, in_flight: int, retry_fa
     They wait in the lane `batch`, unless a request names another. After an interruption the same command continues,
     and does nothing twice.
     """
-    FileRun(Input(source, _request), _file_or_stdout(out), in_flight, False, retry_failed, run).go(session)
+    FileRun(Input(source, _read_request), _file_or_stdout(out), in_flight, False, retry_failed, run).run_requests(
+        session
+    )
 
 
-def _request(_number: int, line: Any) -> RequestLine:
+def _read_request(_number: int, line: Any) -> RequestLine:
     if not isinstance(line, dict) or not isinstance(line.get("request"), dict):
         raise ValueError('want an object with "custom_id", "kind" and "request"')  # noqa: TRY004 - the file's content
     if unknown := line.keys() - {"custom_id", "kind", "request"}:
         raise ValueError(f'unknown field {min(unknown)!r}; a request\'s own fields belong into "request"')
     if line.get("kind") not in KINDS:
         raise ValueError(f"kind {line.get('kind')!r} is none of {', '.join(KINDS)}")
-    return RequestLine(_custom_id(line.get("custom_id")), {"kind": line["kind"], **line["request"]})
+    return RequestLine(_check_custom_id(line.get("custom_id")), {"kind": line["kind"], **line["request"]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,8 @@ def file_options(command: F) -> F:
     return gathered  # type: ignore[return-value]  # click's decorators keep the function
 
 
-def extract_file(model: str, schema: Any, given: dict[str, Any], of_file: FileOptions) -> FileRun:
-    """The run over a file of texts. Each line is a text, or an object with a `prompt`.
+def build_file_run(model: str, schema: Any, given: dict[str, Any], of_file: FileOptions) -> FileRun:
+    """Build the run over a file of texts. Each line is a text, or an object with a `prompt`.
 
     Raises:
         InvalidRequest: the schema is not usable.
@@ -116,7 +118,7 @@ def extract_file(model: str, schema: Any, given: dict[str, Any], of_file: FileOp
         own = {"prompt": line} if isinstance(line, str) else line
         if not isinstance(own, dict):
             raise ValueError('want a string, or an object with a "prompt"')  # noqa: TRY004 - the file's content
-        name = _custom_id(own.get("custom_id", f"line-{number}"))
+        name = _check_custom_id(own.get("custom_id", f"line-{number}"))
         return RequestLine(name, common | {key: part for key, part in own.items() if key != "custom_id"})
 
     assert of_file.source is not None  # noqa: S101 - the caller has checked it
@@ -129,7 +131,7 @@ def _file_or_stdout(path: Path | None) -> Path | None:
     return None if path is None or str(path) == "-" else path
 
 
-def _custom_id(given: Any) -> str:
+def _check_custom_id(given: Any) -> str:
     if not isinstance(given, str) or not given:
         raise ValueError(f"custom_id must be a string, not {given!r}")
     return given

@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from llamaq.cli.commands.dialogue import Dialogue, History, KeptHistory, LocalHistory
-from llamaq.cli.commands.follow import submitted
-from llamaq.cli.input.request import WHEN_BUSY, fields, request_options, text_of
+from llamaq.cli.commands.follow import print_or_follow
+from llamaq.cli.input.request import WHEN_BUSY, given_fields, read_text, request_options
 from llamaq.cli.session import Session
 from llamaq.cli.verb import Verb
 from llamaq.store.clock import SYSTEM
@@ -55,12 +55,12 @@ def chat(
     if message is None and sys.stdin.isatty():
         _refuse_for_dialogue(given | {"detach": detach or None, "as_json": as_json or None})
         history: History = LocalHistory(system) if system is not None else KeptHistory(conversation or SYSTEM.uuid())
-        Dialogue(session, model, history, fields(given)).run()
+        Dialogue(session, model, history, given_fields(given)).run()
         return
     turns: History = LocalHistory(system) if conversation is None else KeptHistory(conversation)
-    asked = turns.ask(text_of("-" if message is None else message))
-    job = session.queue.chat(model, **asked, **fields(given))
-    submitted(session, job, "chat", detach=detach, as_json=as_json)
+    asked = turns.add_question(read_text("-" if message is None else message))
+    job = session.queue.chat(model, **asked, **given_fields(given))
+    print_or_follow(session, job, "chat", detach=detach, as_json=as_json)
 
 
 def _refuse_for_dialogue(given: dict[str, Any]) -> None:

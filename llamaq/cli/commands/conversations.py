@@ -5,14 +5,14 @@ from typing import Any
 
 import click
 
-from llamaq.cli.commands.follow import submitted
+from llamaq.cli.commands.follow import print_or_follow
 from llamaq.cli.input.job_filter import limited
-from llamaq.cli.input.json_input import json_of
+from llamaq.cli.input.json_input import parse_json
 from llamaq.cli.input.numbers import Whole, WholeRange
-from llamaq.cli.input.request import WHEN_BUSY, fields, options_option, request_options, text_of
+from llamaq.cli.input.request import WHEN_BUSY, given_fields, options_option, read_text, request_options
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
-from llamaq.cli.terminal.duration import seconds
+from llamaq.cli.terminal.duration import format_seconds
 from llamaq.cli.terminal.tables import Column, Sheet
 from llamaq.cli.verb import Group
 from llamaq.store.clock import SYSTEM
@@ -57,7 +57,7 @@ def list_(session: Session, limit: int, tenant: str, *, as_json: bool) -> None:
     found = session.queue.conversations(limit, tenant)
     if as_json:
         for one in found:
-            session.screen.record(wire_object(one))
+            session.screen.write_record(wire_object(one))
         return
     tables.write(session.screen, Sheet(_LIST, [_row(one) for one in found]))
     if not found:
@@ -76,14 +76,16 @@ def show(session: Session, name: str, tenant: str, *, as_json: bool) -> None:
     if not settings and not messages:
         raise ConversationNotFound(name)
     if as_json:
-        session.screen.record({"settings": settings})
+        session.screen.write_record({"settings": settings})
         for message in messages:
-            session.screen.record(wire_object(message))
+            session.screen.write_record(wire_object(message))
         return
     for field, value in settings.items():
-        session.screen.line(f"{field}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+        session.screen.write_line(
+            f"{field}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        )
     for message in messages:
-        session.screen.line(_spoken(message))
+        session.screen.write_line(_format_message(message))
 
 
 @conversation.command("set")
@@ -98,15 +100,15 @@ def show(session: Session, name: str, tenant: str, *, as_json: bool) -> None:
 @click.pass_obj
 def set_(session: Session, /, name: str, tenant: str, clear: tuple[str, ...], tools: Any, **given: Any) -> None:
     """Set what is named, and leave the rest; NAME begins to exist by that."""
-    changes = {**fields(given), **dict.fromkeys(clear)}
+    changes = {**given_fields(given), **dict.fromkeys(clear)}
     if changes.get("system") is not None:
-        changes["system"] = text_of(changes["system"])
+        changes["system"] = read_text(changes["system"])
     if tools is not None:
-        changes["tools"] = _json_of(tools.read())
+        changes["tools"] = _parse_tools(tools.read())
     if not changes:
         raise click.UsageError("say what to set, or to --clear")
     session.queue.conversation(name, tenant).set(**changes)
-    session.screen.line(f"{name} set: {', '.join(changes)}")
+    session.screen.write_line(f"{name} set: {', '.join(changes)}")
 
 
 @conversation.command("send")
@@ -120,11 +122,11 @@ def set_(session: Session, /, name: str, tenant: str, clear: tuple[str, ...], to
 def send(session: Session, /, name: str, message: str, *, detach: bool, as_json: bool, **given: Any) -> None:
     """Answer MESSAGE as the next turn of NAME. MESSAGE - reads stdin."""
     tool, tenant = given.pop("tool_name"), given.pop("tenant") or "default"
-    said: Any = text_of(message)
+    said: Any = read_text(message)
     if tool is not None:
         said = {"role": "tool", "content": said, "tool_name": tool}
-    job = session.queue.conversation(name, tenant).send(said, **fields(given))
-    submitted(session, job, "chat", detach=detach, as_json=as_json)
+    job = session.queue.conversation(name, tenant).send(said, **given_fields(given))
+    print_or_follow(session, job, "chat", detach=detach, as_json=as_json)
 
 
 @conversation.command("fork")
@@ -136,7 +138,7 @@ def send(session: Session, /, name: str, message: str, *, detach: bool, as_json:
 def fork(session: Session, name: str, new_name: str, at: int | None, tenant: str) -> None:
     """Begin NEW_NAME with the settings and the history of NAME."""
     session.queue.conversation(name, tenant).fork(new_name, at)
-    session.screen.line(f"{new_name} forked from {name}")
+    session.screen.write_line(f"{new_name} forked from {name}")
 
 
 @conversation.command("edit")
@@ -149,8 +151,8 @@ def fork(session: Session, name: str, new_name: str, at: int | None, tenant: str
 def edit(session: Session, name: str, turn: int, text: str, tenant: str, *, answer: bool) -> None:
     """Put TEXT into a turn of NAME, as what was asked. TEXT - reads stdin."""
     role: Any = "assistant" if answer else "user"
-    session.queue.conversation(name, tenant).edit(turn, text_of(text), role=role)
-    session.screen.line(f"{name} edited in turn {turn}")
+    session.queue.conversation(name, tenant).edit(turn, read_text(text), role=role)
+    session.screen.write_line(f"{name} edited in turn {turn}")
 
 
 @conversation.command("delete")
@@ -161,16 +163,23 @@ def edit(session: Session, name: str, turn: int, text: str, tenant: str, *, answ
 def delete(session: Session, name: str, after: int | None, tenant: str) -> None:
     """Forget NAME: its messages and what it is set to."""
     session.queue.conversation(name, tenant).delete(after)
-    session.screen.line(f"{name} deleted" + ("" if after is None else f" after turn {after}"))
+    session.screen.write_line(f"{name} deleted" + ("" if after is None else f" after turn {after}"))
 
 
 def _row(one: ConversationInfo) -> list[str]:
     now = SYSTEM.time()
     touched, left = max(now - one.updated_at.timestamp(), 0), max(one.expires_at.timestamp() - now, 0)
-    return [one.name, str(one.messages), str(one.turns_waiting), seconds(touched), seconds(left), one.model or ""]
+    return [
+        one.name,
+        str(one.messages),
+        str(one.turns_waiting),
+        format_seconds(touched),
+        format_seconds(left),
+        one.model or "",
+    ]
 
 
-def _spoken(message: KeptMessage) -> str:
+def _format_message(message: KeptMessage) -> str:
     marks = [word for word, true in (("interrupted", message.interrupted), ("edited", message.edited)) if true]
     who = f"{message.role} {message.tool_name}" if message.tool_name else message.role
     marked = f" ({', '.join(marks)})" if marks else ""
@@ -178,8 +187,8 @@ def _spoken(message: KeptMessage) -> str:
     return f"[{message.turn}] {who}{marked}: {message.content}{calls}"
 
 
-def _json_of(data: bytes) -> Any:
+def _parse_tools(data: bytes) -> Any:
     try:
-        return json_of(data)
+        return parse_json(data)
     except ValueError as error:
         raise click.UsageError(f"--tools is no JSON: {error}") from error

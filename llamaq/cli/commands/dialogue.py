@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from llamaq.cli.commands.follow import Reading, prose
+from llamaq.cli.commands.follow import Reading, build_prose
 from llamaq.cli.program import program
 from llamaq.cli.session import Session
 from llamaq.cli.terminal.interrupts import Interrupts
@@ -21,10 +21,10 @@ _PROMPT = ">>> "
 class History(Protocol):
     """The turns so far."""
 
-    def ask(self, message: str) -> ChatFields:
-        """The fields of a request for the next turn."""
+    def add_question(self, message: str) -> ChatFields:
+        """Add the question of the next turn; returns the fields of its request."""
 
-    def answered(self, result: AnyResult | None) -> None:
+    def add_answer(self, result: AnyResult | None) -> None:
         """Take the result of the turn; None drops the turn."""
 
     def farewell(self, model: str) -> str:
@@ -38,11 +38,11 @@ class KeptHistory:
         self._name = name
         self._answered = False
 
-    def ask(self, message: str) -> ChatFields:
-        """The name and the new message."""
+    def add_question(self, message: str) -> ChatFields:
+        """Return the name and the new message."""
         return {"conversation": self._name, "message": message}
 
-    def answered(self, result: AnyResult | None) -> None:
+    def add_answer(self, result: AnyResult | None) -> None:
         """Note that there is a conversation: a worker keeps a turn that has an answer."""
         self._answered = self._answered or result is not None
 
@@ -61,12 +61,12 @@ class LocalHistory:
     def __init__(self, system: str | None) -> None:
         self._messages: list[Any] = [] if system is None else [{"role": "system", "content": system}]
 
-    def ask(self, message: str) -> _Asked:
-        """All messages."""
+    def add_question(self, message: str) -> _Asked:
+        """Add the question; returns all messages."""
         self._messages.append({"role": "user", "content": message})
         return {"messages": list(self._messages)}
 
-    def answered(self, result: AnyResult | None) -> None:
+    def add_answer(self, result: AnyResult | None) -> None:
         """Add the text of the answer, or remove the question."""
         if isinstance(result, ChatResult) and result.text:
             self._messages.append({"role": "assistant", "content": result.text})
@@ -124,18 +124,18 @@ class Dialogue:
     def _take_turn(self, message: str) -> None:
         result: AnyResult | None = None
         try:
-            job = self._session.queue.chat(self._model, **self._history.ask(message), **self._fields)
+            job = self._session.queue.chat(self._model, **self._history.add_question(message), **self._fields)
             result = self._answer(job)
         except (JobError, QueueFull) as error:
             self._session.explain(error)
         finally:
-            self._history.answered(result)
+            self._history.add_answer(result)
 
     def _answer(self, job: Job[Any]) -> AnyResult | None:
-        reading = Reading(self._session, job, prose(self._session, job, "chat"))
+        reading = Reading(self._session, job, build_prose(self._session, job, "chat"))
         with Interrupts() as interrupts:
             try:
-                return reading.to_the_end(interrupts)
+                return reading.show_to_end(interrupts)
             except KeyboardInterrupt:
                 # Without a cancel the next turn would wait for this one, which would also be kept.
                 job.cancel("stopped at the terminal")

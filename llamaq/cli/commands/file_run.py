@@ -42,17 +42,17 @@ class FileRun:
     retry_failed: bool = False
     run: str = ""
 
-    def go(self, session: Session) -> None:
-        """Run it.
+    def run_requests(self, session: Session) -> None:
+        """Run the requests.
 
         Raises:
             Ended: a job failed, or Ctrl-C; the notes are written.
             BrokerUnavailable: Redis did not answer. The results so far are in the output.
         """
         total = self.source.check()
-        output = Output(self.out, session.screen.json_line)
+        output = Output(self.out, session.screen.write_json)
         try:
-            _Run(self, session, output, total).go()
+            _Run(self, session, output, total).run_requests()
         finally:
             output.close()
 
@@ -65,10 +65,10 @@ class _Run:
         self._total = total
         self._retried = self._drop_failed()
         self._keys: dict[str, str] = {}
-        self._tally = Tally(self._checked_results())
+        self._tally = Tally(self._check_results())
         self._failed_before = self._tally.failed
 
-    def go(self) -> None:
+    def run_requests(self) -> None:
         """Run the requests that have no result yet, and write a summary."""
         queue = self._session.queue
         results = queue.batch(self._items(), in_flight=self._bulk.in_flight, ordered=self._bulk.ordered)
@@ -78,7 +78,7 @@ class _Run:
             except KeyboardInterrupt:
                 ignore_interrupts()
                 bar.close()
-                self._interrupted()
+                self._end_interrupted()
         self._tally.write(self._session.screen)
         if self._failed_before:
             self._session.screen.note(
@@ -90,9 +90,9 @@ class _Run:
     def _write(self, results: Generator[BatchResult, None, None], interrupts: Interrupts, bar: "Bar") -> None:
         try:
             for result in results:
-                with interrupts.whole():
+                with interrupts.delay():
                     line = self._line(result)
-                    with bar.hidden() if self._bulk.out is None else nullcontext():
+                    with bar.hide() if self._bulk.out is None else nullcontext():
                         self._output.write(line)
                     self._tally.count(line)
                     bar.show()
@@ -122,8 +122,8 @@ class _Run:
         self._output.remove(set(failed))
         return failed
 
-    def _checked_results(self) -> list[dict[str, Any]]:
-        """The results in the output.
+    def _check_results(self) -> list[dict[str, Any]]:
+        """Check the results in the output, and return them.
 
         Raises:
             click.UsageError: one is the result of another request with the same `custom_id`.
@@ -136,7 +136,7 @@ class _Run:
                 raise click.UsageError(f"{which}: the input has changed since; name another file, or delete this one")
         return lines
 
-    def _interrupted(self) -> None:
+    def _end_interrupted(self) -> None:
         done, screen = self._tally.done, self._session.screen
         screen.note(f"interrupted with {done} of {self._total} done; jobs on their way go on in the queue")
         screen.note("the same command goes on from here, and does nothing twice")
@@ -202,7 +202,7 @@ class Bar:
         self.close()
 
     @contextmanager
-    def hidden(self) -> Iterator[None]:
+    def hide(self) -> Iterator[None]:
         """Hide the bar while something is written to the same terminal."""
         self.close()
         yield

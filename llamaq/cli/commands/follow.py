@@ -22,10 +22,10 @@ def follow(session: Session, job: Job[Any], kind: str, *, as_json: bool, after: 
         JobFailed, JobCancelled, JobExpired: it did not complete.
         BrokerUnavailable: Redis did not answer; the command that follows the job again was written.
     """
-    reading = Reading(session, job, _view(session, job, kind, as_json=as_json, resumed=after is not None), after)
+    reading = Reading(session, job, _build_view(session, job, kind, as_json=as_json, resumed=after is not None), after)
     with Interrupts() as interrupts:
         try:
-            reading.to_the_end(interrupts)
+            reading.show_to_end(interrupts)
         except KeyboardInterrupt:
             ignore_interrupts()
             again = session.follow_command(job.id, reading.cursor)
@@ -33,10 +33,10 @@ def follow(session: Session, job: Job[Any], kind: str, *, as_json: bool, after: 
             raise Ended(DETACHED) from None
 
 
-def submitted(session: Session, job: Job[Any], kind: str, *, detach: bool, as_json: bool) -> None:
+def print_or_follow(session: Session, job: Job[Any], kind: str, *, detach: bool, as_json: bool) -> None:
     """Print the id of a new job, or follow it."""
     if detach:
-        session.screen.line(job.id)
+        session.screen.write_line(job.id)
     else:
         follow(session, job, kind, as_json=as_json)
 
@@ -54,10 +54,10 @@ class Reading:
         self._view = view
         self.cursor = after
 
-    def to_the_end(self, interrupts: Interrupts) -> AnyResult:
+    def show_to_end(self, interrupts: Interrupts) -> AnyResult:
         """Show every event. Raises as `follow`, and KeyboardInterrupt between two events."""
         try:
-            last = self._last(interrupts)
+            last = self._show_events(interrupts)
             # There is no event behind the cursor of the terminal event, but the outcome decides the exit code.
             return self._job.result() if last is None else read_outcome(self._job.id, last)
         except BrokerUnavailable:
@@ -67,10 +67,10 @@ class Reading:
         finally:
             self._view.close()
 
-    def _last(self, interrupts: Interrupts) -> Event | None:
+    def _show_events(self, interrupts: Interrupts) -> Event | None:
         # Without fresh events: `--json` writes the log as it is, and the waiting line polls the position itself.
         for event in self._job.events(self.cursor, fresh=False):
-            with interrupts.whole():
+            with interrupts.delay():
                 self._view.show(event)
                 self.cursor = event.cursor
                 if event.terminal:
@@ -79,12 +79,12 @@ class Reading:
         return None
 
 
-def _view(session: Session, job: Job[Any], kind: str, *, as_json: bool, resumed: bool) -> View:
+def _build_view(session: Session, job: Job[Any], kind: str, *, as_json: bool, resumed: bool) -> View:
     if as_json:
         return Lines(session.screen)
-    return prose(session, job, kind, resumed=resumed)
+    return build_prose(session, job, kind, resumed=resumed)
 
 
-def prose(session: Session, job: Job[Any], kind: str, *, resumed: bool = False) -> View:
-    """The view for a person."""
+def build_prose(session: Session, job: Job[Any], kind: str, *, resumed: bool = False) -> View:
+    """Build the view for a person."""
     return Prose(session.screen, WaitingLine(session.screen, job.status), kind, resumed=resumed)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from llamaq.cli.commands.follow import follow, submitted
+from llamaq.cli.commands.follow import follow, print_or_follow
 from llamaq.cli.exit_codes import Ended, code_of
 from llamaq.cli.input.request import keep_alive_option, options_option
 from llamaq.cli.session import Session
@@ -37,7 +37,7 @@ def pull(session: Session, /, model: str, host: str | None, *, detach: bool, as_
     Its worker must list the model in LLAMAQ_PULL_ALLOWED. A pull that was cancelled goes on where it stopped.
     """
     job = session.queue.pull(model, host=host)
-    submitted(session, job, "pull", detach=detach, as_json=as_json)
+    print_or_follow(session, job, "pull", detach=detach, as_json=as_json)
 
 
 @click.command(
@@ -54,7 +54,7 @@ Examples:
 @click.pass_obj
 def unload(session: Session, /, model: str, host: str | None, *, detach: bool, as_json: bool) -> None:
     """Take MODEL out of memory: on the host named, or on every one that has it. What is being answered ends first."""
-    _on_each_host(session, "unload", lambda: session.queue.unload(model, host=host), detach=detach, as_json=as_json)
+    _follow_on_hosts(session, "unload", lambda: session.queue.unload(model, host=host), detach=detach, as_json=as_json)
 
 
 @click.command(
@@ -88,12 +88,12 @@ def load(
         fields["options"] = options
     if keep_alive is not None:
         fields["keep_alive"] = keep_alive
-    _on_each_host(
+    _follow_on_hosts(
         session, "load", lambda: session.queue.load(model, host=host, **fields), detach=detach, as_json=as_json
     )
 
 
-def _on_each_host(
+def _follow_on_hosts(
     session: Session, kind: str, submit: Callable[[], Sequence[Job[Any]]], *, detach: bool, as_json: bool
 ) -> None:
     failed: JobError | None = None
@@ -101,7 +101,7 @@ def _on_each_host(
         jobs = submit()
     for job in jobs:
         if detach:
-            session.screen.line(job.id)
+            session.screen.write_line(job.id)
             continue
         try:
             follow(session, job, kind, as_json=as_json)

@@ -16,8 +16,8 @@ from llamaq.client.batches import BatchResult
 from llamaq.vocabulary.errors import InvalidRequest
 
 
-def vision_model(session: Session) -> str:
-    """The only model of the fleet with the capability `vision`.
+def find_vision_model(session: Session) -> str:
+    """Find the only model of the fleet with the capability `vision`.
 
     Raises:
         click.UsageError: there are several, or none.
@@ -37,7 +37,7 @@ class ImageBatch:
     request: dict[str, Any]
     in_flight: int
 
-    def go(self, session: Session, *, detach: bool, as_json: bool) -> None:
+    def run(self, session: Session, *, detach: bool, as_json: bool) -> None:
         """Submit the jobs, and write each answer under the name of its image.
 
         Raises:
@@ -55,7 +55,7 @@ class ImageBatch:
         for item in self._items():
             name = item.pop("custom_id")
             try:
-                session.screen.line(session.queue.submit(item).id)
+                session.screen.write_line(session.queue.submit(item).id)
             except InvalidRequest as error:
                 refused += 1
                 session.screen.note(f"{name}: {error}")
@@ -68,7 +68,7 @@ class ImageBatch:
         with Interrupts() as interrupts, Bar(session.screen, len(self.paths), tally) as bar:
             try:
                 for result in results:
-                    with interrupts.whole(), bar.hidden():
+                    with interrupts.delay(), bar.hide():
                         tally.count(result_line(result))
                         _write(session, result, as_json=as_json)
                     bar.show()
@@ -92,10 +92,10 @@ class ImageBatch:
 
 def _write(session: Session, result: BatchResult, *, as_json: bool) -> None:
     if as_json:
-        session.screen.record(result_line(result))
+        session.screen.write_record(result_line(result))
     elif result.error is not None:
         session.screen.note(f"{result.custom_id}: {result.error.code}: {result.error.message}")
     elif result.result is not None:
-        session.screen.line(f"{result.custom_id}:")
+        session.screen.write_line(f"{result.custom_id}:")
         answer.write(session.screen, result.result)
-        session.screen.line("")
+        session.screen.write_line("")

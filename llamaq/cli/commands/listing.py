@@ -9,7 +9,7 @@ from rich.live import Live
 from llamaq.cli.program import program
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
-from llamaq.cli.terminal.duration import ago, seconds, size
+from llamaq.cli.terminal.duration import format_seconds, format_size, seconds_since
 from llamaq.cli.terminal.interrupts import Interrupts, ignore_interrupts
 from llamaq.cli.terminal.tables import Column, Sheet
 from llamaq.cli.verb import Verb
@@ -88,7 +88,7 @@ def _list(session: Session, *, as_json: bool, watch: bool, hosts: bool) -> None:
     known = session.queue.hosts()
     if as_json:
         for record in _records(known, hosts=hosts):
-            session.screen.record(record)
+            session.screen.write_record(record)
         return
     tables.write(session.screen, _sheet(known, hosts=hosts))
     _remark(session, known)
@@ -129,7 +129,7 @@ def _watch(session: Session, *, hosts: bool) -> None:
         try:
             while True:
                 sheet = _sheet(session.queue.hosts(), hosts=hosts)
-                live.update(tables.table(sheet.within(console.width)), refresh=True)
+                live.update(tables.build_table(sheet.fit(console.width)), refresh=True)
                 SYSTEM.sleep(WATCH_SECONDS)
         except KeyboardInterrupt:
             ignore_interrupts()
@@ -151,7 +151,7 @@ def _host_row(host: HostStatus) -> list[str]:
         str(len(host.models)),
         " ".join(model.model for model in host.models if model.loaded),
         host.version or "",
-        "never" if host.seen_at is None else seconds(max(0.0, ago(host.seen_at))),
+        "never" if host.seen_at is None else format_seconds(max(0.0, seconds_since(host.seen_at))),
         _last_error(host),
     ]
 
@@ -166,9 +166,9 @@ def _model_row(model: ModelStatus) -> list[str]:
         model.model,
         model.host,
         f"{model.slots_used}/{model.slots}",
-        _loaded(model),
+        _describe_loaded(model),
         model.circuit.replace("_", " "),
-        "" if model.size is None else size(model.size),
+        "" if model.size is None else format_size(model.size),
         " ".join(filter(None, (model.parameter_size, model.quantization))),
         "" if model.context_length is None else str(model.context_length),
         " ".join(model.capabilities),
@@ -185,12 +185,12 @@ def _last_error(status: HostStatus | ModelStatus) -> str:
     if status.last_error_at is None:
         return status.last_error
     past = status.circuit == "closed" and status.seen_at is not None and status.last_error_at < status.seen_at
-    age = seconds(max(0.0, ago(status.last_error_at)))
+    age = format_seconds(max(0.0, seconds_since(status.last_error_at)))
     return f"{'past, ' * past}{age} ago: {status.last_error}"
 
 
-def _loaded(model: ModelStatus) -> str:
+def _describe_loaded(model: ModelStatus) -> str:
     if not model.loaded:
         return "no"
-    until = "" if model.expires_at is None else f" for {seconds(max(0.0, -ago(model.expires_at)))}"
+    until = "" if model.expires_at is None else f" for {format_seconds(max(0.0, -seconds_since(model.expires_at)))}"
     return f"yes{until}"

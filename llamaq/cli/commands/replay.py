@@ -8,7 +8,7 @@ from llamaq.cli import exit_codes
 from llamaq.cli.commands.follow import follow as follow_job
 from llamaq.cli.exit_codes import Ended
 from llamaq.cli.input.job_filter import limited
-from llamaq.cli.input.json_input import json_of
+from llamaq.cli.input.json_input import parse_json
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
 from llamaq.cli.terminal.tables import Column, Sheet
@@ -20,14 +20,14 @@ from llamaq.vocabulary.wire import wire_object
 _LETTERS = (Column("Id"), Column("Source"), Column("Kind"), Column("Job", spare=True), Column("Reason", folds=True))
 
 
-def _changes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+def _parse_changes(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     for value in values:
         name, equals, text = value.partition("=")
         if not equals or not name:
             raise click.BadParameter(f"{value!r} is not FIELD=VALUE", ctx, param)
         try:
-            changes[name] = json_of(text)
+            changes[name] = parse_json(text)
         except ValueError:  # a word without JSON's quotes
             changes[name] = text
     return changes
@@ -38,7 +38,7 @@ change_option = click.option(
     "changes",
     multiple=True,
     metavar="FIELD=VALUE",
-    callback=_changes,
+    callback=_parse_changes,
     help="Replace a field of the request, or one within (options.seed): JSON, or else a text; null takes it out.",
 )
 
@@ -59,7 +59,7 @@ def replay(session: Session, job: str, changes: dict[str, Any], *, detach: bool,
     """Enqueue the request of JOB again, as a new job, and follow it. JOB stays as it is."""
     again = session.queue.replay(job, **check_changes(changes))
     if detach:
-        session.screen.line(again.id)
+        session.screen.write_line(again.id)
     else:
         follow_job(session, again, again.status().kind, as_json=as_json, after=None)
 
@@ -90,15 +90,15 @@ def dead(
 ) -> None:
     """List what was set aside, the newest first: messages that could not become jobs, webhooks that nobody took."""
     if put_back is not None:
-        session.screen.line(session.queue.put_back(_letter(session, put_back), **check_changes(changes)).id)
+        session.screen.write_line(session.queue.put_back(_find_letter(session, put_back), **check_changes(changes)).id)
     for letter in discard:
-        session.queue.discard(_letter(session, letter))
-        session.screen.line(f"{letter} discarded")
+        session.queue.discard(_find_letter(session, letter))
+        session.screen.write_line(f"{letter} discarded")
     if put_back is None and not discard:
         _list(session, session.queue.dead(limit), as_json=as_json)
 
 
-def _letter(session: Session, letter_id: str) -> DeadLetter:
+def _find_letter(session: Session, letter_id: str) -> DeadLetter:
     found = session.queue.dead_letter(letter_id)
     if found is None:
         session.screen.note(f"nothing is set aside under {letter_id}: see `llamaq dead`")
@@ -109,7 +109,7 @@ def _letter(session: Session, letter_id: str) -> DeadLetter:
 def _list(session: Session, letters: list[DeadLetter], *, as_json: bool) -> None:
     if as_json:
         for letter in letters:
-            session.screen.record(wire_object(letter))
+            session.screen.write_record(wire_object(letter))
         return
     rows = [[letter.id, letter.source, letter.kind, letter.job_id, letter.reason] for letter in letters]
     tables.write(session.screen, Sheet(_LETTERS, rows))

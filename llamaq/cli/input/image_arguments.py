@@ -27,26 +27,26 @@ class Subject:
         """
         for image in self.images:
             if not is_file(image):
-                raise missing(image)
+                raise missing_image_error(image)
         return [Path(image) for image in self.images]
 
 
-def split(words: Sequence[str]) -> Subject:
-    """The last argument is the prompt, unless it is a file or looks like the name of one.
+def split_arguments(words: Sequence[str]) -> Subject:
+    """Split off the prompt: the last argument, unless it is a file or looks like the name of one.
 
     Raises:
         click.UsageError: no image is left.
     """
     if not words:
         raise click.UsageError("no image given")
-    if _meant_as_file(words[-1]):
+    if _looks_like_file(words[-1]):
         return Subject(words)
     if len(words) == 1:
         raise click.UsageError(f"no image given: {words[-1]!r} is not a file")
     return Subject(words[:-1], words[-1])
 
 
-def _meant_as_file(word: str) -> bool:
+def _looks_like_file(word: str) -> bool:
     # A mistyped file name must not become the prompt.
     suffix = Path(word).suffix
     looks_like_file = is_image_name(word) or (" " not in word and ("/" in word or len(suffix) > 1))
@@ -58,7 +58,7 @@ def is_image_name(word: str) -> bool:
     return Path(word).suffix.lower() in _SUFFIXES
 
 
-def missing(image: str) -> click.BadParameter:
+def missing_image_error(image: str) -> click.BadParameter:
     """The error where there is no such file."""
     return click.BadParameter(f"no image {image!r}: there is no such file (a prompt? use --prompt)")
 

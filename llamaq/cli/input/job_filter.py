@@ -5,7 +5,7 @@ from typing import Any, TypeVar, get_args
 
 import click
 
-from llamaq.cli.input.moments import past
+from llamaq.cli.input.moments import parse_past
 from llamaq.cli.input.numbers import WholeRange
 from llamaq.client.blocking.queue import JobQueue
 from llamaq.client.list_pages import MOST_LISTED, PAGE
@@ -21,23 +21,25 @@ _OPTIONS = (
     click.option("--tenant", metavar="TENANT", help="Only those of this tenant."),
     click.option("--lane", type=click.Choice(LANES), help="Only those of this priority."),
     click.option("--code", metavar="CODE", help="Only those that failed with this error code."),
-    click.option("--since", callback=past, metavar="TIME", help="Only those submitted since: 2h, or 2026-11-28T14:05."),
-    click.option("--until", callback=past, metavar="TIME", help="Only those submitted before."),
+    click.option(
+        "--since", callback=parse_past, metavar="TIME", help="Only those submitted since: 2h, or 2026-11-28T14:05."
+    ),
+    click.option("--until", callback=parse_past, metavar="TIME", help="Only those submitted before."),
 )
 
 _LIMIT = WholeRange(1, MOST_LISTED)
 limited = click.option("--limit", type=_LIMIT, default=50, show_default=True, metavar="N", help="At most N.")
 
 
-def filtered(command: F) -> F:
+def filter_options(command: F) -> F:
     """Add the options to a command, which gets their values as keywords: what `JobQueue.jobs` takes."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
-def kept(queue: JobQueue, **which: Any) -> Iterator[JobStatus]:
-    """All jobs that are kept and that the filter lets through, the newest first, page by page."""
+def list_kept(queue: JobQueue, **which: Any) -> Iterator[JobStatus]:
+    """List all jobs that are kept and that the filter lets through, the newest first, page by page."""
     cursor: str | None = None
     while True:
         page = queue.jobs(PAGE, after=cursor, **which)

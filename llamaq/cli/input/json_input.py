@@ -6,8 +6,8 @@ from typing import Any
 from pydantic_core import from_json
 
 
-def json_of(given: bytes | str) -> Any:
-    """The value of a text, or of the bytes of one: UTF-8, or UTF-16 and UTF-32 as Windows writes them.
+def parse_json(given: bytes | str) -> Any:
+    """Parse a text, or the bytes of one: UTF-8, or UTF-16 and UTF-32 as Windows writes them.
 
     Raises:
         ValueError: it is no JSON, or is nested deeper than 200 levels; NaN and infinite numbers are none.

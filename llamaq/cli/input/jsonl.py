@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from llamaq.cli.input.json_input import json_of
+from llamaq.cli.input.json_input import parse_json
 from llamaq.extraction.schema import check_schema
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.kinds.extraction import ExtractionRequest
@@ -60,8 +60,8 @@ class Input:
         """
         seen: dict[str, int] = {}
         wrong: list[str] = []
-        for number, line in self._lines():
-            wrong += islice(self._faults(number, line, seen), _MOST_NAMED - len(wrong))
+        for number, line in self._read_lines():
+            wrong += islice(self._find_faults(number, line, seen), _MOST_NAMED - len(wrong))
             if len(wrong) == _MOST_NAMED:
                 break
         if wrong:
@@ -69,20 +69,20 @@ class Input:
         return len(seen)
 
     def __iter__(self) -> Iterator[RequestLine]:
-        return (self._request_line(number, line) for number, line in self._lines())
+        return (self._parse_line(number, line) for number, line in self._read_lines())
 
-    def _faults(self, number: int, line: bytes, seen: dict[str, int]) -> Iterator[str]:
+    def _find_faults(self, number: int, line: bytes, seen: dict[str, int]) -> Iterator[str]:
         try:
-            asked = self._request_line(number, line)
+            asked = self._parse_line(number, line)
             self._validate(asked.request)
         except click.UsageError as error:
             yield error.message
             return
         except InvalidRequest as error:
-            yield self._wrong(number, str(error)).message
+            yield self._line_error(number, str(error)).message
         if asked.custom_id in seen:
             already = f"custom_id {asked.custom_id!r} was on line {seen[asked.custom_id]} already"
-            yield self._wrong(number, already).message
+            yield self._line_error(number, already).message
         seen.setdefault(asked.custom_id, number)
 
     def _validate(self, request: dict[str, Any]) -> None:
@@ -93,28 +93,28 @@ class Input:
             check_schema(asked.json_schema)
             self._checked = request["schema"]
 
-    def _lines(self) -> Iterator[tuple[int, bytes]]:
+    def _read_lines(self) -> Iterator[tuple[int, bytes]]:
         try:
-            with self._opened() as lines:
+            with self._open_file() as lines:
                 yield from ((number, line) for number, line in enumerate(lines, 1) if line.strip())
         except OSError as error:
             raise click.UsageError(f"cannot read {self._path}: {error.strerror}") from error
 
-    def _opened(self) -> BinaryIO:
-        """The file, which is read more than once. A pipe can be read once only, so its content is kept."""
+    def _open_file(self) -> BinaryIO:
+        """Open the file, which is read more than once. A pipe can be read once only, so its content is kept."""
         if self._path.is_file():
             return self._path.open("rb")
         if self._kept is None:
             self._kept = self._path.read_bytes()
         return BytesIO(self._kept)
 
-    def _request_line(self, number: int, line: bytes) -> RequestLine:
+    def _parse_line(self, number: int, line: bytes) -> RequestLine:
         try:
-            return self._read(number, json_of(line.decode("utf-8-sig")))
+            return self._read(number, parse_json(line.decode("utf-8-sig")))
         except ValueError as error:
-            raise self._wrong(number, str(error)) from error
+            raise self._line_error(number, str(error)) from error
 
-    def _wrong(self, number: int, what: str) -> click.UsageError:
+    def _line_error(self, number: int, what: str) -> click.UsageError:
         return click.UsageError(f"{self._path}, line {number}: {what}")
 
 
@@ -193,7 +193,7 @@ class Output:
 
     def _keep(self, path: Path, number: int, line: bytes) -> None:
         try:
-            found = json_of(line)
+            found = parse_json(line)
             self.done[found["custom_id"]] = {"key": found["key"], "job_id": found["job_id"], **found}
         except (ValueError, KeyError, TypeError) as error:
             what = "is no line of results, so nothing is added to this file"

@@ -14,19 +14,19 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?) *(s|min|m|h|d)?", re.ASCII)
 _SECONDS = {None: 1, "s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
 
 
-def past(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
-    """A time that has been: an age, or a time; with a zone."""
-    found = future(ctx, param, value)
+def parse_past(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    """Parse a time that has been: an age, or a time; returns it with a zone."""
+    found = parse_future(ctx, param, value)
     if found is None or isinstance(found, datetime):
         return found
     try:
         return datetime.fromtimestamp(SYSTEM.time(), UTC) - timedelta(seconds=found)
     except OverflowError:
-        raise _no_time(ctx, param, value) from None
+        raise _time_error(ctx, param, value) from None
 
 
-def future(ctx: click.Context, param: click.Parameter, value: str | None) -> float | datetime | None:
-    """A time that is to come: a delay, which becomes seconds, or a time with a zone."""
+def parse_future(ctx: click.Context, param: click.Parameter, value: str | None) -> float | datetime | None:
+    """Parse a time that is to come: a delay, which becomes seconds, or a time with a zone."""
     if value is None:
         return None
     if duration := _DURATION.fullmatch(value):
@@ -34,9 +34,9 @@ def future(ctx: click.Context, param: click.Parameter, value: str | None) -> flo
     try:
         return datetime.fromisoformat(value).astimezone()
     except (ValueError, OverflowError):
-        raise _no_time(ctx, param, value) from None
+        raise _time_error(ctx, param, value) from None
 
 
-def _no_time(ctx: click.Context, param: click.Parameter, value: str | None) -> click.BadParameter:
+def _time_error(ctx: click.Context, param: click.Parameter, value: str | None) -> click.BadParameter:
     remedy = "give a duration (90s, 10min, 2h, 3d) or a time (2026-11-28T14:05)"
     return click.BadParameter(f"{value!r} is no time: {remedy}", ctx, param)

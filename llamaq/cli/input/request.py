@@ -6,8 +6,8 @@ from typing import Any, BinaryIO, TypeVar, get_args
 
 import click
 
-from llamaq.cli.input.json_input import json_of
-from llamaq.cli.input.moments import future
+from llamaq.cli.input.json_input import parse_json
+from llamaq.cli.input.moments import parse_future
 from llamaq.cli.input.numbers import Number
 from llamaq.vocabulary.kinds.chat import WhenBusy
 from llamaq.vocabulary.kinds.request import LANES
@@ -18,20 +18,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 _THINK: dict[str, bool | str] = {"true": True, "false": False, "low": "low", "medium": "medium", "high": "high"}
 
 
-def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> list[tuple[str, str]]:
+def _parse_pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> list[tuple[str, str]]:
     for value in values:
         if not value.partition("=")[0] or "=" not in value:
             raise click.BadParameter(f"{value!r} is not of the form name=value", ctx, param)
     return [(name, text) for name, _, text in (value.partition("=") for value in values)]
 
 
-def _metadata(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
-    return dict(_pairs(ctx, param, values)) or None
+def _parse_metadata(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
+    return dict(_parse_pairs(ctx, param, values)) or None
 
 
-def _options(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Any] | None:
+def _parse_options(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, Any] | None:
     options: dict[str, Any] = {}
-    for name, text in _pairs(ctx, param, values):
+    for name, text in _parse_pairs(ctx, param, values):
         if name not in Options.model_fields:
             near = find_option(name)
             hint = f"did you mean {near}?" if near else f"there are: {', '.join(Options.model_fields)}"
@@ -39,24 +39,24 @@ def _options(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
         if name == "stop":
             options.setdefault(name, []).append(text)
         else:
-            options[name] = _typed(text)
+            options[name] = _parse_value(text)
     return options or None
 
 
-def _typed(text: str) -> Any:
-    """A number or a truth value where the text is one. The request model checks its type."""
+def _parse_value(text: str) -> Any:
+    """Parse a number or a truth value where the text is one. The request model checks its type."""
     try:
-        return json_of(text)
+        return parse_json(text)
     except ValueError:
         return text
 
 
-def _think(_ctx: click.Context, _param: click.Parameter, value: str | None) -> bool | str | None:
+def _parse_think(_ctx: click.Context, _param: click.Parameter, value: str | None) -> bool | str | None:
     return None if value is None else _THINK[value]
 
 
-def _keep_alive(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
-    return None if value is None else _typed(value)
+def _parse_keep_alive(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Any:
+    return None if value is None else _parse_value(value)
 
 
 options_option = click.option(
@@ -65,11 +65,11 @@ options_option = click.option(
     "options",
     metavar="NAME=VALUE",
     multiple=True,
-    callback=_options,
+    callback=_parse_options,
     help="One of Ollama's options, such as num_ctx=4096; repeatable.",
 )
 keep_alive_option = click.option(
-    "--keep-alive", metavar="TIME", callback=_keep_alive, help="How long the model stays loaded: 10m, or seconds."
+    "--keep-alive", metavar="TIME", callback=_parse_keep_alive, help="How long the model stays loaded: 10m, or seconds."
 )
 WHEN_BUSY = click.option(
     "--when-busy",
@@ -84,13 +84,13 @@ _SHARED: tuple[Callable[[Any], Any], ...] = (
         "--think",
         type=click.Choice([*_THINK]),
         metavar="[=LEVEL]",
-        callback=_think,
+        callback=_parse_think,
         help="Let the model think first: --think, --think=false, --think=low|medium|high. Its thoughts go to stderr.",
     ),
     keep_alive_option,
     click.option(
         "--start-after",
-        callback=future,
+        callback=parse_future,
         metavar="TIME",
         help="Do not start before: 90s, 10min, 2h, or 2026-11-28T14:05.",
     ),
@@ -104,7 +104,11 @@ _SHARED: tuple[Callable[[Any], Any], ...] = (
         "--idempotency-key", metavar="KEY", help="The same key is the same job: attach to it if it is there already."
     ),
     click.option(
-        "--metadata", metavar="K=V", multiple=True, callback=_metadata, help="Strings kept with the job; repeatable."
+        "--metadata",
+        metavar="K=V",
+        multiple=True,
+        callback=_parse_metadata,
+        help="Strings kept with the job; repeatable.",
     ),
     click.option("--wait-for-model", is_flag=True, default=None, help="Queue it even if no host has the model (yet)."),
     click.option("--detach", is_flag=True, help="Submit, print the job's id, and do not wait."),
@@ -119,13 +123,13 @@ def request_options(command: F) -> F:
     return command
 
 
-def fields(given: Mapping[str, Any]) -> dict[str, Any]:
+def given_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that were given; the SDK has the defaults of the others."""
     return {name: value for name, value in given.items() if value is not None}
 
 
-def text_of(word: str) -> str:
-    """The text of an argument; for `-`, that of stdin.
+def read_text(word: str) -> str:
+    """Read the text of an argument; for `-`, that of stdin.
 
     Raises:
         click.UsageError: stdin is not UTF-8.
@@ -138,8 +142,8 @@ def text_of(word: str) -> str:
         raise click.UsageError(f"stdin is not UTF-8 text: {error}") from error
 
 
-def lines_of(file: BinaryIO | None) -> list[str]:
-    """The lines of a file; none without one. An empty line stays, so that the numbers of lines and answers agree.
+def read_lines(file: BinaryIO | None) -> list[str]:
+    """Read the lines of a file; none without one. An empty line stays, so that numbers of lines and answers agree.
 
     Raises:
         click.UsageError: the file is not UTF-8.

@@ -9,7 +9,7 @@ import click
 from pydantic import TypeAdapter
 
 from llamaq.cli.input.image_arguments import is_file
-from llamaq.cli.input.json_input import json_of
+from llamaq.cli.input.json_input import parse_json
 
 
 def load(ctx: click.Context, param: click.Parameter, value: str) -> Any:
@@ -21,15 +21,15 @@ def load(ctx: click.Context, param: click.Parameter, value: str) -> Any:
     module, colon, name = value.partition(":")
     try:
         if colon and not is_file(value) and module.replace(".", "").isidentifier():
-            return _class(module, name)
-        return _file(Path(value))
+            return _import_class(module, name)
+        return _load_file(Path(value))
     except ValueError as error:
         raise click.BadParameter(str(error), ctx, param) from error
 
 
-def _file(path: Path) -> Any:
+def _load_file(path: Path) -> Any:
     try:
-        schema = json_of(path.read_bytes())
+        schema = parse_json(path.read_bytes())
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror} (a class is given as module:Class)") from error
     except ValueError as error:
@@ -39,7 +39,7 @@ def _file(path: Path) -> Any:
     return schema
 
 
-def _class(module: str, name: str) -> Any:
+def _import_class(module: str, name: str) -> Any:
     # The path of an installed command lacks the working directory, where the module probably is.
     if "" not in sys.path:
         sys.path.insert(0, "")

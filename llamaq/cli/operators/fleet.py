@@ -7,7 +7,7 @@ import click
 
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
-from llamaq.cli.terminal.duration import ago, seconds
+from llamaq.cli.terminal.duration import format_seconds, seconds_since
 from llamaq.cli.terminal.tables import Column, Sheet
 from llamaq.cli.verb import Verb
 from llamaq.vocabulary.models import WorkerStatus
@@ -34,55 +34,55 @@ _QUEUE = (
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _what(command: F) -> F:
+def _target_options(command: F) -> F:
     """Add the options that name a host or a model."""
     command = click.option("--model", metavar="MODEL", help="This model, on all hosts.")(command)
     return click.option("--host", metavar="HOST", help="This host; see `llamaq hosts`.")(command)
 
 
-def _named(host: str | None, model: str | None) -> str:
+def _describe_target(host: str | None, model: str | None) -> str:
     if (host is None) == (model is None):
         raise click.UsageError("give either --host or --model")
     return f"host {host}" if model is None else f"model {model}"
 
 
 @click.command(cls=Verb, epilog="\b\nExamples:\n  llamaq pause --host gpu-1\n  llamaq pause --model llama3.2")
-@_what
+@_target_options
 @click.pass_obj
 def pause(session: Session, host: str | None, model: str | None) -> None:
     """Give a host, or a model, no new jobs. They wait; what runs ends.
 
     It holds until `llamaq resume`, also when workers are started anew. Pulls, loads and unloads still run on the host.
     """
-    named = _named(host, model)
+    named = _describe_target(host, model)
     with session.fleet_command():
         session.queue.pause(host=host, model=model)
-    session.screen.line(f"{named} paused")
+    session.screen.write_line(f"{named} paused")
 
 
 @click.command(cls=Verb, epilog="\b\nExample:\n  llamaq drain --host gpu-1 && llamaq workers")
-@_what
+@_target_options
 @click.pass_obj
 def drain(session: Session, host: str | None, model: str | None) -> None:
     """As pause, and pulls, loads and unloads wait too: for a host that is to be shut down.
 
     `llamaq workers` shows how many slots are still used. `llamaq resume` ends it.
     """
-    named = _named(host, model)
+    named = _describe_target(host, model)
     with session.fleet_command():
         session.queue.drain(host=host, model=model)
-    session.screen.line(f"{named} draining")
+    session.screen.write_line(f"{named} draining")
 
 
 @click.command(cls=Verb, epilog="\b\nExample:\n  llamaq resume --host gpu-1")
-@_what
+@_target_options
 @click.pass_obj
 def resume(session: Session, host: str | None, model: str | None) -> None:
     """End a pause or a drain. Jobs that wait are assigned at once."""
-    named = _named(host, model)
+    named = _describe_target(host, model)
     with session.fleet_command():
         session.queue.resume(host=host, model=model)
-    session.screen.line(f"{named} gets jobs again")
+    session.screen.write_line(f"{named} gets jobs again")
 
 
 @click.command(cls=Verb, epilog="\b\nExample:\n  llamaq workers --json | jq -r 'select(.state==\"draining\").name'")
@@ -96,7 +96,7 @@ def workers(session: Session, *, as_json: bool) -> None:
     found = session.queue.workers()
     if as_json:
         for worker in found:
-            session.screen.record(wire_object(worker))
+            session.screen.write_record(wire_object(worker))
         return
     tables.write(session.screen, Sheet(_WORKERS, [_worker_row(worker) for worker in found]))
     if not found:
@@ -110,8 +110,8 @@ def _worker_row(worker: WorkerStatus) -> list[str]:
         worker.state,
         str(worker.slots_used),
         worker.version or "",
-        "" if worker.since is None else seconds(max(0.0, ago(worker.since))),
-        "" if worker.seen_at is None else seconds(max(0.0, ago(worker.seen_at))),
+        "" if worker.since is None else format_seconds(max(0.0, seconds_since(worker.since))),
+        "" if worker.seen_at is None else format_seconds(max(0.0, seconds_since(worker.seen_at))),
     ]
 
 
@@ -134,7 +134,7 @@ def queue(session: Session, *, as_json: bool, tenants: bool) -> None:
         sheet = queue_sheet(found)
     if as_json:
         for record in records:
-            session.screen.record(record)
+            session.screen.write_record(record)
         return
     tables.write(session.screen, sheet)
     if not records:
@@ -151,7 +151,7 @@ def _queue_row(found: QueueStatus) -> list[str]:
         found.model,
         found.lane or "",
         str(found.waiting),
-        "" if found.oldest_seconds is None else seconds(found.oldest_seconds),
-        "" if found.eta_seconds is None else seconds(found.eta_seconds),
+        "" if found.oldest_seconds is None else format_seconds(found.oldest_seconds),
+        "" if found.eta_seconds is None else format_seconds(found.eta_seconds),
         found.why.sentence,
     ]

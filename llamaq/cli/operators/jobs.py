@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from llamaq.cli.input.job_filter import filtered, kept, limited
+from llamaq.cli.input.job_filter import filter_options, limited, list_kept
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
-from llamaq.cli.terminal.duration import ago, seconds
+from llamaq.cli.terminal.duration import format_seconds, seconds_since
 from llamaq.cli.terminal.tables import Column, Sheet
 from llamaq.cli.verb import Verb
 from llamaq.vocabulary.status import JobStatus
@@ -54,7 +54,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line; the results are left out.")
 @limited
 @click.option("--all", "every", is_flag=True, help="All that there are.")
-@filtered
+@filter_options
 @click.option("--dead", is_flag=True, help="Only those that failed though another try might help: see `llamaq replay`.")
 @click.pass_obj
 def jobs(session: Session, /, limit: int, *, every: bool, dead: bool, as_json: bool, **which: Any) -> None:
@@ -64,10 +64,10 @@ def jobs(session: Session, /, limit: int, *, every: bool, dead: bool, as_json: b
     """
     if dead and which["state"]:
         raise click.UsageError("--dead goes without --state")
-    found = islice(_kept(session, which, dead=dead), None if every else limit)
+    found = islice(_list_jobs(session, which, dead=dead), None if every else limit)
     if as_json:
         for job in found:
-            session.screen.record(wire_object(job, without=frozenset({"result"})))
+            session.screen.write_record(wire_object(job, without=frozenset({"result"})))
         return
     rows = [_row(job) for job in found]
     tables.write(session.screen, Sheet(_JOBS, rows))
@@ -76,13 +76,13 @@ def jobs(session: Session, /, limit: int, *, every: bool, dead: bool, as_json: b
         session.screen.note(f"no such jobs are kept{f' in the state {states}' if states else ''}")
 
 
-def _kept(session: Session, which: dict[str, Any], *, dead: bool) -> Iterator[JobStatus]:
+def _list_jobs(session: Session, which: dict[str, Any], *, dead: bool) -> Iterator[JobStatus]:
     if not dead:
-        return kept(session.queue, **which)
-    return filter(_given_up, kept(session.queue, **which | {"state": "failed"}))
+        return list_kept(session.queue, **which)
+    return filter(_is_given_up, list_kept(session.queue, **which | {"state": "failed"}))
 
 
-def _given_up(job: JobStatus) -> bool:
+def _is_given_up(job: JobStatus) -> bool:
     return job.error is not None and (job.error.retryable or job.error.code == "attempts_exhausted")
 
 
@@ -91,8 +91,8 @@ def _row(job: JobStatus) -> list[str]:
         job.id,
         job.state if job.position is None else f"queued #{job.position + 1}",
         job.model,
-        seconds(max(0.0, ago(job.submitted_at))),
-        _took(job.started_at, job.finished_at),
+        format_seconds(max(0.0, seconds_since(job.submitted_at))),
+        _describe_duration(job.started_at, job.finished_at),
         job.kind,
         job.host or "",
         str(job.attempt),
@@ -104,7 +104,9 @@ def _row(job: JobStatus) -> list[str]:
     ]
 
 
-def _took(started: datetime | None, finished: datetime | None) -> str:
+def _describe_duration(started: datetime | None, finished: datetime | None) -> str:
     if started is None:
         return ""
-    return seconds(max(0.0, ago(started) if finished is None else (finished - started).total_seconds()))
+    return format_seconds(
+        max(0.0, seconds_since(started) if finished is None else (finished - started).total_seconds())
+    )

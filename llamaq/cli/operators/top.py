@@ -9,7 +9,7 @@ from llamaq.cli.commands.listing import WATCH_SECONDS, hosts_sheet
 from llamaq.cli.operators.fleet import queue_sheet
 from llamaq.cli.session import Session
 from llamaq.cli.terminal import tables
-from llamaq.cli.terminal.duration import ago, seconds
+from llamaq.cli.terminal.duration import format_seconds, seconds_since
 from llamaq.cli.terminal.interrupts import Interrupts, ignore_interrupts
 from llamaq.cli.terminal.tables import Column, Sheet
 from llamaq.cli.verb import Verb
@@ -70,7 +70,7 @@ def _screen(session: Session, rates: Rates, width: int) -> RenderableType:
     }
     shown: list[RenderableType] = []
     for title, sheet in parts.items():
-        shown += [Text(f"{title}: {len(sheet.rows)}", style="bold"), tables.table(sheet.within(width)), Text()]
+        shown += [Text(f"{title}: {len(sheet.rows)}", style="bold"), tables.build_table(sheet.fit(width)), Text()]
     return Group(*shown)
 
 
@@ -85,10 +85,10 @@ def _row(job: JobStatus, rate: float | None) -> list[str]:
         job.model,
         job.host or "",
         job.tenant or "",
-        "" if job.started_at is None else seconds(max(0.0, ago(job.started_at))),
+        "" if job.started_at is None else format_seconds(max(0.0, seconds_since(job.started_at))),
         str(job.tokens),
         "" if rate is None else f"{rate:.1f}",
-        "" if job.last_token_at is None else f"{seconds(max(0.0, ago(job.last_token_at)))} ago",
+        "" if job.last_token_at is None else f"{format_seconds(max(0.0, seconds_since(job.last_token_at)))} ago",
         str(job.attempt),
         job.worker or "",
     ]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from llamaq.cli.terminal.duration import seconds, size
+from llamaq.cli.terminal.duration import format_seconds, format_size
 from llamaq.cli.terminal.screen import Screen
 from llamaq.vocabulary.kinds.chat import ChatResult
 from llamaq.vocabulary.kinds.embedding import EmbeddingResult
@@ -22,29 +22,31 @@ def write(screen: Screen, result: AnyResult) -> None:
     """Write the answer alone: the text, the value as JSON, or one vector on each line."""
     match result:
         case TextResult(text=text):
-            screen.line(text.removesuffix("\n"))
+            screen.write_line(text.removesuffix("\n"))
         case ChatResult(message=message):
             if message.content or not message.tool_calls:
-                screen.line(message.content.removesuffix("\n"))
+                screen.write_line(message.content.removesuffix("\n"))
             write_tool_calls(screen, message.tool_calls or [])
         case ExtractionResult(value=value):
-            screen.line(json.dumps(value, ensure_ascii=False, indent=2))
+            screen.write_line(json.dumps(value, ensure_ascii=False, indent=2))
         case EmbeddingResult(embeddings=embeddings):
             for vector in embeddings:
-                screen.line(_abridged(vector) if screen.terminal else json.dumps(list(vector)))
+                screen.write_line(_abridge(vector) if screen.terminal else json.dumps(list(vector)))
         case UnloadResult(unloaded=model):
-            screen.line(f"unloaded {model} on {result.host}")
+            screen.write_line(f"unloaded {model} on {result.host}")
         case LoadResult(loaded=model):
-            screen.line(f"loaded {model} on {result.host}")
+            screen.write_line(f"loaded {model} on {result.host}")
         case PullResult(pulled=model):
-            screen.line(f"pulled {model} on {result.host}" + (f", {size(result.size)}" if result.size else ""))
+            screen.write_line(
+                f"pulled {model} on {result.host}" + (f", {format_size(result.size)}" if result.size else "")
+            )
 
 
 def write_tool_calls(screen: Screen, calls: Sequence[dict[str, Any]]) -> None:
     """Write each call on a line of its own, as JSON."""
     for call in calls:
         screen.end_line()
-        screen.line(json.dumps(call, ensure_ascii=False))
+        screen.write_line(json.dumps(call, ensure_ascii=False))
 
 
 def figures(result: AnyResult) -> str:
@@ -61,7 +63,7 @@ def _figures(result: AnyResult) -> Iterator[str]:
             yield f"{usage.output_tokens / (timings.total - timings.first_token):.1f} tokens/s"
     for name, value in (("queued", timings.queued), ("first token", timings.first_token), ("total", timings.total)):
         if value is not None:
-            yield f"{name} {seconds(value)}"
+            yield f"{name} {format_seconds(value)}"
     if result.attempts > 1:
         yield f"{result.attempts} attempts"
     if isinstance(result, ExtractionResult) and result.repairs:
@@ -74,6 +76,6 @@ def _figures(result: AnyResult) -> Iterator[str]:
         yield "cut at the token limit"
 
 
-def _abridged(vector: Sequence[float]) -> str:
+def _abridge(vector: Sequence[float]) -> str:
     first = ", ".join(f"{number:.4f}" for number in vector[:_FIRST_NUMBERS])
     return f"[{first}{', …' * (len(vector) > _FIRST_NUMBERS)}] {len(vector)} numbers; piped, all are written"

@@ -12,7 +12,7 @@ from llamaq.cli.exit_codes import TERMINATED
 
 
 class Interrupts:
-    """In its block SIGINT raises KeyboardInterrupt and SIGTERM SystemExit; inside `whole` they are delayed."""
+    """In its block SIGINT raises KeyboardInterrupt and SIGTERM SystemExit; inside `delay` they are delayed."""
 
     def __init__(self) -> None:
         self._busy = False
@@ -34,7 +34,7 @@ class Interrupts:
                 signal.signal(number, handler)
 
     @contextmanager
-    def whole(self) -> Iterator[None]:
+    def delay(self) -> Iterator[None]:
         """Delay a signal until the end of the block."""
         self._busy = True
         try:

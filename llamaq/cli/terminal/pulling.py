@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from llamaq.cli.terminal.duration import size
+from llamaq.cli.terminal.duration import format_size
 
 
-def pulling(fields: Mapping[str, Any]) -> str:
-    """The text for the fields of a `progress` event of the stage `pulling`. A newer worker may have other fields."""
+def describe_pull(fields: Mapping[str, Any]) -> str:
+    """Describe the fields of a `progress` event of the stage `pulling`. A newer worker may have other fields."""
     status = str(fields.get("status") or "pulling the model")
     done, total = fields.get("completed"), fields.get("total")
     if not isinstance(done, int) or not isinstance(total, int) or total <= 0:
         return status
-    return f"{status}: {100 * done // total} % of {size(total)}"
+    return f"{status}: {100 * done // total} % of {format_size(total)}"

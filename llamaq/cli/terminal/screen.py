@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from llamaq.cli.terminal.streams import optional
+from llamaq.cli.terminal.streams import ignore_write_errors
 from llamaq.escaping import escape_controls, escape_json
 
 _DIM = Style(dim=True)
@@ -45,7 +45,7 @@ class Screen:
         """Stdout for rich, where it is a terminal."""
         return _console(self._out)
 
-    def answer(self, text: str) -> None:
+    def write_answer(self, text: str) -> None:
         """Write a piece of the answer, and flush it."""
         if text:
             self._end_aside()
@@ -53,11 +53,11 @@ class Screen:
             self._out.flush()
             self._mid_line = not text.endswith("\n")
 
-    def line(self, text: str) -> None:
+    def write_line(self, text: str) -> None:
         """Write one line of the answer."""
-        self.answer(f"{text}\n")
+        self.write_answer(f"{text}\n")
 
-    def written(self) -> int | None:
+    def written_bytes(self) -> int | None:
         """How far stdout is written, in bytes; None where it is no file, or where something stands behind."""
         self._out.flush()
         try:
@@ -73,21 +73,21 @@ class Screen:
         os.lseek(self._out.fileno(), to, os.SEEK_SET)
         self._mid_line = False
 
-    def json_line(self, text: str) -> None:
+    def write_json(self, text: str) -> None:
         """Write a JSON object, given as text, on a line of its own."""
         self._out.write(f"{escape_json(text) if self.terminal else text}\n")
         self._out.flush()
 
-    def record(self, record: Mapping[str, Any]) -> None:
+    def write_record(self, record: Mapping[str, Any]) -> None:
         """Write a record as JSON on a line of its own."""
-        self.json_line(json.dumps(record, ensure_ascii=False))
+        self.write_json(json.dumps(record, ensure_ascii=False))
 
     def end_line(self) -> None:
         """Begin a new line of the answer, unless the last one has ended."""
         if self._mid_line:
-            self.answer("\n")
+            self.write_answer("\n")
 
-    def aside(self, text: str) -> None:
+    def show_thinking(self, text: str) -> None:
         """Show the model's thinking, dimmed, on a terminal only."""
         if self.live and text:
             self._separate()
@@ -98,10 +98,10 @@ class Screen:
 
     def note(self, text: str, style: str = "") -> None:
         """Write a line to stderr."""
-        with optional(self._err):
+        with ignore_write_errors(self._err):
             self._end_aside()
         self._separate()
-        with optional(self._err):
+        with ignore_write_errors(self._err):
             self.console.print(
                 Text(escape_controls(text) if self.console.is_terminal else text, style=style), soft_wrap=True
             )

@@ -3,8 +3,8 @@
 from typing import Protocol
 
 from llamaq.cli.terminal import answer
-from llamaq.cli.terminal.duration import seconds
-from llamaq.cli.terminal.pulling import pulling
+from llamaq.cli.terminal.duration import format_seconds
+from llamaq.cli.terminal.pulling import describe_pull
 from llamaq.cli.terminal.screen import Screen
 from llamaq.cli.terminal.waiting_line import WaitingLine
 from llamaq.vocabulary.events import Completed, Delta, Event, Progress, Queued, Retrying, Started
@@ -45,7 +45,7 @@ class Lines:
     def show(self, event: Event) -> None:
         """Write the event's line."""
         # The payload is not parsed, so numbers and the order of fields are those of the log.
-        self._screen.json_line(f'{{"cursor":"{event.cursor}",{event.payload[1:]}')
+        self._screen.write_json(f'{{"cursor":"{event.cursor}",{event.payload[1:]}')
 
     def close(self) -> None:
         """Do nothing: each line is complete."""
@@ -60,21 +60,21 @@ class Prose:
         self._waiting = waiting
         self._streams = kind != "extraction"
         self._has_text = resumed
-        self._began = screen.written()
+        self._began = screen.written_bytes()
 
     def show(self, event: Event) -> None:
         """Show one event."""
         match event:
             case Queued(position=position, eta_seconds=eta):
-                self._waiting.queued(position, eta)
+                self._waiting.show_position(position, eta)
             case Started():
                 self._start(event)
             case Progress():
-                self._waiting.say(_words(event))
+                self._waiting.say(_describe_progress(event))
             case Delta():
-                self._take(event)
+                self._show_delta(event)
             case Retrying(error=error, delay_seconds=delay):
-                again = f"trying again in {seconds(delay)}" if delay else "trying again"
+                again = f"trying again in {format_seconds(delay)}" if delay else "trying again"
                 ended = "drained" if error.reason == "drained" else f"failed: {error.code}"
                 self._notice(f"attempt {event.attempt} {ended}: {error.message}; {again}", "yellow")
                 self._waiting.say("waiting for the next attempt")
@@ -93,20 +93,20 @@ class Prose:
             self._notice(
                 f"--- attempt {event.attempt} began: the text so far is void, and the answer starts anew ---", "yellow"
             )
-            if self._began is None or self._screen.written() is None:
+            if self._began is None or self._screen.written_bytes() is None:
                 self._screen.end_line()
             else:
                 self._screen.take_back(self._began)
             self._has_text = False
         self._waiting.say(f"started on {event.host}")
 
-    def _take(self, event: Delta) -> None:
+    def _show_delta(self, event: Delta) -> None:
         if not self._streams:
-            self._waiting.preview(event.text or "")
+            self._waiting.show_preview(event.text or "")
             return
         self._waiting.stop()
-        self._screen.aside(event.thinking or "")
-        self._screen.answer(event.text or "")
+        self._screen.show_thinking(event.thinking or "")
+        self._screen.write_answer(event.text or "")
         answer.write_tool_calls(self._screen, event.tool_calls or [])
         self._has_text = self._has_text or bool(event.text or event.tool_calls)
 
@@ -123,10 +123,10 @@ class Prose:
         self._screen.note(text, style)
 
 
-def _words(event: Progress) -> str:
-    """The stage and its numbers as text: `loading the model (percent 40)`."""
+def _describe_progress(event: Progress) -> str:
+    """Describe the stage and its numbers: `loading the model (percent 40)`."""
     if event.stage == "pulling":
-        return pulling(event.model_extra or {})
+        return describe_pull(event.model_extra or {})
     extra = dict(event.model_extra or {})
     possible = extra.pop("possible", None)
     also = [_ALSO[each] for each in possible if each in _ALSO] if isinstance(possible, list) else []

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 
-def open_closed() -> None:
+def open_closed_streams() -> None:
     """Let a standard stream that was closed before the program began (`>&-`) lead nowhere.
 
     Else a connection to Redis would get its number, and with it what is written to the stream.
@@ -27,7 +27,7 @@ def discard(stream: TextIO) -> None:
 
 
 @contextmanager
-def optional(stream: TextIO) -> Iterator[None]:
+def ignore_write_errors(stream: TextIO) -> Iterator[None]:
     """A block whose output is lost where it cannot be written: the exit code tells what a note would."""
     try:
         yield

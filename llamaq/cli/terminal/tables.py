@@ -42,14 +42,14 @@ class Sheet:
         """The width in characters, without line breaks."""
         return sum(_GAP + max(len(text) for text in texts) for texts in self._texts_by_column())
 
-    def within(self, width: int) -> "Sheet":
-        """The sheet without spare columns, from the right, until it fits."""
+    def fit(self, width: int) -> "Sheet":
+        """Leave out spare columns, from the right, until the sheet fits."""
         spare = [index for index, column in enumerate(self.columns) if column.spare]
         if self.width <= width or not spare:
             return self
-        return self._without(spare[-1]).within(width)
+        return self._drop_column(spare[-1]).fit(width)
 
-    def _without(self, index: int) -> "Sheet":
+    def _drop_column(self, index: int) -> "Sheet":
         columns = [*self.columns[:index], *self.columns[index + 1 :]]
         return Sheet(columns, [[*row[:index], *row[index + 1 :]] for row in self.rows])
 
@@ -61,14 +61,14 @@ def write(screen: Screen, sheet: Sheet) -> None:
     """Write the sheet to stdout."""
     if screen.terminal:
         console = screen.stdout_console()
-        console.print(table(sheet.within(console.width)))
+        console.print(build_table(sheet.fit(console.width)))
         return
     for row in ([column.title.lower() for column in sheet.columns], *sheet.rows):
-        screen.line("\t".join(_one_field(value) for value in row))
+        screen.write_line("\t".join(_flatten_field(value) for value in row))
 
 
-def table(sheet: Sheet) -> Table:
-    """The sheet for a terminal."""
+def build_table(sheet: Sheet) -> Table:
+    """Build the table for a terminal."""
     drawn = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold underline")
     for index, column in enumerate(sheet.columns):
         widest = max((len(row[index]) for row in sheet.rows), default=0)
@@ -89,5 +89,5 @@ def _cell(column: Column, value: str) -> Text:
     return Text(escape_controls(value), style=dict(column.styles).get(first, ""))
 
 
-def _one_field(value: str) -> str:
+def _flatten_field(value: str) -> str:
     return escape_controls(value).replace("\t", " ").replace("\n", " ")

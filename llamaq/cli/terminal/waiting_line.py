@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.status import Status
 from rich.text import Text
 
-from llamaq.cli.terminal.duration import seconds
+from llamaq.cli.terminal.duration import format_seconds
 from llamaq.cli.terminal.screen import Screen
 from llamaq.escaping import escape_controls
 from llamaq.store.clock import SYSTEM, Clock
@@ -36,7 +36,7 @@ class WaitingLine:
         self._poller: threading.Thread | None = None
         self._stopped = threading.Event()
 
-    def queued(self, position: int | None, eta_seconds: float | None) -> None:
+    def show_position(self, position: int | None, eta_seconds: float | None) -> None:
         """Show the position in the queue, and update it once a second."""
         self.say(position_text(position, eta_seconds))
         if self._poller is None:
@@ -51,7 +51,7 @@ class WaitingLine:
         self._since, self._preview = self._clock.monotonic(), ""
         self._show(message)
 
-    def preview(self, text: str) -> None:
+    def show_preview(self, text: str) -> None:
         """Show the last lines of the text so far, below the message."""
         self._preview += escape_controls(text)
         self._show(self._message)
@@ -64,7 +64,7 @@ class WaitingLine:
             self._line = None
 
     def __rich__(self) -> RenderableType:
-        waited = seconds(float(int(self._clock.monotonic() - self._since)))
+        waited = format_seconds(float(int(self._clock.monotonic() - self._since)))
         head = Text(f"{self._message}  {waited if self._clock.monotonic() - self._since >= 1 else ''}", no_wrap=True)
         if not self._preview:
             return head
@@ -110,5 +110,5 @@ def position_text(position: int | None, eta_seconds: float | None, why: Why | No
         return "about to start" if why is None else why.sentence
     ahead = "next in the queue" if position == 0 else f"queued: {position} job{'s' * (position > 1)} ahead"
     if eta_seconds is not None:
-        ahead += f", starts in about {seconds(eta_seconds)}"
+        ahead += f", starts in about {format_seconds(eta_seconds)}"
     return ahead if why is None or why.word == "busy" else f"{ahead}. {why.sentence}"

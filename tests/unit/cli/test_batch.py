@@ -7,7 +7,7 @@ from typing import Any
 import click
 import pytest
 
-from llamaq.cli.commands.batch import _request
+from llamaq.cli.commands.batch import _read_request
 from llamaq.cli.input.jsonl import Input
 from tests.unit.cli.conftest import Llamaq
 from tests.unit.cli.fake_worker import MODEL, Attempt, FakeWorker
@@ -205,7 +205,7 @@ def test_a_wrong_line_is_named(folder: Path, lines: list[str], complaint: str) -
     """With the file, the number, and what is wanted."""
     (folder / "in.jsonl").write_text("\n".join(lines))
     with pytest.raises(click.UsageError) as caught:
-        Input(folder / "in.jsonl", _request).check()
+        Input(folder / "in.jsonl", _read_request).check()
     assert complaint in str(caught.value)
 
 
@@ -241,7 +241,7 @@ def test_the_word_to_wait_for_a_model_is_no_fault(folder: Path) -> None:
     line = _question("q", "x")
     line["request"]["wait_for_model"] = True
     _write(folder / "in.jsonl", [line])
-    assert Input(folder / "in.jsonl", _request).check() == 1
+    assert Input(folder / "in.jsonl", _read_request).check() == 1
 
 
 def test_the_output_of_something_else_is_left_alone(fake_worker: FakeWorker, llamaq: Llamaq, folder: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from llamaq.cli.input.json_input import json_of
+from llamaq.cli.input.json_input import parse_json
 from tests.unit.cli.conftest import Here
 
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -40,11 +40,11 @@ def test_an_option_that_is_nested_deep_is_a_text(here: Here) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_a_file_may_have_the_encodings_of_windows(encoding: str) -> None:
     """PowerShell writes UTF-16."""
-    assert json_of('{"a": "ä"}'.encode(encoding)) == {"a": "ä"}
+    assert parse_json('{"a": "ä"}'.encode(encoding)) == {"a": "ä"}
 
 
 @pytest.mark.parametrize("text", ["NaN", "-Infinity", '"\\ud800"', "{", b"\xff"])
 def test_what_is_no_json_is_a_value_error(text: str | bytes) -> None:
     """NaN and half a surrogate pair too, which Python's reader takes."""
     with pytest.raises(ValueError):  # noqa: PT011 - its subclasses differ
-        json_of(text)
+        parse_json(text)
