@@ -47,7 +47,8 @@ EDITS: dict[str, list[tuple[str, str]]] = {
         ),
         (
             "        case EmbeddingResult(",
-            "        case ClassifyResult(label=label):\n            screen.write_line(label)\n        case EmbeddingResult(",
+            "        case ClassifyResult(label=label):\n            screen.write_line(label)\n"
+            "        case EmbeddingResult(",
         ),
     ],
     "tasks/registry.py": [

@@ -117,7 +117,7 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
         (tmp_path / "missing.png", "No such file"),
         (tmp_path, "cannot read"),
         (io.StringIO("text"), "binary mode"),
-        (17, "give a Path, bytes"),
+        (17, "a Path, bytes"),
     ):
         with pytest.raises(InvalidRequest, match=reason):
             loading.load(source, Limits())  # type: ignore[arg-type]  # the wrong types are the point
