@@ -32,7 +32,7 @@ NAMES = {
     "anext": "next",
     "TaskInbox": "ThreadInbox",
     "run_async": "run",
-    "driven_async": "driven",
+    "drive_steps_async": "drive_steps",
     "run_many_async": "run_many",
     "client.aio": "client.blocking",
 }

@@ -12,7 +12,7 @@ from llamaq.store.arguments import Arguments
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
-from llamaq.store.script_drivers import raised, run
+from llamaq.store.script_drivers import run, unwrap
 from llamaq.store.script_runs import Call
 from llamaq.store.worker.attempt_logs import AttemptLogs
 from llamaq.store.worker.claimed_job import ClaimedJob
@@ -152,11 +152,11 @@ class Fleet:
         event = (number, "delta", dump_members(**words))
         word, place = self._flush(claimed, event, pieces=number, place=place if number == last + 1 else None)
         self._written[claimed.fence] = number, place
-        return raised(word)
+        return unwrap(word)
 
     def renew(self, claimed: ClaimedJob) -> str:
         """A renewal, as the event writer sends it."""
-        return raised(self._flush(claimed).word)
+        return unwrap(self._flush(claimed).word)
 
     def _flush(
         self, claimed: ClaimedJob, *events: NumberedEvent, pieces: int = 0, place: Place | None = None

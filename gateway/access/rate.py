@@ -2,7 +2,7 @@
 
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.store.redis_errors import is_refusal
-from llamaq.store.script_drivers import raised
+from llamaq.store.script_drivers import unwrap
 
 MINUTE = 60
 
@@ -21,7 +21,7 @@ async def count_request(connection: AsyncConnection, name: str, most: int) -> fl
         replies = await redis.execute_all(begin)
         if any(isinstance(reply, Exception) and is_refusal(reply) for reply in replies):  # something else wrote over it
             replies = (await redis.execute_all([["DEL", key], *begin]))[1:]
-        _, number, left = [str(raised(reply)) for reply in replies]
+        _, number, left = [str(unwrap(reply)) for reply in replies]
         # It expired between SET and INCR, and INCR made it without an expiry; or Redis' clock was set back.
         if not 0 <= int(left) <= MINUTE:
             await redis.execute_all([["EXPIRE", key, str(MINUTE)]])

@@ -12,7 +12,7 @@ from llamaq.store.answers import Answer, read_rows
 from llamaq.store.arguments import Arguments
 from llamaq.store.batches.batch_scripts import FileDelete
 from llamaq.store.redis_errors import translate_parse_errors
-from llamaq.store.script_drivers import raised
+from llamaq.store.script_drivers import unwrap
 from llamaq.store.script_runs import Call
 
 T = TypeVar("T", File, Batch)
@@ -39,7 +39,7 @@ class BatchStore:
     async def ask(self, commands: Sequence[Sequence[str | int]]) -> list[Any]:
         """The answers to commands that read, in one round trip."""
         async with self._connection.query() as redis:
-            return [raised(reply) for reply in await redis.execute_all(commands)]
+            return [unwrap(reply) for reply in await redis.execute_all(commands)]
 
     async def file(self, caller: Caller, file_id: str, param: str | None = None) -> File:
         """A file of the caller's tenant.
@@ -80,7 +80,7 @@ class BatchStore:
         numbered = [part for number, text in enumerate(pieces, first) for part in (str(number), text)]
         async with self._connection.verb() as redis:
             for reply in await redis.execute_all([["HSET", key, *numbered], ["EXPIRE", key, UPLOAD_SECONDS]]):
-                raised(reply)
+                unwrap(reply)
 
     async def drop_pieces(self, file_id: str) -> None:
         """Drop the pieces of a file that was not uploaded."""

@@ -16,7 +16,7 @@ from gateway.access.caller import LOCAL, Caller
 from gateway.access.keys_file import KeysFile, hash_key
 from gateway.http.errors import GatewayError
 from gateway.queue_access import redis_of
-from llamaq.store.script_drivers import raised
+from llamaq.store.script_drivers import unwrap
 
 COOKIE = "llamaq_operator"
 LIFETIME_SECONDS = 12 * 3600
@@ -57,7 +57,7 @@ async def begin_session(request: Request, key: str) -> tuple[str, Caller] | None
     token = secrets.token_urlsafe(32)
     async with redis_of(request).verb() as redis:
         command = ["SET", _record_key(request, token), hash_key(key), "EX", str(LIFETIME_SECONDS)]
-        raised((await redis.execute_all([command]))[0])
+        unwrap((await redis.execute_all([command]))[0])
     return token, caller
 
 
@@ -65,7 +65,7 @@ async def end_session(request: Request) -> None:
     """End the session of the request."""
     if token := request.cookies.get(COOKIE):
         async with redis_of(request).verb() as redis:
-            raised((await redis.execute_all([["DEL", _record_key(request, token)]]))[0])
+            unwrap((await redis.execute_all([["DEL", _record_key(request, token)]]))[0])
 
 
 async def require_operator(request: Request) -> Session:
@@ -148,7 +148,7 @@ async def _find_session(request: Request) -> Session:
     if not token:
         raise SignInNeeded
     async with redis_of(request).query() as redis:
-        found = raised((await redis.execute_all([["GET", _record_key(request, token)]]))[0])
+        found = unwrap((await redis.execute_all([["GET", _record_key(request, token)]]))[0])
     holder = keys.find_holder_by_hash(str(found)) if found else None
     if holder is None:
         raise SignInNeeded

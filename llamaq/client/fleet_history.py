@@ -8,7 +8,7 @@ from pydantic import Field
 
 from llamaq.store.keys import Keys
 from llamaq.store.redis_errors import is_of_another_type
-from llamaq.store.script_drivers import raised
+from llamaq.store.script_drivers import unwrap
 from llamaq.store.worker.minute_figures import ENDED, FIRST, KEPT_MINUTES, WAITING, quantile
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.wire import Frozen
@@ -58,7 +58,7 @@ def build_commands(keys: Keys, now: int, minutes: int) -> list[list[str]]:
 
 def read(now: int, replies: Sequence[object]) -> list[Minute]:
     """Read the minutes, oldest first, out of the replies. A key of another type is an empty minute."""
-    answers: list[Any] = [{} if is_of_another_type(reply) else raised(reply) for reply in replies]
+    answers: list[Any] = [{} if is_of_another_type(reply) else unwrap(reply) for reply in replies]
     first = now // 60 - len(answers)
     return [
         _read_minute(datetime.fromtimestamp(60 * (first + index), UTC), answers[index], answers[index - 1])

@@ -10,7 +10,7 @@ from llamaq.client.job_status import read_status
 from llamaq.store.answers import Answer, Fields, read_rows
 from llamaq.store.keys import Keys, is_usable_id
 from llamaq.store.producer_scripts import Jobs
-from llamaq.store.script_drivers import raised
+from llamaq.store.script_drivers import unwrap
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary import status
 from llamaq.vocabulary.errors import InvalidRequest
@@ -123,7 +123,7 @@ def read_job_ids(answers: Sequence[object]) -> list[str]:
 
 def read_running(ids: Sequence[str], answers: Sequence[Answer | Exception]) -> list[JobStatus]:
     """The running jobs out of the answers of `status.lua`, in the order in which they began."""
-    known = zip(ids, map(raised, answers), strict=True)
+    known = zip(ids, map(unwrap, answers), strict=True)
     found = _read_statuses((job_id, answer) for job_id, answer in known if answer.word == "OK")
     running = (job for job in found if job.state == "running")
     return sorted(running, key=lambda job: (job.started_at or job.submitted_at, job.id))

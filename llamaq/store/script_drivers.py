@@ -7,7 +7,7 @@ from typing import TypeVar
 from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM
 from llamaq.store.redis_client import AsyncClient, Client
-from llamaq.store.script_runs import Call, Pause, Reply, Send, Steps, running
+from llamaq.store.script_runs import Call, Pause, Reply, Send, Steps, run_steps
 
 T = TypeVar("T")
 
@@ -19,15 +19,15 @@ def run(client: Client, call: Call) -> Answer:
         RedisError: it failed, or Redis does not answer.
         VersionMismatch: the fleet runs another version, and the two do not fit together.
     """
-    return raised(run_many(client, [call])[0])
+    return unwrap(run_many(client, [call])[0])
 
 
 def run_many(client: Client, calls: Sequence[Call]) -> list[Answer | Exception]:
     """Run scripts in one round trip. A script that failed has its error in the list."""
-    return driven(client, running(calls), None)
+    return drive_steps(client, run_steps(calls), None)
 
 
-def driven(client: Client, steps: Steps[T], replies: Sequence[Reply] | None) -> T:
+def drive_steps(client: Client, steps: Steps[T], replies: Sequence[Reply] | None) -> T:
     """Do the steps, from the one with these replies on, and return their result."""
     while True:
         try:
@@ -45,16 +45,16 @@ def driven(client: Client, steps: Steps[T], replies: Sequence[Reply] | None) -> 
 
 async def run_async(client: AsyncClient, call: Call) -> Answer:
     """As `run`, awaited."""
-    return raised((await run_many_async(client, [call]))[0])
+    return unwrap((await run_many_async(client, [call]))[0])
 
 
 async def run_many_async(client: AsyncClient, calls: Sequence[Call]) -> list[Answer | Exception]:
     """As `run_many`, awaited."""
-    return await driven_async(client, running(calls), None)
+    return await drive_steps_async(client, run_steps(calls), None)
 
 
-async def driven_async(client: AsyncClient, steps: Steps[T], replies: Sequence[Reply] | None) -> T:
-    """As `driven`, awaited."""
+async def drive_steps_async(client: AsyncClient, steps: Steps[T], replies: Sequence[Reply] | None) -> T:
+    """As `drive_steps`, awaited."""
     while True:
         try:
             step = steps.send(replies)
@@ -69,8 +69,8 @@ async def driven_async(client: AsyncClient, steps: Steps[T], replies: Sequence[R
                 replies = []
 
 
-def raised(answer: T | Exception) -> T:
-    """The answer, unless it is an error, which is raised."""
+def unwrap(answer: T | Exception) -> T:
+    """Unwrap an answer; an error is raised."""
     if isinstance(answer, Exception):
         raise answer
     return answer

@@ -87,9 +87,9 @@ _published: dict[str, dict[str, Script]] = {}
 """By prefix, the published scripts of another version, read at the first `OTHER_STORE`."""
 
 
-def begun(calls: Sequence[Call]) -> tuple[Steps[list[Answer | Exception]], Sequence[Command]]:
-    """As `running`, with the commands of its first step, whose replies are to be sent into it."""
-    steps = running(calls)
+def begin_steps(calls: Sequence[Call]) -> tuple[Steps[list[Answer | Exception]], Sequence[Command]]:
+    """As `run_steps`, begun: with the commands of its first step, whose replies are to be sent into it."""
+    steps = run_steps(calls)
     step = next(steps)
     return steps, step.commands if isinstance(step, Send) else ()
 
@@ -99,7 +99,7 @@ def is_final(reply: Reply) -> bool:
     return not (isinstance(reply, NoScriptError) or _is_other(reply))
 
 
-def running(calls: Sequence[Call]) -> Steps[list[Answer | Exception]]:
+def run_steps(calls: Sequence[Call]) -> Steps[list[Answer | Exception]]:
     """Run scripts in one round trip, and those again that Redis did not have or the fleet has in another version.
 
     Returns:
@@ -108,28 +108,30 @@ def running(calls: Sequence[Call]) -> Steps[list[Answer | Exception]]:
     replies: dict[int, Reply] = {}
     pending = list(range(len(calls)))
     for _ in range(TRIES):
-        wanted = {index: _script(calls[index]) for index in pending}
-        groups = _groups(calls, wanted)
-        found = yield from _replies([_command([calls[each] for each in group], wanted[group[0]]) for group in groups])
+        wanted = {index: _choose_script(calls[index]) for index in pending}
+        groups = _group_calls(calls, wanted)
+        found = yield from _send(
+            [_build_command([calls[each] for each in group], wanted[group[0]]) for group in groups]
+        )
         for group, reply in zip(groups, found, strict=True):
-            replies |= zip(group, _of_each(reply, len(group)), strict=True)
+            replies |= zip(group, _split_reply(reply, len(group)), strict=True)
         pending = [index for index in pending if not is_final(replies[index])]
         if not pending:
             break
         missing = {wanted[index]: calls[index] for index in pending if isinstance(replies[index], NoScriptError)}
         for script, call in missing.items():
-            yield from _make_known(script, call)
+            yield from _load_script(script, call)
         others = {calls[index].prefix for index in pending if _is_other(replies[index])}
         for prefix in others:
             yield from _read_published(prefix)
-    return [_answer(replies[index]) for index in range(len(calls))]
+    return [_read_answer(replies[index]) for index in range(len(calls))]
 
 
-def _replies(commands: Sequence[Command]) -> Steps[Sequence[Reply]]:
+def _send(commands: Sequence[Command]) -> Steps[Sequence[Reply]]:
     return (yield Send(commands)) or []
 
 
-def _script(call: Call) -> Script:
+def _choose_script(call: Call) -> Script:
     published = _published.get(call.prefix)
     if published is None or not call.script.assigns:
         return call.script
@@ -143,8 +145,8 @@ def _script(call: Call) -> Script:
     return script
 
 
-def _groups(calls: Sequence[Call], wanted: Mapping[int, Script]) -> list[list[int]]:
-    """The indexes of the calls that go in one, in their order."""
+def _group_calls(calls: Sequence[Call], wanted: Mapping[int, Script]) -> list[list[int]]:
+    """Group the indexes of the calls that go in one, in their order."""
     groups: list[list[int]] = []
     before: tuple[Script, str] | None = None
     for index, script in wanted.items():
@@ -157,7 +159,7 @@ def _groups(calls: Sequence[Call], wanted: Mapping[int, Script]) -> list[list[in
     return groups
 
 
-def _command(calls: Sequence[Call], script: Script) -> Command:
+def _build_command(calls: Sequence[Call], script: Script) -> Command:
     first = calls[0]
     command: list[Value] = ["EVALSHA", script.sha, len(first.keys), *first.keys, first.prefix]
     for call in calls:
@@ -170,8 +172,8 @@ def _command(calls: Sequence[Call], script: Script) -> Command:
     return command
 
 
-def _of_each(reply: Reply, number: int) -> Sequence[Reply]:
-    """The replies to the calls that went in one."""
+def _split_reply(reply: Reply, number: int) -> Sequence[Reply]:
+    """Split the reply to calls that went in one."""
     if number == 1 or isinstance(reply, Exception) or _is_other(reply):
         return [reply] * number
     return reply if isinstance(reply, list) else []
@@ -181,7 +183,7 @@ def _is_other(reply: Reply) -> bool:
     return isinstance(reply, list) and reply == [OTHER_STORE]
 
 
-def _answer(reply: Reply) -> Answer | Exception:
+def _read_answer(reply: Reply) -> Answer | Exception:
     if isinstance(reply, Exception):
         return reply
     if _is_other(reply):
@@ -190,7 +192,7 @@ def _answer(reply: Reply) -> Answer | Exception:
 
 
 def _read_published(prefix: str) -> Steps[None]:
-    (reply,) = yield from _replies([["HGETALL", Keys(prefix).store()]])
+    (reply,) = yield from _send([["HGETALL", Keys(prefix).store()]])
     if isinstance(reply, Exception):
         raise reply
     fields: Mapping[str, str] = reply if isinstance(reply, dict) else {}
@@ -198,35 +200,35 @@ def _read_published(prefix: str) -> Steps[None]:
         _published.pop(prefix, None)
         return
     _published[prefix] = {
-        name.removeprefix(SCRIPT_FIELD): _read(name.removeprefix(SCRIPT_FIELD), text)
+        name.removeprefix(SCRIPT_FIELD): _parse_published(name.removeprefix(SCRIPT_FIELD), text)
         for name, text in fields.items()
         if name.startswith(SCRIPT_FIELD)
     }
 
 
-def published(script: Script) -> str:
-    """A script as it is published: its SHA-1, and the names of its arguments in their order."""
+def encode_published(script: Script) -> str:
+    """Encode a script as it is published: its SHA-1, and the names of its arguments in their order."""
     return " ".join([script.sha, *script.names])
 
 
-def _read(verb: str, text: str) -> Script:
+def _parse_published(verb: str, text: str) -> Script:
     sha, *names = text.split()
     return Script(verb, "", sha, tuple(names), assigns=True)
 
 
-def _make_known(script: Script, call: Call) -> Steps[None]:
+def _load_script(script: Script, call: Call) -> Steps[None]:
     if not script.text:  # a published script of another version, of which only the SHA-1 is known here
         yield from _read_published(call.prefix)
-        if _script(call) != script:
+        if _choose_script(call) != script:
             return
     else:
-        (reply,) = yield from _replies([["SCRIPT LOAD", script.text]])
+        (reply,) = yield from _send([["SCRIPT LOAD", script.text]])
         if not isinstance(reply, Exception):
             return
         if not isinstance(reply, NoPermissionError):
             raise reply
     for _ in range(POLLS):
-        (reply,) = yield from _replies([["SCRIPT EXISTS", script.sha]])
+        (reply,) = yield from _send([["SCRIPT EXISTS", script.sha]])
         if isinstance(reply, list) and reply[0]:
             return
         yield Pause(POLL_SECONDS)

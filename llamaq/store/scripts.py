@@ -56,14 +56,14 @@ _loaded: dict[object, Script] = {}
 
 
 def load(arguments: type[Arguments]) -> Script:
-    """The script that takes these arguments."""
+    """Load the script that takes these arguments."""
     found = _loaded.get(arguments)
-    return found or _loaded.setdefault(arguments, assembled(arguments.verb, arguments.names()))
+    return found or _loaded.setdefault(arguments, assemble(arguments.verb, arguments.names()))
 
 
 @cache
-def assembled(verb: str, names: Sequence[str] = (), folder: Path = LUA) -> Script:
-    """The script of a file `<verb>.lua`, with its fragments.
+def assemble(verb: str, names: Sequence[str] = (), folder: Path = LUA) -> Script:
+    """Assemble the script of a file `<verb>.lua` and its fragments.
 
     Raises:
         KeyError: there is no such file.
@@ -73,13 +73,15 @@ def assembled(verb: str, names: Sequence[str] = (), folder: Path = LUA) -> Scrip
     text = paths[verb].read_text("utf-8")
     if head := _INCLUDE.search(text):
         wanted = head[1].split()
-        lines = _fragments([name for name in wanted if name in BASE], paths, known)
-        others = _fragments(wanted, paths, known)
+        lines = _read_fragments([name for name in wanted if name in BASE], paths, known)
+        others = _read_fragments(wanted, paths, known)
         wraps = bool(lines and others)
         lines += [*(["return (function()"] if wraps else []), *others, _HEAD]
-        rest = _INCLUDE.sub(lambda match: "\n".join(_fragments(match[1].split(), paths, known)), text[head.end() :])
+        rest = _INCLUDE.sub(
+            lambda match: "\n".join(_read_fragments(match[1].split(), paths, known)), text[head.end() :]
+        )
         text = text[: head.start()] + "\n".join(lines) + rest + ("end)()\n" if wraps else "")
-    text = text.replace(_HEAD, "\n".join(_generated(names, folder, compares=ASSIGNING in known)))
+    text = text.replace(_HEAD, "\n".join(_generate(names, folder, compares=ASSIGNING in known)))
     sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
     return Script(verb, text, sha, tuple(names), ASSIGNING in known)
 
@@ -97,24 +99,24 @@ def digest(folder: Path = LUA) -> str:
     return hashlib.sha1(texts, usedforsecurity=False).hexdigest()
 
 
-def _generated(names: Sequence[str], folder: Path, *, compares: bool) -> list[str]:
+def _generate(names: Sequence[str], folder: Path, *, compares: bool) -> list[str]:
     comparison = _COMPARISON.strip().format(digest=digest(folder), other=OTHER_STORE)
-    return [*([_given(names)] if names else []), *([comparison] if compares else [])]
+    return [*([_generate_arguments(names)] if names else []), *([comparison] if compares else [])]
 
 
-def _given(names: Sequence[str]) -> str:
+def _generate_arguments(names: Sequence[str]) -> str:
     if GROUPED not in names:
         return f"local given = {{{', '.join(f'{name} = ARGV[{index}]' for index, name in enumerate(names, start=2))}}}"
     fields = ", ".join(f"{name} = ARGV[at + {index}]" for index, name in enumerate(names, start=2))
     return f"local function given_of(nth) local at = nth * {len(names)} return {{{fields}}} end"
 
 
-def _fragments(names: Sequence[str], files: dict[str, Path], known: set[str]) -> list[str]:
+def _read_fragments(names: Sequence[str], files: dict[str, Path], known: set[str]) -> list[str]:
     texts: list[str] = []
     for name in names:
         if name in known:
             continue
         known.add(name)
         text = files[name].read_text("utf-8")
-        texts.append(_INCLUDE.sub(lambda match: "\n".join(_fragments(match[1].split(), files, known)), text))
+        texts.append(_INCLUDE.sub(lambda match: "\n".join(_read_fragments(match[1].split(), files, known)), text))
     return texts

@@ -9,7 +9,7 @@ import flower.views
 from kombu.transport.redis import Channel
 
 from llamaq.store.connections.clients import connect_async
-from llamaq.store.script_drivers import raised
+from llamaq.store.script_drivers import unwrap
 
 LIMIT_SECONDS = 5.0
 
@@ -37,6 +37,6 @@ def install(redis_url: str) -> None:
         async def _length(self, name: str) -> int:
             lists = [name, *(f"{name}{Channel.sep}{step}" for step in Channel.priority_steps if step)]
             lengths: list[Any] = await self._client.execute_all([("LLEN", key) for key in lists])
-            return sum(raised(length) for length in lengths)
+            return sum(unwrap(length) for length in lengths)
 
     flower.views.Broker = Broker

@@ -19,7 +19,7 @@ from llamaq.store import script_runs, scripts
 from llamaq.store.keys import Keys
 from llamaq.store.producer_scripts import PRODUCER_SCRIPTS
 from llamaq.store.redis_client import Client
-from llamaq.store.script_drivers import raised, run
+from llamaq.store.script_drivers import run, unwrap
 from llamaq.store.script_runs import Call
 from llamaq.store.scripts import Script
 from llamaq.store.worker.worker_scripts import WORKER_SCRIPTS, Publish
@@ -57,7 +57,7 @@ class ScriptRegistry(Duty):
         self._client = client
         self._keys = keys
         self._own = fleet_scripts()
-        by_verb = {script.name: script_runs.published(script) for script in self._own if script.assigns}
+        by_verb = {script.name: script_runs.encode_published(script) for script in self._own if script.assigns}
         self._publish = Publish(
             version=scripts.STORE_VERSION,
             digest=scripts.digest(),
@@ -86,7 +86,7 @@ class ScriptRegistry(Duty):
         """
         store = self._keys.store()
         replies = self._client.execute_all([["HGET", store, "digest"], ["PTTL", store]])
-        digest, left = (raised(reply) for reply in replies)
+        digest, left = (unwrap(reply) for reply in replies)
         most_ago = PUBLISH_EVERY + (-LATE_SECONDS if self._publishes else LATE_SECONDS)
         ago = PUBLISHED_SECONDS - left / 1000 if isinstance(left, int) else PUBLISHED_SECONDS
         return digest == self._publish.digest and ago <= most_ago

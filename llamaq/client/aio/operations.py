@@ -17,7 +17,7 @@ from llamaq.store import cancel, pauses
 from llamaq.store.keys import check_text_id, is_cursor
 from llamaq.store.producer_scripts import Waiting
 from llamaq.store.redis_errors import translate_parse_errors
-from llamaq.store.script_drivers import raised, run_async, run_many_async
+from llamaq.store.script_drivers import run_async, run_many_async, unwrap
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.fields import HostJobFields, LoadFields
@@ -83,7 +83,7 @@ class AsyncOperations(AsyncProducer):
         async with self._connection.query() as redis:
             seen = await redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             held = [["HKEYS", key] for host, _ in seen for key in self._keys.held(host)]
-            answers = [raised(reply) for reply in await redis.execute_all(held)]
+            answers = [unwrap(reply) for reply in await redis.execute_all(held)]
             ids = read_job_ids(answers)
             found = await run_many_async(redis, [status_call(self._keys, job_id) for job_id in ids])
             return read_running(ids, found)

@@ -14,8 +14,8 @@ from llamaq.client.aio import io
 from llamaq.store.answers import Answer
 from llamaq.store.connections.retries import require_master
 from llamaq.store.redis_client import AsyncClient
-from llamaq.store.script_drivers import driven_async
-from llamaq.store.script_runs import Call, Command, Reply, Steps, begun, is_final
+from llamaq.store.script_drivers import drive_steps_async
+from llamaq.store.script_runs import Call, Command, Reply, Steps, begin_steps, is_final
 
 
 class AsyncPipeline:
@@ -34,7 +34,7 @@ class AsyncPipeline:
 
     async def begin(self, calls: Sequence[Call]) -> None:
         """Send a batch. One that cannot be sent now is sent when its answers are asked for."""
-        self._pending.append(begun(calls))
+        self._pending.append(begin_steps(calls))
         if not self._ahead:
             return
         try:
@@ -57,7 +57,7 @@ class AsyncPipeline:
             if not all(map(is_final, replies)):
                 self._ahead = False
                 await self.release()
-            return await driven_async(self._client, steps, replies)
+            return await drive_steps_async(self._client, steps, replies)
 
     async def release(self) -> None:
         """Give the connection back, so that other calls can have it: what was sent is received first."""

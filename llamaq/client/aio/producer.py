@@ -26,7 +26,7 @@ from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.redis_client import AsyncClient
 from llamaq.store.redis_errors import translate_errors
-from llamaq.store.script_drivers import raised, run_async
+from llamaq.store.script_drivers import run_async, unwrap
 from llamaq.vocabulary.errors import LlamaqError, UnknownModel
 from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus, find_near_matches
 from llamaq.vocabulary.requests import AnyRequest
@@ -138,7 +138,7 @@ class AsyncProducer:
             names = fleet.find_live_hosts(time, seen)
             commands = [command for name in names for command in fleet.build_host_commands(self._keys, name)]
             paused = await redis.hgetall(self._keys.paused())
-            return fleet.read_hosts(time, names, [raised(reply) for reply in await redis.execute_all(commands)], paused)
+            return fleet.read_hosts(time, names, [unwrap(reply) for reply in await redis.execute_all(commands)], paused)
 
     async def workers(self) -> list[WorkerStatus]:
         """The worker processes that have reported themselves lately, and those that stop, by host and name."""
@@ -147,9 +147,9 @@ class AsyncProducer:
             seen = await redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             names, paused = [name for name, _ in seen], await redis.hgetall(self._keys.paused())
             commands = [command for name in names for command in fleet.build_worker_commands(self._keys, name)]
-            answers = [raised(reply) for reply in await redis.execute_all(commands)]
+            answers = [unwrap(reply) for reply in await redis.execute_all(commands)]
             runs_on = [["HGET", self._keys.record(job_id), "worker"] for job_id in fleet.read_running_jobs(answers)]
-            runs = [raised(reply) for reply in await redis.execute_all(runs_on)]
+            runs = [unwrap(reply) for reply in await redis.execute_all(runs_on)]
             return fleet.read_workers(seconds, names, answers, runs, paused)
 
     async def aclose(self) -> None:
@@ -221,7 +221,7 @@ class AsyncProducer:
     async def _read_of_many(self, one: Submission, answer: Answer | Exception) -> str:
         try:
             with translate_errors(self.url, self.settings.redis_names):
-                return await self._read(one, raised(answer))
+                return await self._read(one, unwrap(answer))
         except UploadExpired:
             return (await self._submit(one)).id
 

@@ -33,7 +33,7 @@ from llamaq.store.log_follower import (
 )
 from llamaq.store.redis_client import AsyncClient, Entries
 from llamaq.store.redis_errors import translate_errors
-from llamaq.store.script_drivers import raised, run_async
+from llamaq.store.script_drivers import run_async, unwrap
 from llamaq.vocabulary.events import Event, Piece, parse_piece
 
 
@@ -157,7 +157,7 @@ class AsyncReader:
                 return read_entries(await client.xrange(log, cursor, cursor, count=1))
             case ReadConfirmed(cursor):
                 commands = [self._keys.master_proof(), ("XRANGE", log, cursor, cursor)]
-                _, found = [raised(reply) for reply in await client.execute_all(commands)]
+                _, found = [unwrap(reply) for reply in await client.execute_all(commands)]
                 return read_entries(cast("Entries", found))
             case ReadLastEntry():
                 return read_entries(await client.xrevrange(log, count=1))

@@ -18,7 +18,7 @@ from llamaq.store import cancel, pauses
 from llamaq.store.keys import check_text_id, is_cursor
 from llamaq.store.producer_scripts import Waiting
 from llamaq.store.redis_errors import translate_parse_errors
-from llamaq.store.script_drivers import raised, run, run_many
+from llamaq.store.script_drivers import run, run_many, unwrap
 from llamaq.store.script_runs import Call
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.fields import HostJobFields, LoadFields
@@ -78,7 +78,7 @@ class Operations(Producer):
         with self._connection.query() as redis:
             seen = redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             held = [["HKEYS", key] for host, _ in seen for key in self._keys.held(host)]
-            answers = [raised(reply) for reply in redis.execute_all(held)]
+            answers = [unwrap(reply) for reply in redis.execute_all(held)]
             ids = read_job_ids(answers)
             found = run_many(redis, [status_call(self._keys, job_id) for job_id in ids])
             return read_running(ids, found)

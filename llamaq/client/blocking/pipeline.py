@@ -15,8 +15,8 @@ from llamaq.client.blocking import io
 from llamaq.store.answers import Answer
 from llamaq.store.connections.retries import require_master
 from llamaq.store.redis_client import Client
-from llamaq.store.script_drivers import driven
-from llamaq.store.script_runs import Call, Command, Reply, Steps, begun, is_final
+from llamaq.store.script_drivers import drive_steps
+from llamaq.store.script_runs import Call, Command, Reply, Steps, begin_steps, is_final
 
 
 class Pipeline:
@@ -35,7 +35,7 @@ class Pipeline:
 
     def begin(self, calls: Sequence[Call]) -> None:
         """Send a batch. One that cannot be sent now is sent when its answers are asked for."""
-        self._pending.append(begun(calls))
+        self._pending.append(begin_steps(calls))
         if not self._ahead:
             return
         try:
@@ -58,7 +58,7 @@ class Pipeline:
             if not all(map(is_final, replies)):
                 self._ahead = False
                 self.release()
-            return driven(self._client, steps, replies)
+            return drive_steps(self._client, steps, replies)
 
     def release(self) -> None:
         """Give the connection back, so that other calls can have it: what was sent is received first."""

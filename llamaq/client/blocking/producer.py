@@ -27,7 +27,7 @@ from llamaq.store.answers import Answer
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.redis_client import Client
 from llamaq.store.redis_errors import translate_errors
-from llamaq.store.script_drivers import raised, run
+from llamaq.store.script_drivers import run, unwrap
 from llamaq.vocabulary.errors import LlamaqError, UnknownModel
 from llamaq.vocabulary.models import HostStatus, ModelStatus, WorkerStatus, find_near_matches
 from llamaq.vocabulary.requests import AnyRequest
@@ -139,7 +139,7 @@ class Producer:
             names = fleet.find_live_hosts(time, seen)
             commands = [command for name in names for command in fleet.build_host_commands(self._keys, name)]
             paused = redis.hgetall(self._keys.paused())
-            return fleet.read_hosts(time, names, [raised(reply) for reply in redis.execute_all(commands)], paused)
+            return fleet.read_hosts(time, names, [unwrap(reply) for reply in redis.execute_all(commands)], paused)
 
     def workers(self) -> list[WorkerStatus]:
         """The worker processes that have reported themselves lately, and those that stop, by host and name."""
@@ -148,9 +148,9 @@ class Producer:
             seen = redis.zrange(self._keys.hosts(), 0, -1, withscores=True)
             names, paused = [name for name, _ in seen], redis.hgetall(self._keys.paused())
             commands = [command for name in names for command in fleet.build_worker_commands(self._keys, name)]
-            answers = [raised(reply) for reply in redis.execute_all(commands)]
+            answers = [unwrap(reply) for reply in redis.execute_all(commands)]
             runs_on = [["HGET", self._keys.record(job_id), "worker"] for job_id in fleet.read_running_jobs(answers)]
-            runs = [raised(reply) for reply in redis.execute_all(runs_on)]
+            runs = [unwrap(reply) for reply in redis.execute_all(runs_on)]
             return fleet.read_workers(seconds, names, answers, runs, paused)
 
     def close(self) -> None:
@@ -222,7 +222,7 @@ class Producer:
     def _read_of_many(self, one: Submission, answer: Answer | Exception) -> str:
         try:
             with translate_errors(self.url, self.settings.redis_names):
-                return self._read(one, raised(answer))
+                return self._read(one, unwrap(answer))
         except UploadExpired:
             return (self._submit(one)).id
 

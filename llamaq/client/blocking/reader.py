@@ -34,7 +34,7 @@ from llamaq.store.log_follower import (
 )
 from llamaq.store.redis_client import Client, Entries
 from llamaq.store.redis_errors import translate_errors
-from llamaq.store.script_drivers import raised, run
+from llamaq.store.script_drivers import run, unwrap
 from llamaq.vocabulary.events import Event, Piece, parse_piece
 
 
@@ -158,7 +158,7 @@ class Reader:
                 return read_entries(client.xrange(log, cursor, cursor, count=1))
             case ReadConfirmed(cursor):
                 commands = [self._keys.master_proof(), ("XRANGE", log, cursor, cursor)]
-                _, found = [raised(reply) for reply in client.execute_all(commands)]
+                _, found = [unwrap(reply) for reply in client.execute_all(commands)]
                 return read_entries(cast("Entries", found))
             case ReadLastEntry():
                 return read_entries(client.xrevrange(log, count=1))

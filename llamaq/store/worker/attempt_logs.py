@@ -27,8 +27,8 @@ from llamaq.store.connections.packing import pack_command
 from llamaq.store.connections.retries import require_master
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
-from llamaq.store.script_drivers import driven, run_many
-from llamaq.store.script_runs import Command, Reply, begun
+from llamaq.store.script_drivers import drive_steps, run_many
+from llamaq.store.script_runs import Command, Reply, begin_steps
 from llamaq.store.worker.flushes import (
     MOST_ATTEMPTS,
     MOST_CHARS,
@@ -90,7 +90,7 @@ class AttemptLogs:
         # UNWATCH: a write of the generation that was watched would drop the next transaction.
         first: Sequence[Command] = transaction.commands if quick else [("UNWATCH",)]
         watching = self._watch_commands(flushes[0].job.host)
-        steps, scripts = begun(build_calls(self._keys, self._lease, others)) if others else (None, ())
+        steps, scripts = begin_steps(build_calls(self._keys, self._lease, others)) if others else (None, ())
         replies = self._exchange([*first, *watching, *scripts])
         appended = transaction.read_reply(replies[len(first) - 1]) if quick else []
         if appended is None:
@@ -98,7 +98,7 @@ class AttemptLogs:
         self._note_watch(replies[len(first) : len(first) + len(watching)])
         if steps is None and appended is not None:
             return appended
-        answers = driven(self._client, steps, replies[len(first) + len(watching) :]) if steps else []
+        answers = drive_steps(self._client, steps, replies[len(first) + len(watching) :]) if steps else []
         written = self._read_outcomes(others, answers, self._generation)
         written += self._write_once([flush._replace(place=None) for flush in quick]) if appended is None else appended
         found = dict(zip([flush.job.fence for flush in (*others, *quick)], written, strict=True))

@@ -10,7 +10,7 @@ from llamaq.store.arguments import Arguments
 from llamaq.store.clock import Clock
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
-from llamaq.store.script_drivers import raised, run
+from llamaq.store.script_drivers import run, unwrap
 from llamaq.store.script_runs import Call
 from llamaq.store.worker.host_state import HostState
 from llamaq.store.worker.worker_scripts import Down, Leave, Mend, Proven, Report
@@ -91,10 +91,10 @@ class HostCalls:
     def keep_cards(self, cards: Mapping[str, str]) -> None:
         """Keep the answers of `/api/show`, by the digests of the models, for another while."""
         names = [self._keys.card(digest) for digest in cards]
-        kept = map(raised, self._client.execute_all([["EXPIRE", name, CARD_SECONDS] for name in names]))
+        kept = map(unwrap, self._client.execute_all([["EXPIRE", name, CARD_SECONDS] for name in names]))
         texts = [pair for pair, known in zip(zip(names, cards.values(), strict=True), kept, strict=True) if not known]
         for written in self._client.execute_all([["SET", name, text, "EX", CARD_SECONDS] for name, text in texts]):
-            raised(written)
+            unwrap(written)
 
     def report_down(self, slots: int, max_models: int, reason: str, webhooks: str = "") -> HostState:
         """Report that this worker's host does not answer; `webhooks` as of `report`."""
@@ -133,7 +133,7 @@ class HostCalls:
         now, asked = self._clock.monotonic(), [["HMGET", f"{self._keys.prefix}:reaper", "worker", "until"]]
         if now >= self._ahead_until:
             asked.append(["TIME"])
-        (leader, until), *times = cast("list[list[str]]", [raised(reply) for reply in self._client.execute_all(asked)])
+        (leader, until), *times = cast("list[list[str]]", [unwrap(reply) for reply in self._client.execute_all(asked)])
         for seconds, micros in times:  # `now` was before the call: after a slow one this worker asks sooner, not later
             self._redis_ahead = int(seconds) + int(micros) / 1e6 - now
             self._ahead_until = now + SAME_CLOCK_SECONDS

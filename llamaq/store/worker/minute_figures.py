@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from llamaq.store.keys import Keys
 from llamaq.store.redis_client import Client
-from llamaq.store.script_drivers import raised, run
+from llamaq.store.script_drivers import run, unwrap
 from llamaq.store.script_runs import Call
 from llamaq.store.worker.worker_scripts import Gauges
 from llamaq.vocabulary.status import TERMINAL_STATES
@@ -39,7 +39,7 @@ class MinuteFigures:
             seen = [text for name, number in self._read_fleet().items() for text in (name, str(number))]
             commands.append(["HSET", key, *seen])
         for reply in self._client.execute_all([*commands, ["EXPIRE", key, _KEPT_SECONDS]]):
-            raised(reply)
+            unwrap(reply)
 
     def _read_fleet(self) -> dict[str, int]:
         answer = run(self._client, Call(self._keys.prefix, Gauges()))

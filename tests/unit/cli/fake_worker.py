@@ -12,7 +12,7 @@ from llamaq import JobQueue
 from llamaq.settings.producer import Settings
 from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
-from llamaq.store.script_drivers import raised, run
+from llamaq.store.script_drivers import run, unwrap
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.flushes import Flush, build_calls, read_outcomes
 from llamaq.store.worker.job_store import JobStore
@@ -114,7 +114,7 @@ class Attempt:
         )
         (call,) = build_calls(self._fake_worker.keys, LEASE_SECONDS, [flush])
         ((word, _),) = read_outcomes([run(self._fake_worker.redis, call)], [flush])
-        return raised(word)
+        return unwrap(word)
 
     def say(self, *pieces: str) -> None:
         for piece in pieces:

@@ -16,7 +16,7 @@ from llamaq.store.connections.clients import connect, connect_async
 from llamaq.store.producer_scripts import Cancel, Status
 from llamaq.store.redis_client import Client
 from llamaq.store.script_drivers import run, run_async, run_many
-from llamaq.store.script_runs import Call, ScriptMissing, Send, running
+from llamaq.store.script_runs import Call, ScriptMissing, Send, run_steps
 from llamaq.store.worker.worker_scripts import Leave, WebhookSettle
 
 CALL = Call("p", Status(id="nobody", fields="state"))
@@ -82,7 +82,7 @@ def test_it_waits_until_a_worker_has_loaded_it(server: EmbeddedRedis, modest_url
 
 
 def _driven(client: Client, pause: Callable[[], None]) -> list[Answer | Exception]:
-    steps = running([CALL])
+    steps = run_steps([CALL])
     replies = None
     while True:
         try:

@@ -138,7 +138,7 @@ def test_a_fragment_brings_what_it_stands_on_once(tmp_path: Path) -> None:
     (tmp_path / "high.lua").write_text("-- high\n-- include: low\n-- end of high")
     (tmp_path / "verb.lua").write_text("-- head\n-- include: high low\nreturn 1\n")
 
-    text = scripts.assembled("verb", ("id", "kind"), tmp_path).text
+    text = scripts.assemble("verb", ("id", "kind"), tmp_path).text
     given = "local given = {id = ARGV[2], kind = ARGV[3]}"
     assert text == f"-- head\n-- high\n-- low\n-- end of high\n{given}\nreturn 1\n"
 
@@ -152,7 +152,7 @@ def test_what_one_function_needs_is_within_it(tmp_path: Path) -> None:
         "-- include: keys low\nlocal function rarely()\n  -- include: assignment\nend\nreturn 1\n"
     )
 
-    script = scripts.assembled("verb", ("id",), tmp_path)
+    script = scripts.assemble("verb", ("id",), tmp_path)
 
     head, _, own = script.text.partition("local given = {id = ARGV[2]}\n")
     assert head == "-- keys\nlocal P = ARGV[1]\nreturn (function()\n-- low\n\n"

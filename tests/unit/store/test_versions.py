@@ -276,11 +276,11 @@ def test_an_older_fleet_ends_the_job_of_a_newer_worker(fleet: Fleet, tmp_path: P
     counted = "flushed.number(job.flush, job.cursor, flushed.last(log(id)))"
     assert counted in path.read_text()
     path.write_text(path.read_text().replace(counted, "tonumber(job.flush)"))
-    older = scripts.assembled("finish", tuple(name for name in Finish.names() if name != "pieces"), folder)
+    older = scripts.assemble("finish", tuple(name for name in Finish.names() if name != "pieces"), folder)
     attempt = Attempt(fleet)
     attempt.say("second", "third")
     fleet.redis.script_load(older.text)
-    store = {"digest": scripts.digest(folder), "version": "1", "script:finish": script_runs.published(older)}
+    store = {"digest": scripts.digest(folder), "version": "1", "script:finish": script_runs.encode_published(older)}
     fleet.redis.hset(fleet.keys.store(), mapping=store)
 
     assert attempt.store.complete(attempt.claimed, Completed(answer().result, events=3, pieces=3)) == "ok"

@@ -130,7 +130,7 @@ def test_a_published_script_without_groups_gets_one_job_a_call(fleet: Fleet) -> 
     older = Script("submit", "", "0" * 40, tuple(name for name in one.script.names if name != "more"), True)
     script_runs._published[fleet.keys.prefix] = {"submit": older}
     try:
-        step = next(script_runs.running([one, call(fleet), call(fleet)]))
+        step = next(script_runs.run_steps([one, call(fleet), call(fleet)]))
     finally:
         del script_runs._published[fleet.keys.prefix]
 
