@@ -34,7 +34,7 @@ class Batch:
         """
         batch = cls(batch_id, record)
         try:  # all that is read of it, so that no later step meets a field that is missing or of another form
-            _ = batch.tenant, batch.caller, batch.shown(), [batch.number(f"{name}_bytes") for name in _FILES]
+            _ = batch.tenant, batch.caller, batch.render(), [batch.number(f"{name}_bytes") for name in _FILES]
         except (TypeError, AttributeError) as error:
             raise ValueError(f"JSON of another form ({error})") from None
         return batch
@@ -74,7 +74,7 @@ class Batch:
         """A count of its record: `total`, `completed`, `failed`, `output_bytes`, `errors_bytes`."""
         return int(self.record[name])
 
-    def results(self, name: str, ttl: int) -> FileStore:
+    def result_file(self, name: str, ttl: int) -> FileStore:
         """The call that makes a file of the written lines. `BatchLine` has bounded their bytes already."""
         return FileStore(
             id=self.record[name],
@@ -87,8 +87,8 @@ class Batch:
             most_bytes=0,
         )
 
-    def shown(self) -> JsonObject:
-        """The batch as OpenAI's object."""
+    def render(self) -> JsonObject:
+        """Render the batch as OpenAI's object."""
         problems = json.loads(self.record.get("problems", "[]"))
         used = [self.number(name) for name in ("input_tokens", "output_tokens")]
         return {
@@ -116,6 +116,6 @@ class Batch:
         }
 
 
-def caller_field(caller: Caller) -> str:
-    """A caller as text, for the field `caller` of the record."""
+def encode_caller(caller: Caller) -> str:
+    """Encode a caller as text, for the field `caller` of the record."""
     return dumps(asdict(caller))

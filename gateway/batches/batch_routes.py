@@ -10,14 +10,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.access.caller import CurrentCaller
-from gateway.batches.batch import Batch, caller_field
+from gateway.batches.batch import Batch, encode_caller
 from gateway.batches.file_routes import store_of
 from gateway.batches.line_request import ENDPOINTS
-from gateway.batches.store import missing
+from gateway.batches.store import not_found
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import read_json_object
 from gateway.http.list_page import read_first_page
-from gateway.openai.parameters import Parameters, only, read
+from gateway.openai.parameters import Parameters, only, read_parameters
 from llamaq.settings.numerals import AS_WRITTEN
 from llamaq.store.batches.batch_scripts import BatchCancel, BatchCreate
 from llamaq.store.clock import SYSTEM
@@ -31,7 +31,7 @@ REFUSED = {"output_expires_after": "files of results are kept for LLAMAQ_RESULT_
 router = APIRouter()
 
 
-class Asked(Parameters):
+class BatchParameters(Parameters):
     """The parameters of `POST /v1/batches`."""
 
     input_file_id: str
@@ -56,8 +56,8 @@ class Asked(Parameters):
 @router.post("/v1/batches")
 async def create(request: Request, caller: CurrentCaller) -> Response:
     """Accept a batch. A process of the gateway takes it up at once."""
-    given, store = read(Asked, await read_json_object(request), REFUSED), store_of(request)
-    file = await store.file(caller, given.input_file_id, "input_file_id")
+    given, store = read_parameters(BatchParameters, await read_json_object(request), REFUSED), store_of(request)
+    file = await store.load_file(caller, given.input_file_id, "input_file_id")
     caller = replace(caller, tenant=file.tenant)
     name, output, errors = (SYSTEM.uuid().replace("-", "") for _ in range(3))
     accepted = BatchCreate(
@@ -68,19 +68,19 @@ async def create(request: Request, caller: CurrentCaller) -> Response:
         window=given.completion_window,
         seconds=given.seconds,
         metadata=dumps(given.metadata),
-        caller=caller_field(caller),
+        caller=encode_caller(caller),
         output=f"file-{output}",
         errors=f"file-{errors}",
         ttl=store.ttl,
     )
     match (await store.run(accepted)).word:
         case "NO_FILE":
-            raise missing("file", file.id, "input_file_id")
+            raise not_found("file", file.id, "input_file_id")
         case "PURPOSE":
             what = f"the file is for {file.purpose}, not for a batch"
             raise GatewayError(400, "invalid_value", what, param="input_file_id")
     request.app.state.runner.wake()
-    return JSONResponse((await store.batch(caller, accepted.id)).shown())
+    return JSONResponse((await store.load_batch(caller, accepted.id)).render())
 
 
 @router.get("/v1/batches")
@@ -91,22 +91,24 @@ async def list_batches(
     after: str | None = None,
 ) -> Response:
     """The batches of the caller's tenant, the newest first."""
-    return JSONResponse(await read_first_page(store_of(request).batches(caller.tenant, after), Batch.shown, limit))
+    return JSONResponse(
+        await read_first_page(store_of(request).list_batches(caller.tenant, after), Batch.render, limit)
+    )
 
 
 @router.get("/v1/batches/{batch_id}")
 async def retrieve(request: Request, caller: CurrentCaller, batch_id: str) -> Response:
     """One batch."""
-    return JSONResponse((await store_of(request).batch(caller, batch_id)).shown())
+    return JSONResponse((await store_of(request).load_batch(caller, batch_id)).render())
 
 
 @router.post("/v1/batches/{batch_id}/cancel")
 async def cancel(request: Request, caller: CurrentCaller, batch_id: str) -> Response:
     """Cancel a batch: what runs of it is cut, and what was answered stays."""
     store = store_of(request)
-    batch = await store.batch(caller, batch_id)
+    batch = await store.load_batch(caller, batch_id)
     answer = await store.run(BatchCancel(id=batch.id, tenant=batch.tenant))
     if answer.word == "ENDED":
         what = f"a batch that is {answer.text('status')} cannot be cancelled"
         raise GatewayError(409, "batch_ended", what)
-    return JSONResponse((await store.batch(caller, batch_id)).shown())
+    return JSONResponse((await store.load_batch(caller, batch_id)).render())

@@ -47,8 +47,8 @@ class File:
             int(record["expires_at"]),
         )
 
-    def shown(self) -> JsonObject:
-        """The file as OpenAI's object."""
+    def render(self) -> JsonObject:
+        """Render the file as OpenAI's object."""
         return {
             "id": self.id,
             "object": "file",

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from gateway.access.caller import CurrentCaller
 from gateway.batches.file import PURPOSE, File
 from gateway.batches.store import BatchStore
-from gateway.batches.uploads import pieces_of
+from gateway.batches.uploads import split_pieces
 from gateway.http.errors import GatewayError
 from gateway.http.list_page import read_first_page
 from llamaq.settings.numerals import AS_WRITTEN
@@ -36,10 +36,10 @@ async def upload(request: Request, caller: CurrentCaller) -> Response:
     """Keep a file with the lines of a batch."""
     store = store_of(request)
     async with request.form(max_files=1, max_fields=len(_FIELDS)) as form:
-        file, ttl = _checked(form, store.ttl)
+        file, ttl = _read_form(form, store.ttl)
         file_id, number = f"file-{SYSTEM.uuid().replace('-', '')}", 0
         size = file.size or 0
-        async for piece in pieces_of(file):
+        async for piece in split_pieces(file):
             await store.keep_pieces(file_id, number, [piece])
             number += 1
         name = file.filename or "upload.jsonl"
@@ -60,7 +60,7 @@ async def upload(request: Request, caller: CurrentCaller) -> Response:
         raise GatewayError(413, "files_too_large", f"{what} (LLAMAQ_GATEWAY_MAX_FILE_BYTES): delete some")
     if answer.word != "OK":
         raise GatewayError(408, "upload_too_slow", "the upload took too long; send it again")
-    return JSONResponse((await store.file(caller, file_id)).shown())
+    return JSONResponse((await store.load_file(caller, file_id)).render())
 
 
 @router.get("/v1/files")
@@ -73,23 +73,23 @@ async def list_files(
     after: str | None = None,
 ) -> Response:
     """The files of the caller's tenant."""
-    files = store_of(request).files(caller.tenant, order, after)
+    files = store_of(request).list_files(caller.tenant, order, after)
     wanted = (file async for file in files if purpose is None or file.purpose == purpose)
-    return JSONResponse(await read_first_page(wanted, File.shown, limit))
+    return JSONResponse(await read_first_page(wanted, File.render, limit))
 
 
 @router.get("/v1/files/{file_id}")
 async def retrieve(request: Request, caller: CurrentCaller, file_id: str) -> Response:
     """The record of one file."""
-    return JSONResponse((await store_of(request).file(caller, file_id)).shown())
+    return JSONResponse((await store_of(request).load_file(caller, file_id)).render())
 
 
 @router.get("/v1/files/{file_id}/content")
 async def content(request: Request, caller: CurrentCaller, file_id: str) -> Response:
     """The text of a file, as it was uploaded or written."""
     store = store_of(request)
-    file = await store.file(caller, file_id)
-    pieces = store.pieces(file.id, file.pieces)
+    file = await store.load_file(caller, file_id)
+    pieces = store.read_pieces(file.id, file.pieces)
     first = await anext(pieces, "")  # an error can be answered only before the head is sent
 
     async def texts() -> AsyncIterator[bytes]:
@@ -105,12 +105,12 @@ async def content(request: Request, caller: CurrentCaller, file_id: str) -> Resp
 async def delete(request: Request, caller: CurrentCaller, file_id: str) -> Response:
     """Delete a file."""
     store = store_of(request)
-    await store.delete(await store.file(caller, file_id))
+    await store.delete(await store.load_file(caller, file_id))
     return JSONResponse({"id": file_id, "object": "file", "deleted": True})
 
 
-def _checked(form: FormData, most_seconds: int) -> tuple[UploadFile, int]:
-    """The file, and the seconds for which it is kept."""
+def _read_form(form: FormData, most_seconds: int) -> tuple[UploadFile, int]:
+    """Read the form: the file, and the seconds for which it is kept."""
     for name in form:
         if name not in _FIELDS:
             raise GatewayError(400, "unsupported_parameter", "this server does not know it", param=name[:100])
@@ -122,10 +122,10 @@ def _checked(form: FormData, most_seconds: int) -> tuple[UploadFile, int]:
     if purpose != PURPOSE:
         what = "files are kept for batches alone: give batch"
         raise GatewayError(400, "unsupported_parameter", what, param="purpose")
-    return file, _seconds(form.get("expires_after[anchor]"), form.get("expires_after[seconds]"), most_seconds)
+    return file, _read_ttl(form.get("expires_after[anchor]"), form.get("expires_after[seconds]"), most_seconds)
 
 
-def _seconds(anchor: Any, seconds: Any, most: int) -> int:
+def _read_ttl(anchor: Any, seconds: Any, most: int) -> int:
     if anchor is None and seconds is None:
         return most
     if anchor != "created_at":

@@ -10,7 +10,7 @@ from gateway.openai.parsed_request import ParsedRequest
 from gateway.openai.routes import READERS
 from gateway.responses.log_reading import read_to_end
 from gateway.responses.note import read_note
-from gateway.responses.parsed_request import parameters
+from gateway.responses.parsed_request import read_request
 from gateway.responses.references import parse_with_references
 from llamaq import AsyncJobQueue
 from llamaq.client.aio.job import AsyncJob
@@ -28,17 +28,17 @@ class LineRequest:
 
     Attributes:
         job: what `submit` takes.
-        named: makes a refusal of the job name the parameters.
+        name_parameters: makes a refusal of the job name the parameters.
         answer: the body of the answer, when the job has ended; raises as `job.result()`.
     """
 
     job: Mapping[str, Any]
-    named: Callable[[InvalidRequest], InvalidRequest]
+    name_parameters: Callable[[InvalidRequest], InvalidRequest]
     answer: Callable[[AsyncJob[Any]], Awaitable[JsonObject]]
 
 
-async def line_request(queue: AsyncJobQueue, caller: Caller, endpoint: str, body: JsonObject) -> LineRequest:
-    """What the body of a line asks for.
+async def read_line_request(queue: AsyncJobQueue, caller: Caller, endpoint: str, body: JsonObject) -> LineRequest:
+    """Read what the body of a line asks for.
 
     Raises:
         InvalidRequest: names the parameter that is wrong.
@@ -48,24 +48,24 @@ async def line_request(queue: AsyncJobQueue, caller: Caller, endpoint: str, body
         if body.get(name):
             raise unsupported(name, "the lines of a batch are answered as a whole, in its output file")
     if endpoint != RESPONSES:
-        return _of_openai(READERS[endpoint](body))
-    given = parameters(body)
+        return _from_openai(READERS[endpoint](body))
+    given = read_request(body)
     parsed = await parse_with_references(queue, caller, given)
-    return LineRequest(parsed.job, parsed.named, lambda job: _response(job, parsed.job["note"]))
+    return LineRequest(parsed.job, parsed.name_parameters, lambda job: _read_response(job, parsed.job["note"]))
 
 
-def _of_openai(parsed: ParsedRequest) -> LineRequest:
+def _from_openai(parsed: ParsedRequest) -> LineRequest:
     async def answer(job: AsyncJob[Any]) -> JsonObject:
         result = await job.result()
-        return parsed.form.whole(job.id, int(SYSTEM.time()), result)
+        return parsed.form.render_body(job.id, int(SYSTEM.time()), result)
 
-    return LineRequest(parsed.job, parsed.named, answer)
+    return LineRequest(parsed.job, parsed.name_parameters, answer)
 
 
-async def _response(job: AsyncJob[Any], note: str) -> JsonObject:
+async def _read_response(job: AsyncJob[Any], note: str) -> JsonObject:
     read = read_note(note)
     assert read is not None  # noqa: S101 - it was made a moment ago
     builder = await read_to_end(job, read)
     if builder.error is not None:
         raise builder.error
-    return builder.response()
+    return builder.build()

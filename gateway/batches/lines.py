@@ -29,7 +29,7 @@ class _Wrong(Exception):
         self.param = param
 
 
-class Reader:
+class LineReader:
     """Reads the lines of a file, piece by piece.
 
     Attributes:
@@ -45,8 +45,8 @@ class Reader:
         self._endpoint = endpoint
         self._ids: set[str] = set()
 
-    def lines(self, piece: str) -> Iterator[Line]:
-        """The lines of the next piece, without those that are wrong."""
+    def read_piece(self, piece: str) -> Iterator[Line]:
+        """Read the lines of the next piece, without those that are wrong."""
         texts = piece.split("\n")
         if not texts[-1]:
             texts.pop()
@@ -57,26 +57,26 @@ class Reader:
                 continue
             self.total += 1
             try:
-                yield self._line(stripped)
+                yield self._parse_line(stripped)
             except _Wrong as wrong:
-                self._note(wrong, self.number)
+                self._add_problem(wrong, self.number)
 
     def finish(self) -> None:
         """Check the number of lines, once the whole file is read."""
         if not self.total:
-            self._note(_Wrong("empty_file", "the file has no lines"), None)
+            self._add_problem(_Wrong("empty_file", "the file has no lines"), None)
         if self.total > MOST_LINES:
             what = f"{self.total} lines are more than {MOST_LINES}: split the file"
-            self._note(_Wrong("too_many_requests", what), None)
+            self._add_problem(_Wrong("too_many_requests", what), None)
 
-    def _line(self, text: str) -> Line:
+    def _parse_line(self, text: str) -> Line:
         try:
             given = decode_json(text)
         except ValueError as error:
             raise _Wrong("invalid_json_line", f"This line is not parseable as valid JSON: {error}") from None
         if not isinstance(given, dict):
             raise _Wrong("invalid_json_line", "This line is no JSON object.")
-        custom_id = self._custom_id(given.get("custom_id"))
+        custom_id = self._check_custom_id(given.get("custom_id"))
         if given.get("method", "POST") != "POST":
             raise _Wrong("invalid_method", "the method is POST", "method")
         if given.get("url") != self._endpoint:
@@ -86,7 +86,7 @@ class Reader:
             raise _Wrong("missing_required_parameter", "give the request as an object", "body")
         return Line(self.number, custom_id, body)
 
-    def _custom_id(self, given: Any) -> str:
+    def _check_custom_id(self, given: Any) -> str:
         if given is None:
             raise _Wrong("missing_required_parameter", "it is missing: a name of the line, of your own", "custom_id")
         if not isinstance(given, str) or not 0 < len(given) <= _MOST_ID:
@@ -96,6 +96,6 @@ class Reader:
         self._ids.add(given)
         return given
 
-    def _note(self, wrong: _Wrong, line: int | None) -> None:
+    def _add_problem(self, wrong: _Wrong, line: int | None) -> None:
         if len(self.problems) < MOST_PROBLEMS:
             self.problems.append({"code": wrong.code, "line": line, "message": str(wrong), "param": wrong.param})

@@ -27,30 +27,33 @@ class Outcome:
     usage: tuple[int, int] = (0, 0)
 
 
-def answered(batch_id: str, line: Line, job_id: str, body: JsonObject) -> Outcome:
+def answered_line(batch_id: str, line: Line, job_id: str, body: JsonObject) -> Outcome:
     """The outcome of a line that was answered."""
     given: Mapping[str, Any] = body.get("usage") or {}
-    usage = _first(given, "prompt_tokens", "input_tokens"), _first(given, "completion_tokens", "output_tokens")
+    usage = (
+        _first_count(given, "prompt_tokens", "input_tokens"),
+        _first_count(given, "completion_tokens", "output_tokens"),
+    )
     response = {"status_code": 200, "request_id": job_id, "body": body}
-    return Outcome("output", _text(batch_id, line, response=response), usage)
+    return Outcome("output", _render_line(batch_id, line, response=response), usage)
 
 
-def failed(batch_id: str, line: Line, job_id: str, error: BaseException) -> Outcome:
+def failed_line(batch_id: str, line: Line, job_id: str, error: BaseException) -> Outcome:
     """The outcome of a line that failed, with the error that a single request would get."""
     failure = failure_of(error)
     response = {"status_code": failure.status, "request_id": job_id, "body": openai_body(failure)}
-    return Outcome("errors", _text(batch_id, line, response=response))
+    return Outcome("errors", _render_line(batch_id, line, response=response))
 
 
-def dropped(batch_id: str, line: Line, code: str, message: str) -> Outcome:
+def dropped_line(batch_id: str, line: Line, code: str, message: str) -> Outcome:
     """The outcome of a line that the batch itself gives up: it expired, or its output file is full."""
-    return Outcome("errors", _text(batch_id, line, error={"code": code, "message": message}))
+    return Outcome("errors", _render_line(batch_id, line, error={"code": code, "message": message}))
 
 
-def _text(batch_id: str, line: Line, response: JsonObject | None = None, error: JsonObject | None = None) -> str:
+def _render_line(batch_id: str, line: Line, response: JsonObject | None = None, error: JsonObject | None = None) -> str:
     number = f"batch_req_{batch_id.removeprefix('batch_')}_{line.number}"
     return dumps({"id": number, "custom_id": line.custom_id, "response": response, "error": error}) + "\n"
 
 
-def _first(usage: Mapping[str, Any], *names: str) -> int:
+def _first_count(usage: Mapping[str, Any], *names: str) -> int:
     return next((int(usage[name]) for name in names if name in usage), 0)

@@ -11,9 +11,9 @@ from functools import partial
 from typing import Any
 
 from gateway.batches.batch import Batch
-from gateway.batches.line_request import LineRequest, line_request
-from gateway.batches.lines import Line, Reader
-from gateway.batches.outcome import EXPIRED, TOO_LARGE, Outcome, answered, dropped, failed
+from gateway.batches.line_request import LineRequest, read_line_request
+from gateway.batches.lines import Line, LineReader
+from gateway.batches.outcome import EXPIRED, TOO_LARGE, Outcome, answered_line, dropped_line, failed_line
 from gateway.batches.store import BatchStore
 from gateway.http.errors import GatewayError, failure_of
 from gateway.queue_access import authorize_job
@@ -55,48 +55,48 @@ class Run:
         self._dropping = asyncio.Semaphore(DROPPED_AT_A_TIME)
         self._stop = asyncio.Event()
         self._left_out = 0  # lines for which neither file had room
-        self._why = "completed"
+        self._final_status = "completed"
         if batch.status == "cancelling":
-            self._why = "cancelled"
+            self._final_status = "cancelled"
             self._stop.set()
 
-    async def whole(self) -> None:
+    async def run_to_end(self) -> None:
         """Run it to its end.
 
         Raises:
             ExceptionGroup: with `Lost`: another process holds it; with `BrokerUnavailable`: Redis did not answer.
         """
         async with asyncio.TaskGroup() as group:
-            holding = group.create_task(self._hold())
-            await self._through()
+            holding = group.create_task(self._renew_lease())
+            await self._process()
             holding.cancel()
 
     async def give_back(self) -> None:
         """Let another process take it at once."""
         await self._store.run(BatchHold(id=self._batch.id, owner=self._owner, lease_seconds=0))
 
-    async def _through(self) -> None:
+    async def _process(self) -> None:
         try:
-            await self._store.file(self._caller, self._batch.input)
+            await self._store.load_file(self._caller, self._batch.input)
         except GatewayError as error:  # something else has deleted it
             problem = {"code": "input_file_missing", "line": None, "message": error.message, "param": "input_file_id"}
-            await self._set("failed", {"problems": dumps([problem])}, ended=True)
+            await self._set_status("failed", {"problems": dumps([problem])}, ended=True)
             return
         if self._batch.status == "validating":
-            reader = Reader(self._batch.endpoint)
-            async for _ in self._lines(reader):
+            reader = LineReader(self._batch.endpoint)
+            async for _ in self._read_lines(reader):
                 pass
             reader.finish()
             if reader.problems:
-                await self._set("failed", {"problems": dumps(reader.problems)}, ended=True)
+                await self._set_status("failed", {"problems": dumps(reader.problems)}, ended=True)
                 return
-            await self._set("in_progress", {"total": str(reader.total), "last_line": str(reader.number)})
-        await self._work()
-        await self._written()
-        await self._set("finalizing", {})
+            await self._set_status("in_progress", {"total": str(reader.total), "last_line": str(reader.number)})
+        await self._run_lines()
+        await self._check_written()
+        await self._set_status("finalizing", {})
         await self._finish()
 
-    async def _hold(self) -> None:
+    async def _renew_lease(self) -> None:
         """Renew the lease, and stop the work when the batch is cancelled or its window is over."""
         hold = BatchHold(id=self._batch.id, owner=self._owner, lease_seconds=LEASE_SECONDS)
         while True:
@@ -114,9 +114,9 @@ class Run:
                 await self._end_early("expired")
             await asyncio.sleep(RENEW_SECONDS)
 
-    async def _end_early(self, why: str) -> None:
+    async def _end_early(self, status: str) -> None:
         if not self._stop.is_set():
-            self._why = why
+            self._final_status = status
             self._stop.set()
         jobs = list(self._jobs.values())
         states = (
@@ -126,16 +126,16 @@ class Run:
         for job, _ in sorted(zip(jobs, states, strict=True), key=lambda each: each[1] != "queued"):
             await self._cancel(job)
 
-    async def _work(self) -> None:
+    async def _run_lines(self) -> None:
         async with asyncio.TaskGroup() as group:
-            reader = Reader(self._batch.endpoint)
-            async for lines in self._open_lines(reader):
+            reader = LineReader(self._batch.endpoint)
+            async for lines in self._read_open_lines(reader):
                 for line in lines:
-                    slots = self._slots if await self._has_slot() else self._dropping
+                    slots = self._slots if await self._wait_for_slot() else self._dropping
                     # A callback, because a task that is cancelled before its first step runs no `finally`.
-                    group.create_task(self._line(line)).add_done_callback(partial(_release, slots))
+                    group.create_task(self._run_line(line)).add_done_callback(partial(_release, slots))
 
-    async def _has_slot(self) -> bool:
+    async def _wait_for_slot(self) -> bool:
         """Wait for a slot. False where the batch is stopped first: the lines that it drops need none."""
         if self._stop.is_set():
             await self._dropping.acquire()
@@ -152,23 +152,23 @@ class Run:
         finally:
             got.cancel()
             stopped.cancel()
-        return got.done() or await self._has_slot()
+        return got.done() or await self._wait_for_slot()
 
-    async def _open_lines(self, reader: Reader) -> AsyncIterator[list[Line]]:
-        async for lines in self._lines(reader):
-            known = await self._store.known_lines(self._batch, [line.number for line in lines])
+    async def _read_open_lines(self, reader: LineReader) -> AsyncIterator[list[Line]]:
+        async for lines in self._read_lines(reader):
+            known = await self._store.find_known_lines(self._batch, [line.number for line in lines])
             yield [line for line in lines if line.number not in known]
 
-    async def _lines(self, reader: Reader) -> AsyncIterator[list[Line]]:
-        file = await self._store.file(self._caller, self._batch.input)
-        async for piece in self._store.pieces(file.id, file.pieces):
-            if lines := list(reader.lines(piece)):
+    async def _read_lines(self, reader: LineReader) -> AsyncIterator[list[Line]]:
+        file = await self._store.load_file(self._caller, self._batch.input)
+        async for piece in self._store.read_pieces(file.id, file.pieces):
+            if lines := list(reader.read_piece(piece)):
                 yield lines
 
-    async def _line(self, line: Line) -> None:
-        outcome = await self._outcome(line)
+    async def _run_line(self, line: Line) -> None:
+        outcome = await self._await_outcome(line)
         if outcome is not None and await self._write(line, outcome) == "FULL":
-            too_large = dropped(self._batch.id, line, "output_file_full", TOO_LARGE)
+            too_large = dropped_line(self._batch.id, line, "output_file_full", TOO_LARGE)
             if await self._write(line, too_large) == "FULL":
                 self._left_out += 1
 
@@ -189,30 +189,30 @@ class Run:
             raise Lost
         return answer.word
 
-    async def _outcome(self, line: Line) -> Outcome | None:
-        """How a line ends; None where the batch was cancelled before it did."""
+    async def _await_outcome(self, line: Line) -> Outcome | None:
+        """Wait for how a line ends; None where the batch was cancelled before it did."""
         job = self._queue.job(f"{self._batch.id}-{line.number}")
         try:
             if self._stop.is_set():
                 await self._cancel_if_there(job)
-                return self._early(line)
-            parsed = await line_request(self._queue, self._caller, self._batch.endpoint, line.body)
-            if not await self._started(parsed, line.number, job):
-                return self._early(line)
-            return answered(self._batch.id, line, job.id, await parsed.answer(job))
+                return self._early_outcome(line)
+            parsed = await read_line_request(self._queue, self._caller, self._batch.endpoint, line.body)
+            if not await self._start_job(parsed, line.number, job):
+                return self._early_outcome(line)
+            return answered_line(self._batch.id, line, job.id, await parsed.answer(job))
         except BrokerUnavailable:
             raise
         except Exception as error:
             if self._stop.is_set():
-                return self._early(line)
+                return self._early_outcome(line)
             if failure_of(error).code == "internal" and not isinstance(error, LlamaqError):
                 LOG.exception("line %s of the batch %s", line.number, self._batch.id)
-            return failed(self._batch.id, line, job.id, error)
+            return failed_line(self._batch.id, line, job.id, error)
         finally:
             self._jobs.pop(line.number, None)
 
-    async def _started(self, parsed: LineRequest, number: int, job: AsyncJob[Any]) -> bool:
-        """Submit the job of a line, unless the batch has been stopped. One that is stopped meanwhile cancels it."""
+    async def _start_job(self, parsed: LineRequest, number: int, job: AsyncJob[Any]) -> bool:
+        """Submit the job of a line; False where the batch has been stopped. A stop meanwhile cancels it."""
         if self._stop.is_set():
             return False
         await self._submit(parsed, job.id)
@@ -228,24 +228,24 @@ class Run:
             try:
                 await self._queue.submit(job, job_id=job_id)
             except InvalidRequest as error:
-                raise parsed.named(error) from error
+                raise parsed.name_parameters(error) from error
             except LlamaqError as error:
                 failure = failure_of(error)
                 if failure.status not in {429, 503} or self._stop.is_set():
                     raise
-                await self._stopped_within(min(max(failure.retry_after or 0, LEAST_PAUSE), MOST_PAUSE))
+                await self._wait_for_stop(min(max(failure.retry_after or 0, LEAST_PAUSE), MOST_PAUSE))
             else:
                 return
 
-    async def _stopped_within(self, seconds: float) -> None:
+    async def _wait_for_stop(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await self._stop.wait()
         except TimeoutError:
             return
 
-    def _early(self, line: Line) -> Outcome | None:
-        return dropped(self._batch.id, line, "batch_expired", EXPIRED) if self._why == "expired" else None
+    def _early_outcome(self, line: Line) -> Outcome | None:
+        return dropped_line(self._batch.id, line, "batch_expired", EXPIRED) if self._final_status == "expired" else None
 
     async def _cancel_if_there(self, job: AsyncJob[Any]) -> None:
         # A cancel of an unknown id waits a while for its job to come.
@@ -255,32 +255,32 @@ class Run:
 
     async def _cancel(self, job: AsyncJob[Any]) -> None:
         try:
-            await job.cancel(f"its batch is {self._why}")
+            await job.cancel(f"its batch is {self._final_status}")
         except JobNotFound:
             return
 
     async def _finish(self) -> None:
         """Make the files of what was written, and end the batch."""
-        batch = await self._written()
+        batch = await self._check_written()
         made = {}
         for name, field in (("output", "output_file_id"), ("errors", "error_file_id")):
             if batch.number(f"{name}_bytes"):
                 made[field] = batch.record[name]
-                await self._store.run(batch.results(name, self._store.ttl))
-        await self._set(self._why, made, ended=True)
+                await self._store.run(batch.result_file(name, self._store.ttl))
+        await self._set_status(self._final_status, made, ended=True)
 
-    async def _written(self) -> Batch:
-        """The batch, when it has all its lines. A crash of Redis may lose the last ones that it has confirmed."""
-        batch = await self._store.held(self._batch.id)
+    async def _check_written(self) -> Batch:
+        """Check that the batch has all its lines. A crash of Redis may lose the last ones that it has confirmed."""
+        batch = await self._store.find_batch(self._batch.id)
         if batch is None or batch.status == "validating":
             raise Lost
         ended = batch.number("completed") + batch.number("failed") + self._left_out
-        if self._why != "cancelled" and ended < batch.number("total"):
+        if self._final_status != "cancelled" and ended < batch.number("total"):
             raise Lost
         return batch
 
-    async def _set(self, status: str, changes: dict[str, str], *, ended: bool = False) -> None:
-        moved = BatchSet(
+    async def _set_status(self, status: str, changes: dict[str, str], *, ended: bool = False) -> None:
+        change = BatchSet(
             id=self._batch.id,
             owner=self._owner,
             status=status,
@@ -289,7 +289,7 @@ class Run:
             ended=int(ended),
             ttl=self._store.ttl,
         )
-        if (await self._store.run(moved)).word == "LOST":
+        if (await self._store.run(change)).word == "LOST":
             raise Lost
 
 

@@ -45,27 +45,27 @@ class Runner:
             while True:
                 self._wake.clear()
                 try:
-                    await self._take()
+                    await self._take_batches()
                     warn_at = 0.0
                 except LlamaqError as error:
                     if SYSTEM.monotonic() >= warn_at:
                         LOG.warning("batches cannot be taken up: %s", error)
                         warn_at = SYSTEM.monotonic() + WARN_AGAIN_SECONDS
-                await self._woken()
+                await self._wait_for_wake()
         finally:
             for task in self._running:
                 task.cancel()
             if self._running:
                 await asyncio.wait(self._running, timeout=2 * GIVE_BACK_SECONDS)
 
-    async def _woken(self) -> None:
+    async def _wait_for_wake(self) -> None:
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 await self._wake.wait()
         except TimeoutError:
             return
 
-    async def _take(self) -> None:
+    async def _take_batches(self) -> None:
         while len(self._running) < MOST_BATCHES:
             owner = SYSTEM.uuid()
             answer = await self._store.run(BatchTake(owner=owner, lease_seconds=LEASE_SECONDS))
@@ -73,26 +73,26 @@ class Runner:
                 return
             task = asyncio.get_running_loop().create_task(self._run(answer.text("id"), owner))
             self._running.add(task)
-            task.add_done_callback(self._done)
+            task.add_done_callback(self._forget)
 
-    def _done(self, task: "asyncio.Task[None]") -> None:
+    def _forget(self, task: "asyncio.Task[None]") -> None:
         self._running.discard(task)
         self._wake.set()
 
     async def _run(self, batch_id: str, owner: str) -> None:
         while True:
-            if await self._try(batch_id, owner):
+            if await self._try_run(batch_id, owner):
                 return
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _try(self, batch_id: str, owner: str) -> bool:
+    async def _try_run(self, batch_id: str, owner: str) -> bool:
         """Run a batch as far as possible. False where Redis was away, so that this process has to try again."""
         done, run = True, None
         try:
-            batch = await self._held(batch_id, owner)
+            batch = await self._load_batch(batch_id, owner)
             if batch is not None:
                 run = Run(batch, owner, self._queue, self._store, self._slots)
-                await run.whole()
+                await run.run_to_end()
         except* Lost:
             LOG.info("the batch %s is held by another process now, or Redis has lost a part of it", batch_id)
         except* BrokerUnavailable as errors:
@@ -106,10 +106,10 @@ class Runner:
             LOG.exception("the batch %s goes on later", batch_id)
         return done
 
-    async def _held(self, batch_id: str, owner: str) -> Batch | None:
-        """The batch. One whose record something else has written over fails: it could never come to its end."""
+    async def _load_batch(self, batch_id: str, owner: str) -> Batch | None:
+        """Load the batch. One whose record something else has written over fails: it could never come to its end."""
         try:
-            return await self._store.held(batch_id)
+            return await self._store.find_batch(batch_id)
         except (ValueError, LookupError) as error:
             LOG.warning("the batch %s fails, as something else has written over its record: %s", batch_id, error)
             problem = {"code": "record_damaged", "line": None, "message": "its record was damaged", "param": None}
@@ -129,7 +129,7 @@ class Runner:
 
 
 @asynccontextmanager
-async def running(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """The runner of a process, and the store that the routes use, while the application runs."""
     settings = app.state.settings
     app.state.batch_store = BatchStore(app.state.redis, settings.gateway_max_file_bytes)

@@ -33,40 +33,40 @@ class BatchStore:
         self.most_bytes = most_bytes
 
     async def run(self, arguments: Arguments) -> Answer:
-        """The answer of a script."""
+        """Run a script."""
         return await self._connection.run(Call(self.keys.prefix, arguments))
 
     async def ask(self, commands: Sequence[Sequence[str | int]]) -> list[Any]:
-        """The answers to commands that read, in one round trip."""
+        """Send commands that read, in one round trip."""
         async with self._connection.query() as redis:
             return [unwrap(reply) for reply in await redis.execute_all(commands)]
 
-    async def file(self, caller: Caller, file_id: str, param: str | None = None) -> File:
-        """A file of the caller's tenant.
+    async def load_file(self, caller: Caller, file_id: str, param: str | None = None) -> File:
+        """Load a file of the caller's tenant.
 
         Raises:
             GatewayError: 404: there is none.
         """
         (record,) = await self.ask([["HGETALL", self.keys.file(file_id)]])
         if not record or not caller.may_see(record.get("tenant")):
-            raise missing("file", file_id, param)
+            raise not_found("file", file_id, param)
         with translate_parse_errors(self._connection.url):
             return File.of(file_id, record)
 
-    async def batch(self, caller: Caller, batch_id: str) -> Batch:
-        """A batch of the caller's tenant.
+    async def load_batch(self, caller: Caller, batch_id: str) -> Batch:
+        """Load a batch of the caller's tenant.
 
         Raises:
             GatewayError: 404: there is none.
         """
         (record,) = await self.ask([["HGETALL", self.keys.batch(batch_id)]])
         if not record or not caller.may_see(record.get("tenant")):
-            raise missing("batch", batch_id)
+            raise not_found("batch", batch_id)
         with translate_parse_errors(self._connection.url):
             return Batch.of(batch_id, record)
 
-    async def held(self, batch_id: str) -> Batch | None:
-        """A batch of any tenant; None where there is none.
+    async def find_batch(self, batch_id: str) -> Batch | None:
+        """Find a batch of any tenant; None where there is none.
 
         Raises:
             ValueError, LookupError: something else has written over its record.
@@ -98,8 +98,8 @@ class BatchStore:
             what = f"the batch {answer.text('batch')} reads it; cancel that first"
             raise GatewayError(409, "file_in_use", what)
 
-    async def pieces(self, file_id: str, last: int) -> AsyncIterator[str]:
-        """The text of a file, in its pieces."""
+    async def read_pieces(self, file_id: str, last: int) -> AsyncIterator[str]:
+        """Read the text of a file, in its pieces."""
         for first in range(0, last + 1, AT_A_TIME):
             numbers = [str(number) for number in range(first, min(first + AT_A_TIME, last + 1))]
             (found,) = await self.ask([["HMGET", self.keys.pieces(file_id), *numbers]])
@@ -107,28 +107,28 @@ class BatchStore:
                 if text is not None:
                     yield text
 
-    async def files(self, tenant: str, order: Literal["asc", "desc"], after: str | None) -> AsyncIterator[File]:
-        """A tenant's files, those behind the one with the id `after`."""
-        async for file in self._listed(self.keys.files(tenant), self.keys.file, File.of, order, after):
+    async def list_files(self, tenant: str, order: Literal["asc", "desc"], after: str | None) -> AsyncIterator[File]:
+        """List a tenant's files, those behind the one with the id `after`."""
+        async for file in self._read_list(self.keys.files(tenant), self.keys.file, File.of, order, after):
             yield file
 
-    async def batches(self, tenant: str, after: str | None) -> AsyncIterator[Batch]:
-        """A tenant's batches, the newest first, behind the one with the id `after`."""
-        async for batch in self._listed(self.keys.batches(tenant), self.keys.batch, Batch.of, "desc", after):
+    async def list_batches(self, tenant: str, after: str | None) -> AsyncIterator[Batch]:
+        """List a tenant's batches, the newest first, behind the one with the id `after`."""
+        async for batch in self._read_list(self.keys.batches(tenant), self.keys.batch, Batch.of, "desc", after):
             yield batch
 
-    async def known_lines(self, batch: Batch, numbers: Iterable[int]) -> set[int]:
-        """Those of the lines that have an outcome."""
+    async def find_known_lines(self, batch: Batch, numbers: Iterable[int]) -> set[int]:
+        """Find those of the lines that have an outcome."""
         asked = list(numbers)
         files = [self.keys.pieces(batch.record[name]) for name in ("output", "errors")]
         found = await self.ask([["HEXISTS", file, number] for number in asked for file in files])
         return {number for index, number in enumerate(asked) if any(found[2 * index : 2 * index + 2])}
 
-    async def _listed(
+    async def _read_list(
         self,
         index: str,
         key_of: Callable[[str], str],
-        made: Callable[[str, dict[str, str]], T],
+        build: Callable[[str, dict[str, str]], T],
         order: Literal["asc", "desc"],
         after: str | None,
     ) -> AsyncIterator[T]:
@@ -143,13 +143,13 @@ class BatchStore:
             (ids,) = await self.ask([[command, index, start, start + AT_A_TIME - 1]])
             records = await self.ask([["HGETALL", key_of(each)] for each in ids]) if ids else []
             known = ((each, record) for each, record in zip(ids, records, strict=True) if record)
-            for found in read_rows(known, made):
+            for found in read_rows(known, build):
                 yield found
             if len(ids) < AT_A_TIME:
                 return
             start += AT_A_TIME
 
 
-def missing(what: str, wrong_id: str, param: str | None = None) -> GatewayError:
+def not_found(what: str, wrong_id: str, param: str | None = None) -> GatewayError:
     """The error for an id of which the caller has no file or batch."""
     return GatewayError(404, "not_found", f"No such {what}: {wrong_id[:200]}", param=param)

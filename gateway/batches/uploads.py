@@ -12,8 +12,8 @@ PIECE_CHARS = 65_536
 """The least length of a piece, which ends with the line that passes it."""
 
 
-async def pieces_of(file: UploadFile) -> AsyncIterator[str]:
-    """The text of a file in pieces, each of which ends with a line break; only the last may lack it.
+async def split_pieces(file: UploadFile) -> AsyncIterator[str]:
+    """Split the text of a file into pieces, each of which ends with a line break; only the last may lack it.
 
     Raises:
         GatewayError: 400: it is not UTF-8.

@@ -14,17 +14,17 @@ FINGERPRINT = "fp_ollama"
 class Chunks(Protocol):
     """The chunks of one stream, each as its JSON."""
 
-    def opening(self) -> Sequence[str]:
-        """Those before the first piece."""
+    def render_opening(self) -> Sequence[str]:
+        """Render those before the first piece."""
 
-    def piece(self, delta: Piece) -> Sequence[str]:
-        """Those for a piece of the answer."""
+    def render_piece(self, delta: Piece) -> Sequence[str]:
+        """Render those for a piece of the answer."""
 
-    def text(self, said: str) -> str | None:
-        """The one for a piece that is text alone; None where `piece` must make it."""
+    def render_text(self, said: str) -> str | None:
+        """Render the one for a piece that is text alone; None where `render_piece` must do it."""
 
-    def closing(self, result: Result) -> Sequence[str]:
-        """Those behind the last piece.
+    def render_closing(self, result: Result) -> Sequence[str]:
+        """Render those behind the last piece.
 
         Raises:
             JobFailed: the answer is not what `strict` promises.
@@ -34,8 +34,8 @@ class Chunks(Protocol):
 class AnswerForm(Protocol):
     """The form of the answer to one request. `created` is in Unix seconds."""
 
-    def whole(self, job_id: str, created: int, result: Result) -> dict[str, Any]:
-        """The body of an answer that is not streamed.
+    def render_body(self, job_id: str, created: int, result: Result) -> dict[str, Any]:
+        """Render the body of an answer that is not streamed.
 
         Raises:
             JobFailed: the answer is not what `strict` promises.
@@ -56,6 +56,6 @@ def finish_reason(result: Result) -> str:
     return "length" if result.done_reason in {"length", "repetition"} else "stop"
 
 
-def not_as_promised(job_id: str, message: str) -> JobFailed:
+def invalid_output(job_id: str, message: str) -> JobFailed:
     """The error of an answer that does not hold what `strict` promises."""
     return JobFailed(job_id, ErrorInfo(code="invalid_output", message=message, retryable=True))

@@ -7,13 +7,13 @@ import jsonschema_rs
 from pydantic import Field
 
 from gateway.openai.chat_answer import ChatForm
-from gateway.openai.generation import Generation, Tokens, parameter
-from gateway.openai.messages import Message, Translated, translated
-from gateway.openai.parameters import Parameters, only, path, read
+from gateway.openai.generation import Generation, Tokens, parameter_of
+from gateway.openai.messages import Message, TranslatedMessages, translate_messages
+from gateway.openai.parameters import Parameters, only, parameter_path, read_parameters
 from gateway.openai.parsed_request import ParsedRequest
 from gateway.openai.response_format import ResponseFormat, response_format_of
 from gateway.openai.tools.choice import Use, use_of
-from gateway.openai.tools.forced import forced
+from gateway.openai.tools.forced import force_call
 from gateway.openai.tools.function import NO_PARAMETERS, Function, Tool
 from llamaq.extraction.schema import check_schema
 from llamaq.vocabulary.errors import InvalidRequest
@@ -64,20 +64,24 @@ class ChatCompletion(Generation):
 
 
 def read_chat(body: Any) -> ParsedRequest:
-    """What a chat completion asks for.
+    """Read what a chat completion asks for.
 
     Raises:
         InvalidRequest: names the parameter that is wrong, or that Ollama cannot do.
     """
-    given = read(ChatCompletion, body, REFUSED)
+    given = read_parameters(ChatCompletion, body, REFUSED)
     given.check_stream_options()
     if given.top_logprobs is not None and not given.logprobs:
         raise InvalidRequest.of("top_logprobs", "it needs logprobs: true", "invalid_value")
-    messages, use, answer_format = translated(given.messages), _use(given), response_format_of(given.response_format)
+    messages, use, answer_format = (
+        translate_messages(given.messages),
+        _read_use(given),
+        response_format_of(given.response_format),
+    )
     validator, call = answer_format.validator, None
     if use.forced:
-        call = forced(use.forced, {place: f"{use.where(place)}.parameters" for place in use.forced})
-        messages.instruct(call.instruction())
+        call = force_call(use.forced, {place: f"{use.parameter_of(place)}.parameters" for place in use.forced})
+        messages.add_instruction(call.instruction())
         answer_format, validator = call.format, None
     form = ChatForm(
         model=given.model,
@@ -87,18 +91,18 @@ def read_chat(body: Any) -> ParsedRequest:
         named=use.named,
         legacy=use.legacy,
         one_call=use.legacy or not given.parallel_tool_calls,
-        strict=_strict(use),
+        strict=_strict_validators(use),
         validator=validator,
     )
     return ParsedRequest(
-        job=_job(given, messages, use, answer_format),
+        job=_build_job(given, messages, use, answer_format),
         form=form,
         stream=given.stream,
         parameter=lambda field: _parameter(field, given, messages, use, answer_format),
     )
 
 
-def _use(given: ChatCompletion) -> Use:
+def _read_use(given: ChatCompletion) -> Use:
     if given.functions is None and given.function_call is None:
         return use_of([tool.function for tool in given.tools or ()], given.tool_choice, legacy=False)
     if given.tools is not None or given.tool_choice is not None:
@@ -106,24 +110,26 @@ def _use(given: ChatCompletion) -> Use:
     return use_of(given.functions or (), given.function_call, legacy=True)
 
 
-def _job(given: ChatCompletion, messages: Translated, use: Use, answer_format: ResponseFormat) -> dict[str, Any]:
-    return given.job(
+def _build_job(
+    given: ChatCompletion, messages: TranslatedMessages, use: Use, answer_format: ResponseFormat
+) -> dict[str, Any]:
+    return given.build_job(
         "chat",
-        options=given.options(_most_tokens(given)),
+        options=given.build_options(_most_tokens(given)),
         messages=messages.messages,
         stream=given.stream,
         tools=[function.for_ollama() for function in use.offered.values()] or None,
         format=answer_format.sent,
-        think=_think(given),
+        think=_read_think(given),
         logprobs=given.logprobs or None,
         top_logprobs=given.top_logprobs,
     )
 
 
-def _strict(use: Use) -> dict[str, jsonschema_rs.Validator]:
+def _strict_validators(use: Use) -> dict[str, jsonschema_rs.Validator]:
     """The validators of the arguments of those functions that are `strict`."""
     return {
-        each.name: check_schema(each.parameters or NO_PARAMETERS, f"{use.where(place)}.parameters")
+        each.name: check_schema(each.parameters or NO_PARAMETERS, f"{use.parameter_of(place)}.parameters")
         for place, each in {**use.offered, **use.forced}.items()
         if each.strict
     }
@@ -136,24 +142,28 @@ def _most_tokens(given: ChatCompletion) -> int | None:
     return given.max_tokens or given.max_completion_tokens
 
 
-def _think(given: ChatCompletion) -> bool | str | None:
+def _read_think(given: ChatCompletion) -> bool | str | None:
     effort = given.reasoning.effort if given.reasoning else given.reasoning_effort
     if effort is None or effort == "none":
         return None if effort is None else False
     return _EFFORTS.get(effort, effort)
 
 
-def _parameter(field: str, given: ChatCompletion, messages: Translated, use: Use, answer_format: ResponseFormat) -> str:
+def _parameter(
+    field: str, given: ChatCompletion, messages: TranslatedMessages, use: Use, answer_format: ResponseFormat
+) -> str:
     first, *parts = field.split(".")
     place = list(use.offered)[int(parts[0])] if first == "tools" and parts else None
     known: dict[str, Callable[[], str]] = {
         "messages": lambda: messages.parameter(field),
         "images": lambda: "messages",
-        "format": lambda: path(".".join((answer_format.param, *parts))),
-        "tools": lambda: use.param if place is None else path(".".join((use.where(place), *parts[2:]))),
+        "format": lambda: parameter_path(".".join((answer_format.param, *parts))),
+        "tools": lambda: (
+            use.param if place is None else parameter_path(".".join((use.parameter_of(place), *parts[2:])))
+        ),
     }
     if first in known:
         return known[first]()
     if field == "options.num_predict" and given.max_tokens is None:
         return "max_completion_tokens"
-    return "reasoning.effort" if field == "think" and given.reasoning else parameter(field) or field
+    return "reasoning.effort" if field == "think" and given.reasoning else parameter_of(field) or field

@@ -7,10 +7,10 @@ from typing import Any
 import jsonschema_rs
 from pydantic_core import from_json
 
-from gateway.openai.answer_form import FINGERPRINT, finish_reason, not_as_promised, usage_of
-from gateway.openai.logprobs import Tokens, of_chat
-from gateway.openai.response_format import valid
-from gateway.openai.tools.forced import Forced, Reading
+from gateway.openai.answer_form import FINGERPRINT, finish_reason, invalid_output, usage_of
+from gateway.openai.logprobs import Tokens, chat_logprobs
+from gateway.openai.response_format import find_problem
+from gateway.openai.tools.forced import CallReader, ForcedCall
 from llamaq.vocabulary.events import Piece
 from llamaq.vocabulary.kinds.chat import ChatResult, ReplyMessage
 from llamaq.vocabulary.kinds.result import Result
@@ -43,29 +43,29 @@ class ChatForm:
     model: str
     echoed: Mapping[str, Any] = field(default_factory=dict)
     include_usage: bool = False
-    forced: Forced | None = None
+    forced: ForcedCall | None = None
     named: bool = False
     legacy: bool = False
     one_call: bool = False
     strict: Mapping[str, jsonschema_rs.Validator] = field(default_factory=dict)
     validator: jsonschema_rs.Validator | None = None
 
-    def whole(self, job_id: str, created: int, result: Result) -> dict[str, Any]:
-        """The body of a `chat.completion`."""
-        message = _chat(result).message
-        self.check(job_id, message, finish_reason(result))
-        calls = self.calls(job_id, message.tool_calls or ())
+    def render_body(self, job_id: str, created: int, result: Result) -> dict[str, Any]:
+        """Render the body of a `chat.completion`."""
+        message = _chat_result(result).message
+        self.check_answer(job_id, message, finish_reason(result))
+        calls = self.translate_calls(job_id, message.tool_calls or ())
         text: str | None = message.content
         if self.forced is not None:
-            calls, text = self.forced_calls(job_id, message.content), None
+            calls, text = self.read_forced_call(job_id, message.content), None
         answered = {"role": "assistant", "content": text if text or not calls else None, "refusal": None}
         if message.thinking:
             answered["reasoning"] = message.thinking
         choice = {
             "index": 0,
-            "message": answered | self.called(calls),
-            "logprobs": of_chat(_chat(result).logprobs),
-            "finish_reason": self.finish(result, called=bool(calls)),
+            "message": answered | self.calls_member(calls),
+            "logprobs": chat_logprobs(_chat_result(result).logprobs),
+            "finish_reason": self.choose_finish_reason(result, called=bool(calls)),
         }
         head = {"id": chat_id(job_id), "object": "chat.completion", "created": created, "model": self.model}
         rest = {"system_fingerprint": FINGERPRINT, "choices": [choice], "usage": usage_of(result)}
@@ -75,8 +75,8 @@ class ChatForm:
         """The chunks of a stream."""
         return ChatChunks(self, job_id, created)
 
-    def calls(self, job_id: str, found: Sequence[Mapping[str, Any]], first: int = 0) -> list[dict[str, Any]]:
-        """Ollama's calls in OpenAI's form, with ids; `first` is the number of those before.
+    def translate_calls(self, job_id: str, found: Sequence[Mapping[str, Any]], first: int = 0) -> list[dict[str, Any]]:
+        """Translate Ollama's calls into OpenAI's form, with ids; `first` is the number of those before.
 
         Raises:
             JobFailed: the arguments of a `strict` function are not valid.
@@ -87,40 +87,40 @@ class ChatForm:
                 break
             called = call.get("function") or {}
             name, arguments = str(called.get("name", "")), called.get("arguments") or {}
-            if name in self.strict and (problem := valid(self.strict[name], arguments)):
-                raise not_as_promised(job_id, f"the model called {name} with arguments that are not valid: {problem}")
+            if name in self.strict and (problem := find_problem(self.strict[name], arguments)):
+                raise invalid_output(job_id, f"the model called {name} with arguments that are not valid: {problem}")
             made = {"name": name, "arguments": dumps(arguments)}
             calls.append({"id": call.get("id") or call_id(job_id, number), "type": "function", "function": made})
         return calls
 
-    def forced_calls(self, job_id: str, text: str) -> list[dict[str, Any]]:
-        """The call that an answer is; none where it was cut before the function's name."""
-        reading = self.reading()
-        arguments = reading.take(text) + reading.rest()
-        return [] if reading.name is None else [self.forced_call(job_id, reading.name, arguments)]
+    def read_forced_call(self, job_id: str, text: str) -> list[dict[str, Any]]:
+        """Read the call that an answer is; none where it was cut before the function's name."""
+        reading = self.call_reader()
+        arguments = reading.take(text) + reading.take_rest()
+        return [] if reading.name is None else [self.build_forced_call(job_id, reading.name, arguments)]
 
-    def forced_call(self, job_id: str, name: str, arguments: str) -> dict[str, Any]:
-        """A call that the model had to make."""
+    def build_forced_call(self, job_id: str, name: str, arguments: str) -> dict[str, Any]:
+        """Build a call that the model had to make."""
         return {"id": call_id(job_id, 0), "type": "function", "function": {"name": name, "arguments": arguments}}
 
-    def reading(self) -> Reading:
-        """Reads the call out of an answer, where the model had to make one."""
-        return self.forced.reading() if self.forced is not None else Reading("")
+    def call_reader(self) -> CallReader:
+        """What reads the call out of an answer, where the model had to make one."""
+        return self.forced.call_reader() if self.forced is not None else CallReader("")
 
-    def called(self, calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def calls_member(self, calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The member of a message for its calls."""
         if not calls:
             return {}
         return {"function_call": calls[0]["function"]} if self.legacy else {"tool_calls": list(calls)}
 
-    def finish(self, result: Result, *, called: bool) -> str:
-        """Why the answer ended. A function that the request named counts as `stop`, as in OpenAI's API."""
+    def choose_finish_reason(self, result: Result, *, called: bool) -> str:
+        """Choose the reason of the end. A function that the request named counts as `stop`, as in OpenAI's API."""
         reason = finish_reason(result)
         if not called or (self.forced is not None and (self.named or reason == "length")):
             return reason
         return _CALL[self.legacy]
 
-    def check(self, job_id: str, message: ReplyMessage, reason: str) -> None:
+    def check_answer(self, job_id: str, message: ReplyMessage, reason: str) -> None:
         """Check what `strict` promises of the answer. One that was cut, which its `finish_reason` says, is not checked.
 
         Raises:
@@ -130,18 +130,18 @@ class ChatForm:
             return
         validator, text = self.validator, message.content
         if self.forced is not None:
-            called = [call["function"] for call in self.forced_calls(job_id, text)]
+            called = [call["function"] for call in self.read_forced_call(job_id, text)]
             if not called:
-                raise not_as_promised(job_id, "the answer is no call of one of the functions")
+                raise invalid_output(job_id, "the answer is no call of one of the functions")
             validator, text = self.strict.get(called[0]["name"]), called[0]["arguments"]
         if validator is None:
             return
         try:
-            problem = valid(validator, from_json(text))
+            problem = find_problem(validator, from_json(text))
         except ValueError as error:
             problem = f"it is no JSON: {error}"
         if problem:
-            raise not_as_promised(job_id, f"the answer is not valid for the schema: {problem}")
+            raise invalid_output(job_id, f"the answer is not valid for the schema: {problem}")
 
 
 class ChatChunks:
@@ -154,69 +154,77 @@ class ChatChunks:
         self._head = dumps({**head, "system_fingerprint": FINGERPRINT, **form.echoed})[:-1]
         self._usage = ',"usage":null}' if form.include_usage else "}"
         self._called = 0
-        self._reading = form.reading()
+        self._reading = form.call_reader()
 
-    def opening(self) -> list[str]:
-        """The role; and the name of a function that is known before the answer."""
-        opening = [self._chunk({"role": "assistant", "content": "" if self._form.forced is None else None})]
-        return opening + self._forced("", None)
+    def render_opening(self) -> list[str]:
+        """Render the role; and the name of a function that is known before the answer."""
+        opening = [self._render_chunk({"role": "assistant", "content": "" if self._form.forced is None else None})]
+        return opening + self._render_forced_call("", None)
 
-    def piece(self, delta: Piece) -> list[str]:
-        """One chunk for the thinking, one for the text, one for each call: some clients look at one of them alone."""
+    def render_piece(self, delta: Piece) -> list[str]:
+        """Render a chunk for the thinking, the text and each call: some clients look at one of them alone."""
         forced = self._form.forced is not None
         said = {"reasoning": delta.thinking, "content": None if forced else delta.text}
         found = [{name: text} for name, text in said.items() if text]
         if forced and delta.text:
-            return [*map(self._chunk, found), *self._forced(self._reading.take(delta.text), delta.logprobs)]
+            return [
+                *map(self._render_chunk, found),
+                *self._render_forced_call(self._reading.take(delta.text), delta.logprobs),
+            ]
         if delta.logprobs and not found:
             found = [{}]
-        chunks = [*map(self._chunk, found[:-1]), *(self._chunk(last, logprobs=delta.logprobs) for last in found[-1:])]
+        chunks = [
+            *map(self._render_chunk, found[:-1]),
+            *(self._render_chunk(last, logprobs=delta.logprobs) for last in found[-1:]),
+        ]
         if delta.tool_calls and not forced:
-            calls = self._form.calls(self._job_id, delta.tool_calls, self._called)
-            chunks += [self._calls([call], self._called + number) for number, call in enumerate(calls)]
+            calls = self._form.translate_calls(self._job_id, delta.tool_calls, self._called)
+            chunks += [self._render_calls([call], self._called + number) for number, call in enumerate(calls)]
             self._called += len(delta.tool_calls)
         return chunks
 
-    def text(self, said: str) -> str | None:
-        """The chunk for a text alone, unless a call is read out of the texts."""
-        return self._choice(f'{{"content":{dumps(said)}}}') if self._form.forced is None else None
+    def render_text(self, said: str) -> str | None:
+        """Render the chunk for a text alone, unless a call is read out of the texts."""
+        return self._render_choice(f'{{"content":{dumps(said)}}}') if self._form.forced is None else None
 
-    def closing(self, result: Result) -> list[str]:
-        """The reason of the end, and the figures where they were asked for."""
-        message = _chat(result).message
-        self._form.check(self._job_id, message, finish_reason(result))
-        closing = self._forced(self._reading.rest(), None)
-        closing.append(self._chunk({}, self._form.finish(result, called=self._called > 0)))
+    def render_closing(self, result: Result) -> list[str]:
+        """Render the reason of the end, and the figures where they were asked for."""
+        message = _chat_result(result).message
+        self._form.check_answer(self._job_id, message, finish_reason(result))
+        closing = self._render_forced_call(self._reading.take_rest(), None)
+        closing.append(self._render_chunk({}, self._form.choose_finish_reason(result, called=self._called > 0)))
         if self._form.include_usage:
             closing.append(f'{self._head},"choices":[],"usage":{dumps(usage_of(result))}}}')
         return closing
 
-    def _calls(self, calls: Sequence[dict[str, Any]], first: int = 0) -> str:
+    def _render_calls(self, calls: Sequence[dict[str, Any]], first: int = 0) -> str:
         if self._form.legacy:
-            return self._chunk({"function_call": calls[0]["function"]})
-        return self._chunk({"tool_calls": [{"index": first + number, **call} for number, call in enumerate(calls)]})
+            return self._render_chunk({"function_call": calls[0]["function"]})
+        return self._render_chunk(
+            {"tool_calls": [{"index": first + number, **call} for number, call in enumerate(calls)]}
+        )
 
-    def _forced(self, arguments: str, logprobs: Tokens | None) -> list[str]:
-        """The chunks for a call that the model has to make: its name once it is known, and further arguments."""
+    def _render_forced_call(self, arguments: str, logprobs: Tokens | None) -> list[str]:
+        """Render the chunks for a call that the model has to make: its name once it is known, and further arguments."""
         chunks, name = [], self._reading.name
         if self._form.forced is not None and name is not None and not self._called:
             self._called = 1
-            chunks.append(self._calls([self._form.forced_call(self._job_id, name, "")]))
+            chunks.append(self._render_calls([self._form.build_forced_call(self._job_id, name, "")]))
         if arguments or logprobs:
             more = (
                 {"function_call": {"arguments": arguments}}
                 if self._form.legacy
                 else {"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]}
             )
-            chunks.append(self._chunk(more if arguments else {}, logprobs=logprobs))
+            chunks.append(self._render_chunk(more if arguments else {}, logprobs=logprobs))
         return chunks
 
-    def _chunk(self, delta: dict[str, Any], reason: str | None = None, logprobs: Tokens | None = None) -> str:
+    def _render_chunk(self, delta: dict[str, Any], reason: str | None = None, logprobs: Tokens | None = None) -> str:
         end = "null" if reason is None else f'"{reason}"'
-        tokens = dumps(of_chat(logprobs)) if logprobs else "null"
-        return self._choice(dumps(delta), end, tokens)
+        tokens = dumps(chat_logprobs(logprobs)) if logprobs else "null"
+        return self._render_choice(dumps(delta), end, tokens)
 
-    def _choice(self, delta: str, end: str = "null", tokens: str = "null") -> str:
+    def _render_choice(self, delta: str, end: str = "null", tokens: str = "null") -> str:
         choice = f'{{"index":0,"delta":{delta},"logprobs":{tokens},"finish_reason":{end}}}'
         return f'{self._head},"choices":[{choice}]{self._usage}'
 
@@ -226,7 +234,7 @@ def call_id(job_id: str, number: int) -> str:
     return f"call_{job_id.replace('-', '')[:24]}{number}"
 
 
-def _chat(result: Result) -> ChatResult:
+def _chat_result(result: Result) -> ChatResult:
     if not isinstance(result, ChatResult):
         raise TypeError(f"a chat has another result: {type(result).__name__}")
     return result

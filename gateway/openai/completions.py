@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from gateway.openai.answer_form import FINGERPRINT, finish_reason, usage_of
-from gateway.openai.generation import Generation, parameter
-from gateway.openai.logprobs import of_completion
-from gateway.openai.parameters import only, read, unsupported
+from gateway.openai.generation import Generation, parameter_of
+from gateway.openai.logprobs import completion_logprobs
+from gateway.openai.parameters import only, read_parameters, unsupported
 from gateway.openai.parsed_request import ParsedRequest
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.events import Piece
@@ -32,30 +32,30 @@ class Completion(Generation):
 
 
 def read_completion(body: Any) -> ParsedRequest:
-    """What a completion asks for.
+    """Read what a completion asks for.
 
     Raises:
         InvalidRequest: names the parameter that is wrong, or that Ollama cannot do.
     """
-    given = read(Completion, body, REFUSED)
+    given = read_parameters(Completion, body, REFUSED)
     given.check_stream_options()
     return ParsedRequest(
-        job=given.job(
+        job=given.build_job(
             "generate",
-            prompt=_prompt(given.prompt),
+            prompt=_read_prompt(given.prompt),
             suffix=given.suffix,
-            options=given.options(given.max_tokens),
+            options=given.build_options(given.max_tokens),
             stream=given.stream,
             logprobs=None if given.logprobs is None else True,
             top_logprobs=given.logprobs or None,
         ),
         form=CompletionForm(given.model, given.include_usage, given.echoed),
         stream=given.stream,
-        parameter=lambda name: parameter(name) or name,
+        parameter=lambda name: parameter_of(name) or name,
     )
 
 
-def _prompt(given: Any) -> str:
+def _read_prompt(given: Any) -> str:
     match given:
         case str():
             return given
@@ -78,24 +78,24 @@ class CompletionForm:
     include_usage: bool
     echoed: dict[str, Any] = field(default_factory=dict)
 
-    def whole(self, job_id: str, created: int, result: Result) -> dict[str, Any]:
-        """The body of a `text_completion`."""
+    def render_body(self, job_id: str, created: int, result: Result) -> dict[str, Any]:
+        """Render the body of a `text_completion`."""
         if not isinstance(result, TextResult):
             raise TypeError(f"a completion has another result: {type(result).__name__}")
         choice = {
             "text": result.text,
             "index": 0,
-            "logprobs": of_completion(result.logprobs),
+            "logprobs": completion_logprobs(result.logprobs),
             "finish_reason": finish_reason(result),
         }
-        return {**self.head(job_id, created), "choices": [choice], "usage": usage_of(result)}
+        return {**self.build_head(job_id, created), "choices": [choice], "usage": usage_of(result)}
 
     def chunks(self, job_id: str, created: int) -> "CompletionChunks":
         """The chunks of a stream."""
-        return CompletionChunks(self, self.head(job_id, created))
+        return CompletionChunks(self, self.build_head(job_id, created))
 
-    def head(self, job_id: str, created: int) -> dict[str, Any]:
-        """The members of an answer and of each chunk."""
+    def build_head(self, job_id: str, created: int) -> dict[str, Any]:
+        """Build the members of an answer and of each chunk."""
         head = {"id": f"cmpl-{job_id}", "object": "text_completion", "created": created, "model": self.model}
         return {**head, "system_fingerprint": FINGERPRINT, **self.echoed}
 
@@ -109,31 +109,31 @@ class CompletionChunks:
         self._offset = 0
         self._usage = ',"usage":null}' if form.include_usage else "}"
 
-    def opening(self) -> list[str]:
-        """There are no chunks before the first piece."""
+    def render_opening(self) -> list[str]:
+        """Render nothing: there are no chunks before the first piece."""
         return []
 
-    def piece(self, delta: Piece) -> list[str]:
-        """One chunk for a text."""
+    def render_piece(self, delta: Piece) -> list[str]:
+        """Render one chunk for a text."""
         if not delta.logprobs:
-            return [self.text(delta.text)] if delta.text else []
-        chunk = self._chunk(delta.text or "", logprobs=of_completion(delta.logprobs, self._offset))
+            return [self.render_text(delta.text)] if delta.text else []
+        chunk = self._render_chunk(delta.text or "", logprobs=completion_logprobs(delta.logprobs, self._offset))
         self._offset += len(delta.text or "")
         return [chunk]
 
-    def text(self, said: str) -> str:
-        """One chunk."""
+    def render_text(self, said: str) -> str:
+        """Render one chunk."""
         self._offset += len(said)
-        return self._chunk(said)
+        return self._render_chunk(said)
 
-    def closing(self, result: Result) -> list[str]:
-        """The reason of the end, and the figures where they were asked for."""
-        closing = [self._chunk("", finish_reason(result))]
+    def render_closing(self, result: Result) -> list[str]:
+        """Render the reason of the end, and the figures where they were asked for."""
+        closing = [self._render_chunk("", finish_reason(result))]
         if self._include_usage:
             closing.append(f'{self._head},"choices":[],"usage":{dumps(usage_of(result))}}}')
         return closing
 
-    def _chunk(self, text: str, reason: str | None = None, logprobs: dict[str, Any] | None = None) -> str:
+    def _render_chunk(self, text: str, reason: str | None = None, logprobs: dict[str, Any] | None = None) -> str:
         end = "null" if reason is None else f'"{reason}"'
         tokens = "null" if logprobs is None else dumps(logprobs)
         choice = f'{{"text":{dumps(text)},"index":0,"logprobs":{tokens},"finish_reason":{end}}}'

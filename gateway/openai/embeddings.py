@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from gateway.openai.answer_form import Chunks
-from gateway.openai.generation import Shared, parameter
-from gateway.openai.parameters import path, read, unsupported
+from gateway.openai.generation import Shared, parameter_of
+from gateway.openai.parameters import parameter_path, read_parameters, unsupported
 from gateway.openai.parsed_request import ParsedRequest
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.kinds.embedding import EmbeddingResult
@@ -29,21 +29,21 @@ class Embedding(Shared):
 
 
 def read_embedding(body: Any) -> ParsedRequest:
-    """What an embedding asks for. A text that is longer than the context is refused, not cut.
+    """Read what an embedding asks for. A text that is longer than the context is refused, not cut.
 
     Raises:
         InvalidRequest: names the parameter that is wrong, or that Ollama cannot do.
     """
-    given = read(Embedding, body, REFUSED)
+    given = read_parameters(Embedding, body, REFUSED)
     return ParsedRequest(
-        job=given.job("embedding", input=_input(given.input), dimensions=given.dimensions),
+        job=given.build_job("embedding", input=_read_input(given.input), dimensions=given.dimensions),
         form=EmbeddingForm(given.model, given.encoding_format),
         stream=False,
-        parameter=lambda field: parameter(field) or path(field),
+        parameter=lambda field: parameter_of(field) or parameter_path(field),
     )
 
 
-def _input(given: Any) -> str | list[str]:
+def _read_input(given: Any) -> str | list[str]:
     match given:
         case str():
             return given
@@ -68,12 +68,12 @@ class EmbeddingForm:
     model: str
     encoding: Literal["float", "base64"]
 
-    def whole(self, job_id: str, created: int, result: Result) -> dict[str, Any]:  # noqa: ARG002 - a form has both
-        """The body of a list of embeddings."""
+    def render_body(self, job_id: str, created: int, result: Result) -> dict[str, Any]:  # noqa: ARG002 - a form has both
+        """Render the body of a list of embeddings."""
         if not isinstance(result, EmbeddingResult):
             raise TypeError(f"an embedding has another result: {type(result).__name__}")
         data = [
-            {"object": "embedding", "index": number, "embedding": self._encoded(vector)}
+            {"object": "embedding", "index": number, "embedding": self._encode_vector(vector)}
             for number, vector in enumerate(result.embeddings)
         ]
         tokens = result.usage.prompt_tokens or 0
@@ -84,7 +84,7 @@ class EmbeddingForm:
         """There is no stream of embeddings."""
         raise NotImplementedError("embeddings are not streamed")
 
-    def _encoded(self, vector: Sequence[float]) -> str | list[float]:
+    def _encode_vector(self, vector: Sequence[float]) -> str | list[float]:
         if self.encoding == "float":
             return list(vector)
         return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

@@ -42,7 +42,7 @@ class Shared(Parameters):
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
 
-    def job(self, kind: Kind, **own: Any) -> dict[str, Any]:
+    def build_job(self, kind: Kind, **own: Any) -> dict[str, Any]:
         """The job of a kind, with those fields of its own that are not None.
 
         Raises:
@@ -86,7 +86,7 @@ class Generation(Shared):
         """Whether a stream ends with the figures of usage."""
         return self.stream_options is not None and self.stream_options.include_usage
 
-    def options(self, most_tokens: int | None) -> dict[str, Any]:
+    def build_options(self, most_tokens: int | None) -> dict[str, Any]:
         """Ollama's options. As Ollama's own endpoint, it takes OpenAI's defaults for `temperature` and `top_p`."""
         given = {
             "temperature": 1.0 if self.temperature is None else self.temperature,
@@ -121,7 +121,7 @@ def lane_of(tier: str | None, priority: Lane | None) -> Lane | None:
     return priority or by_tier
 
 
-def parameter(job_field: str) -> str | None:
+def parameter_of(job_field: str) -> str | None:
     """The parameter behind a field of a job that every endpoint has; None for other fields."""
     known = {"options.num_predict": "max_tokens", "priority": "service_tier", "think": "reasoning_effort"}
     if job_field in known:

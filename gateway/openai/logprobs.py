@@ -8,12 +8,12 @@ Tokens = Sequence[Mapping[str, Any]]
 """Ollama's objects: `token`, `logprob`, `bytes`, and `top_logprobs` where they were asked for."""
 
 
-def of_chat(found: Tokens | None) -> dict[str, Any] | None:
+def chat_logprobs(found: Tokens | None) -> dict[str, Any] | None:
     """The `logprobs` of a choice of a chat; None where there are none."""
     return {"content": [_entry(token) for token in found], "refusal": None} if found else None
 
 
-def of_completion(found: Tokens | None, offset: int = 0) -> dict[str, Any] | None:
+def completion_logprobs(found: Tokens | None, offset: int = 0) -> dict[str, Any] | None:
     """The `logprobs` of a choice of a completion, as lists; None where there are none.
 
     Args:
@@ -32,10 +32,10 @@ def of_completion(found: Tokens | None, offset: int = 0) -> dict[str, Any] | Non
 
 
 def _entry(token: Mapping[str, Any]) -> dict[str, Any]:
-    return {**_alone(token), "top_logprobs": [_alone(top) for top in _top(token)]}
+    return {**_token_fields(token), "top_logprobs": [_token_fields(top) for top in _top(token)]}
 
 
-def _alone(token: Mapping[str, Any]) -> dict[str, Any]:
+def _token_fields(token: Mapping[str, Any]) -> dict[str, Any]:
     return {"token": token.get("token", ""), "logprob": token.get("logprob"), "bytes": token.get("bytes")}
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import model_validator
 
-from gateway.openai.parameters import only, path, unsupported
+from gateway.openai.parameters import only, parameter_path, unsupported
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.wire import JsonObject, Strict
 
@@ -51,14 +51,14 @@ class Message(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _of_an_answer(cls, given: Any) -> Any:
+    def _drop_unknown(cls, given: Any) -> Any:
         if not isinstance(given, Mapping) or given.get("role") != "assistant":
             return given
         return {name: value for name, value in given.items() if name in cls.model_fields}
 
 
 @dataclass(slots=True)
-class Translated:
+class TranslatedMessages:
     """The messages of a job, and where in the request each comes from.
 
     Attributes:
@@ -71,7 +71,7 @@ class Translated:
     places: list[int | None] = field(default_factory=list)
     images: dict[str, str] = field(default_factory=dict)
 
-    def instruct(self, text: str) -> None:
+    def add_instruction(self, text: str) -> None:
         """Add an instruction to the system's message, or make one."""
         if self.messages and self.messages[0]["role"] == "system":
             first = self.messages[0]
@@ -89,11 +89,11 @@ class Translated:
         if place is None:
             return "messages"
         inner = ".".join((str(place), *parts[2:]))
-        return self.images.get(inner) or path(f"messages.{inner}")
+        return self.images.get(inner) or parameter_path(f"messages.{inner}")
 
 
-def translated(given: Sequence[Message]) -> Translated:
-    """The messages for a job.
+def translate_messages(given: Sequence[Message]) -> TranslatedMessages:
+    """Translate the messages for a job.
 
     The texts of a message's parts are joined by a line break. Results of tools get the names of their tools, and the
     order of the calls, because a model's template may have no ids.
@@ -101,28 +101,28 @@ def translated(given: Sequence[Message]) -> Translated:
     Raises:
         InvalidRequest: names the part that Ollama cannot take.
     """
-    found = Translated()
+    found = TranslatedMessages()
     names: dict[str, str] = {}
     for index, message in enumerate(given):
         where = f"messages[{index}]"
-        texts, images = _content(message, f"{where}.content")
+        texts, images = _read_content(message, f"{where}.content")
         found.images |= {f"{index}.images.{number}": param for number, (_, param) in enumerate(images)}
         made: dict[str, Any] = {"role": _ROLES.get(message.role, message.role), "content": "\n".join(texts)}
         if images:
             made["images"] = [url for url, _ in images]
         if thinking := message.reasoning or message.reasoning_content:
             made["thinking"] = thinking
-        if calls := _calls(message, index):
+        if calls := _translate_calls(message, index):
             made["tool_calls"] = calls
             names |= {call["id"]: call["function"]["name"] for call in calls if "id" in call}
-        made |= _of_a_tool(message, names)
+        made |= _tool_fields(message, names)
         found.messages.append(made)
         found.places.append(index)
     _order_results(found)
     return found
 
 
-def _calls(message: Message, index: int) -> list[dict[str, Any]]:
+def _translate_calls(message: Message, index: int) -> list[dict[str, Any]]:
     calls = [
         {"id": call.id, "function": call.function.model_dump()} if call.id else {"function": call.function.model_dump()}
         for call in message.tool_calls or ()
@@ -132,7 +132,7 @@ def _calls(message: Message, index: int) -> list[dict[str, Any]]:
     return calls
 
 
-def _of_a_tool(message: Message, names: Mapping[str, str]) -> dict[str, str]:
+def _tool_fields(message: Message, names: Mapping[str, str]) -> dict[str, str]:
     if message.role not in {"tool", "function"}:
         return {}
     name = message.name or names.get(message.tool_call_id or "")
@@ -140,20 +140,20 @@ def _of_a_tool(message: Message, names: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in given.items() if value}
 
 
-def _content(message: Message, where: str) -> tuple[list[str], list[tuple[str, str]]]:
-    """The texts, and the images with their parameters."""
+def _read_content(message: Message, where: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """Read the texts, and the images with their parameters."""
     content = message.content
     if isinstance(content, str):
         return [content], []
     if isinstance(content, list):
-        return _parts(content, where)
+        return _read_parts(content, where)
     if content is None and message.role == "assistant":
         return [message.refusal or ""], []
     expected = "it is missing" if content is None else "give a text, or a list of parts"
     raise InvalidRequest.of(where, expected, "missing_required_parameter" if content is None else "invalid_type")
 
 
-def _parts(content: list[Any], where: str) -> tuple[list[str], list[tuple[str, str]]]:
+def _read_parts(content: list[Any], where: str) -> tuple[list[str], list[tuple[str, str]]]:
     texts: list[str] = []
     images: list[tuple[str, str]] = []
     for number, part in enumerate(content):
@@ -162,11 +162,11 @@ def _parts(content: list[Any], where: str) -> tuple[list[str], list[tuple[str, s
             raise InvalidRequest.of(at, 'give an object with a `type`, such as {"type": "text"}', "invalid_type")
         match part.get("type"):
             case "text" | "refusal" as kind:
-                _known(part, {kind}, at)
-                texts.append(_text(part.get(kind), f"{at}.{kind}"))
+                _refuse_unknown(part, {kind}, at)
+                texts.append(_require_text(part.get(kind), f"{at}.{kind}"))
             case "image_url":
-                _known(part, {"image_url"}, at)
-                images.append(_image(part.get("image_url"), f"{at}.image_url"))
+                _refuse_unknown(part, {"image_url"}, at)
+                images.append(_read_image(part.get("image_url"), f"{at}.image_url"))
             case str() as kind:
                 raise unsupported(f"{at}.type", f"Ollama takes the types text and image_url, not {kind[:40]!r}")
             case _:
@@ -174,32 +174,32 @@ def _parts(content: list[Any], where: str) -> tuple[list[str], list[tuple[str, s
     return texts, images
 
 
-def _known(part: Mapping[str, Any], names: set[str], where: str) -> None:
+def _refuse_unknown(part: Mapping[str, Any], names: set[str], where: str) -> None:
     """Refuse members that are not known. A breakpoint of OpenAI's cache changes no answer."""
     for name, value in part.items():
         if name not in names | {"type", "prompt_cache_breakpoint"} and value is not None:
             raise unsupported(f"{where}.{str(name)[:100]}", "this server does not know it")
 
 
-def _text(value: Any, where: str) -> str:
+def _require_text(value: Any, where: str) -> str:
     if isinstance(value, str):
         return value
     raise InvalidRequest.of(where, "give a text", "invalid_type")
 
 
-def _image(value: Any, where: str) -> tuple[str, str]:
+def _read_image(value: Any, where: str) -> tuple[str, str]:
     url, param = value, where
     if isinstance(value, Mapping):
-        _known(value, {"url", "detail"}, where)  # an image is given whole, whatever `detail` says
+        _refuse_unknown(value, {"url", "detail"}, where)  # an image is given whole, whatever `detail` says
         url, param = value.get("url"), f"{where}.url"
-    text = _text(url, param)
+    text = _require_text(url, param)
     # Other texts could name an image that another request has stored.
     if not text.lstrip()[:5].lower().startswith("data:"):
         raise unsupported(param, "an image has to be in the request, as a data: URL with base64; no URL is fetched")
     return text, param
 
 
-def _order_results(found: Translated) -> None:
+def _order_results(found: TranslatedMessages) -> None:
     """Bring results that follow their calls into the order of the calls, where each names a call of its own."""
     for at, message in enumerate(found.messages):
         order = [call.get("id") for call in message.get("tool_calls", ())]

@@ -19,8 +19,8 @@ class Parameters(Strict):
     """The base of the bodies. Null is absent, as in OpenAI's API."""
 
 
-def read(model: type[P], body: Any, refused: Mapping[str, str]) -> P:
-    """The body as its model.
+def read_parameters(model: type[P], body: Any, refused: Mapping[str, str]) -> P:
+    """Read the body as its model.
 
     Args:
         model: of the endpoint's parameters.
@@ -61,19 +61,19 @@ def only(*values: Any, reason: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def path(field: str) -> str:
+def parameter_path(field: str) -> str:
     """A dotted path in OpenAI's form: `messages.0.content` is `messages[0].content`."""
     first, *parts = field.split(".")
     return first + "".join(f"[{part}]" if part.isdecimal() else f".{part}" for part in parts)
 
 
-def named(error: InvalidRequest, name: Callable[[str], str]) -> InvalidRequest:
-    """An error of the queue with the parameters' names in place of those of the job's fields."""
+def name_parameters(error: InvalidRequest, name: Callable[[str], str]) -> InvalidRequest:
+    """Translate an error of the queue: parameters' names in place of those of the job's fields."""
     return InvalidRequest([Problem(name(each.field), each.message) for each in error.problems], error.code)
 
 
 def _refusal(error: ValidationError, given: Mapping[str, Any]) -> InvalidRequest:
-    found = [Problem(path(each.field), each.message) for each in translate_error(error, given)]
+    found = [Problem(parameter_path(each.field), each.message) for each in translate_error(error, given)]
     kinds = [entry["type"] for entry in error.errors(include_url=False, include_context=False)]
     return InvalidRequest(found, _code(kinds))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.openai.answer_form import AnswerForm
-from gateway.openai.parameters import named
+from gateway.openai.parameters import name_parameters
 from llamaq.vocabulary.errors import InvalidRequest
 
 
@@ -25,6 +25,6 @@ class ParsedRequest:
     stream: bool
     parameter: Callable[[str], str]
 
-    def named(self, error: InvalidRequest) -> InvalidRequest:
-        """A refusal of the job, with the parameters' names in place of those of the job's fields."""
-        return named(error, self.parameter)
+    def name_parameters(self, error: InvalidRequest) -> InvalidRequest:
+        """Translate a refusal of the job: parameters' names in place of those of the job's fields."""
+        return name_parameters(error, self.parameter)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import jsonschema_rs
 from pydantic import Field
 
-from gateway.openai.parameters import Parameters, read
+from gateway.openai.parameters import Parameters, read_parameters
 from llamaq.extraction.engine.grammar import translate_schema
 from llamaq.extraction.schema import check_schema
 from llamaq.vocabulary.errors import InvalidRequest
@@ -57,7 +57,7 @@ def response_format_of(given: JsonObject | None) -> ResponseFormat:
     """
     if given is None:
         return ResponseFormat()
-    found = read(_Whole, {_PARAM: given}, {}).response_format
+    found = read_parameters(_Whole, {_PARAM: given}, {}).response_format
     if found.type == "json_object":
         return ResponseFormat("json")
     if found.type == "text":
@@ -67,10 +67,14 @@ def response_format_of(given: JsonObject | None) -> ResponseFormat:
         missing = param if found.json_schema is None else f"{param}.schema"
         raise InvalidRequest.of(missing, "it is missing", "missing_required_parameter")
     schema = found.json_schema.json_schema
-    return checked(schema, f"{param}.schema") if found.json_schema.strict else ResponseFormat(schema, f"{param}.schema")
+    return (
+        strict_format(schema, f"{param}.schema")
+        if found.json_schema.strict
+        else ResponseFormat(schema, f"{param}.schema")
+    )
 
 
-def checked(schema: JsonObject, param: str) -> ResponseFormat:
+def strict_format(schema: JsonObject, param: str) -> ResponseFormat:
     """The form of a schema that an answer has to be valid for.
 
     Raises:
@@ -79,8 +83,8 @@ def checked(schema: JsonObject, param: str) -> ResponseFormat:
     return ResponseFormat(translate_schema(schema) or {}, param, check_schema(schema, param))
 
 
-def valid(validator: jsonschema_rs.Validator, value: Any) -> str | None:
-    """What is wrong with a value, in one line; None where it is valid."""
+def find_problem(validator: jsonschema_rs.Validator, value: Any) -> str | None:
+    """Find what is wrong with a value, in one line; None where it is valid."""
     problem = next(validator.iter_errors(value), None)
     if problem is None:
         return None

@@ -25,8 +25,8 @@ PATIENCE_SECONDS = 2.0
 """So long the status waits for the first piece, so that an early failure has a status of its own."""
 
 
-async def streamed(request: Request, job: AsyncJob[Any], chunks: Chunks, headers: dict[str, str]) -> Response:
-    """The stream of a job. It begins with the first piece, when the job has others ahead, or after some patience.
+async def stream_answer(request: Request, job: AsyncJob[Any], chunks: Chunks, headers: dict[str, str]) -> Response:
+    """Stream a job's answer. It begins with the first piece, when the job has others ahead, or after some patience.
 
     Raises:
         JobError: the job ended without a piece before the stream began.
@@ -34,12 +34,12 @@ async def streamed(request: Request, job: AsyncJob[Any], chunks: Chunks, headers
     """
     waiting = Waiting()
     frames = _Frames(job, waiting, chunks)
-    straight = Straight(frames.of_text)
+    straight = Straight(frames.encode_text)
     first = _First(job, waiting, straight)
     # Without a charset, as OpenAI and Ollama have it.
     headers = {"Content-Type": "text/event-stream", **headers}
-    response = EventStream(_sent(job, first, frames), waiting, headers=headers, straight=straight)
-    straight.allow_opening(response, request, frames.opening_with)
+    response = EventStream(_encode_stream(job, first, frames), waiting, headers=headers, straight=straight)
+    straight.allow_opening(response, request, frames.encode_first_text)
     async with cancel_on_disconnect(request, job):
         await first.wait()
     frames.opened_by = straight.opened_by
@@ -70,7 +70,7 @@ class _First:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 async for ready in self._events:
                     for number, event in enumerate(ready):
-                        if self._begins(event):
+                        if self._take(event):
                             self._ready = ready[number:]
                             return
         except TimeoutError:  # which has ended the reading
@@ -84,7 +84,7 @@ class _First:
             await self._events.aclose()
             raise
 
-    def _begins(self, event: Event | Piece) -> bool:
+    def _take(self, event: Event | Piece) -> bool:
         self._cursor = event.cursor
         self.waiting.update(event)
         if event.terminal:
@@ -93,8 +93,8 @@ class _First:
             self.event = event
         return self.event is not None
 
-    async def rest(self) -> AsyncGenerator[list[Event | Piece], None]:
-        """The event with which the stream begins, and those behind it; in one list those that come together."""
+    async def read_rest(self) -> AsyncGenerator[list[Event | Piece], None]:
+        """Read the event with which the stream begins, and those behind it; in one list those that come together."""
         if self._error:
             raise self._error
         async with aclosing(self._events) as events:
@@ -104,12 +104,12 @@ class _First:
                 yield ready
 
 
-async def _sent(job: AsyncJob[Any], first: _First, frames: "_Frames") -> AsyncGenerator[list[bytes], None]:
+async def _encode_stream(job: AsyncJob[Any], first: _First, frames: "_Frames") -> AsyncGenerator[list[bytes], None]:
     if not isinstance(first.event, Piece | Completed):
         yield [encode_comment(first.waiting.text)]
     try:
         with cancel_on_abort(job):
-            async with aclosing(encode_events(first.rest(), frames.of)) as parts:
+            async with aclosing(encode_events(first.read_rest(), frames.encode)) as parts:
                 async for part in parts:
                     yield part
     except LlamaqError as error:  # the status is sent already
@@ -130,8 +130,8 @@ class _Frames:
         self._opened = False
         self.opened_by: str | None = None
 
-    def of(self, event: Event | Piece) -> Iterator[bytes]:
-        """The frames of an event.
+    def encode(self, event: Event | Piece) -> Iterator[bytes]:
+        """Encode an event as frames.
 
         Raises:
             StreamRestarted: a new attempt voids pieces that were sent.
@@ -140,9 +140,9 @@ class _Frames:
         if isinstance(event, Piece):
             if event.cursor == self.opened_by:
                 return
-            yield from map(encode_frame, self._opening(self._chunks.piece(event)))
+            yield from map(encode_frame, self._add_opening(self._chunks.render_piece(event)))
         elif isinstance(event, Completed):
-            yield from map(encode_frame, self._opening(self._chunks.closing(event.result)))
+            yield from map(encode_frame, self._add_opening(self._chunks.render_closing(event.result)))
             yield encode_frame("[DONE]")
         elif isinstance(event, Started) and event.attempt > 1 and self._opened:
             raise StreamRestarted(event.attempt, event.cursor)
@@ -151,18 +151,18 @@ class _Frames:
         elif said := self._waiting.update(event):
             yield said
 
-    def of_text(self, text: str) -> bytes | None:
-        """The frame of a piece that is text alone; None where `of` must make it."""
-        chunk = self._chunks.text(text) if self._opened else None
+    def encode_text(self, text: str) -> bytes | None:
+        """Encode a piece that is text alone as a frame; None where `encode` must do it."""
+        chunk = self._chunks.render_text(text) if self._opened else None
         return None if chunk is None else encode_frame(chunk)
 
-    def opening_with(self, text: str) -> bytes | None:
-        """The frames of a first piece that is text alone; None where `of` must make them."""
-        chunk = self._chunks.text(text)
-        return None if chunk is None else b"".join(map(encode_frame, self._opening([chunk])))
+    def encode_first_text(self, text: str) -> bytes | None:
+        """Encode a first piece that is text alone as frames; None where `encode` must do it."""
+        chunk = self._chunks.render_text(text)
+        return None if chunk is None else b"".join(map(encode_frame, self._add_opening([chunk])))
 
-    def _opening(self, chunks: Sequence[str]) -> Sequence[str]:
+    def _add_opening(self, chunks: Sequence[str]) -> Sequence[str]:
         if self._opened:
             return chunks
         self._opened = True
-        return [*self._chunks.opening(), *chunks]
+        return [*self._chunks.render_opening(), *chunks]

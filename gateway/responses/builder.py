@@ -52,13 +52,13 @@ class ResponseBuilder:
         self._members: JsonObject = {"status": "queued", "created_at": 0}
 
     def take(self, event: Event | Piece) -> list[Numbered]:
-        """The events of the stream that one of the log makes. One that is not in the log makes none."""
+        """Translate one event of the log into those of the stream. One that is not in the log makes none."""
         if event.fresh or self.ended:
             return []
-        return [self._numbered(kind, members) for kind, members in self._take(event)]
+        return [self._number(kind, members) for kind, members in self._translate(event)]
 
-    def response(self, status: str | None = None, created: datetime | None = None) -> JsonObject:
-        """The response as it is now. Without events `status` and `created` are those of the job."""
+    def build(self, status: str | None = None, created: datetime | None = None) -> JsonObject:
+        """Build the response as it is now. Without events `status` and `created` are those of the job."""
         known: JsonObject = {"status": status} if status else {}
         if created is not None:
             known |= {"created_at": int(created.timestamp())}
@@ -66,37 +66,37 @@ class ResponseBuilder:
         rest = {"completed_at": None, "output": self._output.items, "usage": None}
         return {**head, **rest, **self._given.echo, **self._members, **known}
 
-    def _take(self, event: Event | Piece) -> Iterator[Unnumbered]:
+    def _translate(self, event: Event | Piece) -> Iterator[Unnumbered]:
         self.restarted = False
         match event:
             case Queued():
                 self._members["created_at"] = int(event.at.timestamp())
-                yield self._whole("created")
-                yield self._whole("queued")
+                yield self._status_event("created")
+                yield self._status_event("queued")
             case Started(attempt=1):
                 yield from self._begin()
             case Started():
                 yield from self._begin_again()
             case Piece():
-                yield from self._piece(event)
+                yield from self._add_piece(event)
             case _ if event.terminal:
                 yield from self._end(event)
 
     def _begin(self) -> Iterator[Unnumbered]:
         self._members["status"] = "in_progress"
-        yield self._whole("in_progress")
+        yield self._status_event("in_progress")
 
     def _begin_again(self) -> Iterator[Unnumbered]:
-        self.restarted = self._output.begun
+        self.restarted = self._output.has_begun
         if self.restarted:
             yield from self._output.void()
-            yield self._whole("in_progress")
+            yield self._status_event("in_progress")
         elif self._members["status"] == "queued":
             yield from self._begin()
 
-    def _piece(self, delta: Piece) -> Iterator[Unnumbered]:
+    def _add_piece(self, delta: Piece) -> Iterator[Unnumbered]:
         try:
-            yield from self._output.piece(delta)
+            yield from self._output.add_piece(delta)
         except LlamaqError as error:  # the answer is not what was promised
             yield from self._fail(error)
 
@@ -106,7 +106,7 @@ class ResponseBuilder:
             assert isinstance(event, Completed)  # noqa: S101 - all others raise
             assert isinstance(result, ChatResult)  # noqa: S101 - a response is a chat
             reason = finish_reason(result)
-            self._form.check(self._job_id, result.message, reason)
+            self._form.check_answer(self._job_id, result.message, reason)
         except LlamaqError as error:
             yield from self._fail(error)
             return
@@ -122,28 +122,28 @@ class ResponseBuilder:
         }
         if cut:
             self._members["incomplete_details"] = {"reason": "max_output_tokens"}
-        yield self._final("incomplete" if cut else "completed", event.at)
+        yield self._finish("incomplete" if cut else "completed", event.at)
 
     def _fail(self, error: LlamaqError) -> Iterator[Unnumbered]:
         yield from self._output.end(whole=False)
         self.error = error
         if isinstance(error, JobCancelled):
-            yield self._final("cancelled")
+            yield self._finish("cancelled")
             return
         failure = failure_of(error)
         self._members["error"] = {"code": failure.code, "message": failure.message}
-        yield self._final("failed")
+        yield self._finish("failed")
 
-    def _final(self, status: str, at: datetime | None = None) -> Unnumbered:
+    def _finish(self, status: str, at: datetime | None = None) -> Unnumbered:
         self.ended = True
         self._members["status"] = status
         if status == "completed" and at is not None:
             self._members["completed_at"] = int(at.timestamp())
-        return self._whole(status)
+        return self._status_event(status)
 
-    def _whole(self, kind: str) -> Unnumbered:
-        return f"response.{kind}", {"response": self.response()}
+    def _status_event(self, kind: str) -> Unnumbered:
+        return f"response.{kind}", {"response": self.build()}
 
-    def _numbered(self, kind: str, members: JsonObject) -> Numbered:
+    def _number(self, kind: str, members: JsonObject) -> Numbered:
         number, self.next = self.next, self.next + 1
         return Numbered(number, kind, dumps({"type": kind, "sequence_number": number, **members}))

@@ -12,10 +12,10 @@ TYPES = tuple(_IDS)
 """The types of items."""
 
 
-def listed(
+def list_input_items(
     job_id: str, items: Sequence[JsonObject], *, limit: int, order: Literal["asc", "desc"], after: str | None
 ) -> JsonObject:
-    """A page of the items. An item that came without an id gets one, the same at each call.
+    """List a page of the items. An item that came without an id gets one, the same at each call.
 
     Raises:
         GatewayError: 400: no item has the id `after`.

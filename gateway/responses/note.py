@@ -10,7 +10,7 @@ from gateway.http.json_body import decode_json
 from gateway.openai.chat import read_chat
 from gateway.openai.chat_answer import ChatForm
 from gateway.responses.input_items import TYPES
-from gateway.responses.items import Translated
+from gateway.responses.items import TranslatedInput
 from gateway.responses.parameters import ENCRYPTED, Response
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.wire import JsonObject, Strict, dumps
@@ -27,7 +27,7 @@ class _StoredNote(Strict):
 
     @field_validator("items")
     @classmethod
-    def _have_types(cls, items: list[JsonObject]) -> list[JsonObject]:
+    def _check_types(cls, items: list[JsonObject]) -> list[JsonObject]:
         if any(item.get("type") not in TYPES for item in items):
             raise ValueError(f"each has one of the types {', '.join(TYPES)}")
         return items
@@ -55,17 +55,17 @@ class Note:
         return ENCRYPTED in self.given.include
 
 
-def write_note(given: Response, new: Translated, lead: int) -> str:
-    """The text of a note."""
+def write_note(given: Response, new: TranslatedInput, lead: int) -> str:
+    """Write the text of a note."""
     body = given.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"input", "client_metadata"})
     return dumps({"response": VERSION, "parameters": body, "items": new.items, "lead": lead})
 
 
 def read_note(text: str) -> Note | None:
-    """The note in a text; None where it is not that of a response: any producer may keep any text with its job."""
+    """Read the note in a text; None where it is not that of a response: any producer may keep any text with its job."""
     try:
         found = _StoredNote.model_validate(decode_json(text))
-        form = read_chat(found.parameters.chat([{"role": "user", "content": ""}])).form
+        form = read_chat(found.parameters.to_chat([{"role": "user", "content": ""}])).form
     except (ValueError, InvalidRequest):
         return None
     assert isinstance(form, ChatForm)  # noqa: S101 - `read_chat` makes no other

@@ -102,18 +102,18 @@ class Response(Shared):
                 what = f"at most {_MOST_NAME} characters of a name, and {_MOST_TEXT} of a text"
                 raise InvalidRequest.of(f"metadata.{name[:_MOST_NAME]}", what, "invalid_value")
 
-    def chat(self, messages: Sequence[JsonObject]) -> dict[str, Any]:
-        """The body of the chat completion that asks for the same."""
+    def to_chat(self, messages: Sequence[JsonObject]) -> dict[str, Any]:
+        """Build the body of the chat completion that asks for the same."""
         asked = {
             "model": self.model,
             "messages": list(messages),
             "service_tier": self.service_tier,
             "priority": self.priority,
             "metadata": self.metadata,
-            "tools": [_nested(tool.model_dump(exclude_none=True)) for tool in self.tools] or None,
-            "tool_choice": _choice(self.tool_choice),
+            "tools": [_nest_function(tool.model_dump(exclude_none=True)) for tool in self.tools] or None,
+            "tool_choice": _translate_choice(self.tool_choice),
             "parallel_tool_calls": self.parallel_tool_calls,
-            "response_format": self._format(),
+            "response_format": self._response_format(),
             "reasoning_effort": self.reasoning.effort,
             "max_completion_tokens": self.max_output_tokens,
             "temperature": self.temperature,
@@ -121,7 +121,7 @@ class Response(Shared):
         }
         return {name: value for name, value in asked.items() if value is not None}
 
-    def _format(self) -> JsonObject:
+    def _response_format(self) -> JsonObject:
         given = self.text.format.model_dump(by_alias=True, exclude_none=True)
         kind = given.pop("type")
         return {"type": kind, "json_schema": given} if kind == "json_schema" else {"type": kind}
@@ -155,26 +155,26 @@ class Response(Shared):
         }
 
 
-def _nested(tool: JsonObject) -> JsonObject:
-    """A tool as chat completions have it."""
+def _nest_function(tool: JsonObject) -> JsonObject:
+    """Nest the function of a tool, as chat completions have it."""
     kind = tool.pop("type")
     return {"type": kind, "function": tool}
 
 
-def _choice(choice: Any) -> Any:
-    """A choice of tools as chat completions have it. Anything else stays as it is, and is refused there."""
+def _translate_choice(choice: Any) -> Any:
+    """Translate a choice of tools as chat completions have it. Anything else stays as it is, and is refused there."""
     match choice:
         case {"type": "function", "name": name}:
             return {"type": "function", "function": {"name": name}}
         case {"type": "allowed_tools", "mode": mode, "tools": list(tools)}:
             return {
                 "type": "allowed_tools",
-                "allowed_tools": {"mode": mode, "tools": [_choice(tool) for tool in tools]},
+                "allowed_tools": {"mode": mode, "tools": [_translate_choice(tool) for tool in tools]},
             }
     return choice
 
 
-def parameter(chat: str) -> str:
+def parameter_of(chat: str) -> str:
     """The parameter behind one of the chat completion."""
     known = {
         "max_completion_tokens": "max_output_tokens",

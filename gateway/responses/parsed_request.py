@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.openai.chat import read_chat
-from gateway.openai.parameters import named, read
-from gateway.responses.items import Translated, translated
+from gateway.openai.parameters import name_parameters, read_parameters
+from gateway.responses.items import TranslatedInput, translate_input
 from gateway.responses.note import write_note
-from gateway.responses.parameters import REFUSED, Response, parameter
+from gateway.responses.parameters import REFUSED, Response, parameter_of
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.wire import JsonObject
 
@@ -39,35 +39,35 @@ class ParsedRequest:
     job: Mapping[str, Any]
     parameter: Callable[[str], str]
 
-    def named(self, error: InvalidRequest) -> InvalidRequest:
-        """A refusal of the job, with the parameters' names in place of those of the job's fields."""
-        return named(error, self.parameter)
+    def name_parameters(self, error: InvalidRequest) -> InvalidRequest:
+        """Translate a refusal of the job: parameters' names in place of those of the job's fields."""
+        return name_parameters(error, self.parameter)
 
 
-def parameters(body: Any) -> Response:
-    """The parameters in a body.
+def read_request(body: Any) -> Response:
+    """Read the parameters in a body.
 
     Raises:
         InvalidRequest: names the one that is wrong, or that Ollama cannot do.
     """
-    given = read(Response, body, REFUSED)
+    given = read_parameters(Response, body, REFUSED)
     given.check()
     return given
 
 
-def parse(given: Response, history: History) -> ParsedRequest:
-    """The job that answers the input behind a history.
+def parse_request(given: Response, history: History) -> ParsedRequest:
+    """Make the job that answers the input behind a history.
 
     Raises:
         InvalidRequest: names the parameter that is wrong, or that Ollama cannot do.
     """
-    new = translated(given.input)
+    new = translate_input(given.input)
     lead = [{"role": "system", "content": given.instructions}] if given.instructions else []
-    name = _naming(len(lead), len(history.messages), new)
+    name = _parameter_resolver(len(lead), len(history.messages), new)
     try:
-        chat = read_chat(given.chat([*lead, *history.messages, *new.messages]))
+        chat = read_chat(given.to_chat([*lead, *history.messages, *new.messages]))
     except InvalidRequest as error:
-        raise named(error, name) from error
+        raise name_parameters(error, name) from error
     job = {key: value for key, value in chat.job.items() if key != "stream"}
     ahead = len(job["messages"]) - len(history.messages) - len(new.messages)
     for index, images in history.images.items():
@@ -79,12 +79,12 @@ def parse(given: Response, history: History) -> ParsedRequest:
     )
 
 
-def _naming(lead: int, before: int, new: Translated) -> Callable[[str], str]:
+def _parameter_resolver(lead: int, before: int, new: TranslatedInput) -> Callable[[str], str]:
     def name(chat: str) -> str:
         if chat == "messages":
             return "input"
         if not chat.startswith("messages["):
-            return parameter(chat)
+            return parameter_of(chat)
         index, _, rest = chat.removeprefix("messages[").partition("]")
         place = int(index) - lead
         if place < before:

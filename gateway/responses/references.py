@@ -10,8 +10,8 @@ from gateway.http.errors import GatewayError
 from gateway.responses.builder import PREFIX
 from gateway.responses.log_reading import read_to_end
 from gateway.responses.parameters import Response
-from gateway.responses.parsed_request import ParsedRequest, parse
-from gateway.responses.stored import history, stored_response
+from gateway.responses.parsed_request import ParsedRequest, parse_request
+from gateway.responses.stored import find_response, read_history
 from llamaq import AsyncJobQueue
 from llamaq.vocabulary.wire import JsonObject
 
@@ -20,25 +20,27 @@ _ID = re.compile(r"(?:rs|msg|fc)_(?:([0-9a-f]{32})|(batch_[0-9a-f]{32})(\d+))_\d
 
 
 async def parse_with_references(queue: AsyncJobQueue, caller: Caller, given: Response) -> ParsedRequest:
-    """The job that a request asks for, with what it names of earlier responses.
+    """Make the job that a request asks for, with what it names of earlier responses.
 
     Raises:
         InvalidRequest: names the parameter that is wrong, or that Ollama cannot do.
         GatewayError: 404: there is no such response or item; 400: the response has no answer.
     """
-    named = await _resolved(queue, caller, given.input)
-    return parse(given.model_copy(update={"input": named}), await history(queue, caller, given.previous_response_id))
+    items = await _resolve_references(queue, caller, given.input)
+    return parse_request(
+        given.model_copy(update={"input": items}), await read_history(queue, caller, given.previous_response_id)
+    )
 
 
-async def _resolved(queue: AsyncJobQueue, caller: Caller, given: Any) -> Any:
-    """An input with the items themselves in place of their references."""
+async def _resolve_references(queue: AsyncJobQueue, caller: Caller, given: Any) -> Any:
+    """Put the items themselves in place of their references."""
     if not isinstance(given, list):
         return given
     kept: dict[str, Mapping[str, JsonObject]] = {}
     items = []
     for number, item in enumerate(given):
         if _is_reference(item):
-            items.append(await _item(queue, caller, item.get("id"), f"input[{number}].id", kept))
+            items.append(await _find_item(queue, caller, item.get("id"), f"input[{number}].id", kept))
         else:
             items.append(item)
     return items
@@ -52,10 +54,10 @@ def _is_reference(item: Any) -> bool:
     return kind == "item_reference" or (kind is None and "role" not in item and isinstance(item.get("id"), str))
 
 
-async def _item(
+async def _find_item(
     queue: AsyncJobQueue, caller: Caller, item_id: Any, param: str, kept: dict[str, Mapping[str, JsonObject]]
 ) -> JsonObject:
-    """The item with an id. `kept` has the items of the responses that were read, by the id of the response."""
+    """Find the item with an id. `kept` has the items of the responses that were read, by the id of the response."""
     what = f"Item with id '{str(item_id)[:200]}' not found. The items of a response with store: false are not kept."
     missing = GatewayError(404, "item_not_found", what, param=param)
     parts = _ID.fullmatch(item_id) if isinstance(item_id, str) else None
@@ -73,10 +75,10 @@ async def _read_items(
     queue: AsyncJobQueue, caller: Caller, response_id: str, missing: GatewayError
 ) -> Mapping[str, JsonObject]:
     try:
-        stored = await stored_response(queue, caller, response_id)
+        stored = await find_response(queue, caller, response_id)
     except GatewayError:
         raise missing from None
     if not stored.status.ended:
         return {}
     builder = await read_to_end(stored.job, stored.note)
-    return {item["id"]: item for item in builder.response()["output"]}
+    return {item["id"]: item for item in builder.build()["output"]}

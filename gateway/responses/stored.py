@@ -31,10 +31,10 @@ class StoredResponse:
     request: Mapping[str, Any]
 
 
-async def stored_response(
+async def find_response(
     queue: AsyncJobQueue, caller: Caller, response_id: str, param: str | None = None
 ) -> StoredResponse:
-    """A response of the caller's tenant that is kept.
+    """Find a response of the caller's tenant that is kept.
 
     Raises:
         GatewayError: 404: there is none.
@@ -57,8 +57,8 @@ async def stored_response(
     return StoredResponse(job, status, note, submitted.request)
 
 
-async def history(queue: AsyncJobQueue, caller: Caller, response_id: str | None) -> History:
-    """What was said up to the end of a response: its history, its input, and its answer. Not its instructions.
+async def read_history(queue: AsyncJobQueue, caller: Caller, response_id: str | None) -> History:
+    """Read what was said up to the end of a response: its history, its input, and its answer. Not its instructions.
 
     Raises:
         GatewayError: 404: there is no such response; 400: it has no answer.
@@ -66,19 +66,19 @@ async def history(queue: AsyncJobQueue, caller: Caller, response_id: str | None)
     if response_id is None:
         return History()
     param = "previous_response_id"
-    before = await stored_response(queue, caller, response_id, param)
+    before = await find_response(queue, caller, response_id, param)
     result = before.status.result
     if not isinstance(result, ChatResult):
         state = "has not ended yet" if not before.status.ended else f"has ended {before.status.state}"
         raise GatewayError(400, "previous_response_not_completed", f"the response {response_id} {state}", param=param)
     said = before.request["messages"][before.note.lead :]
     images = {index: message["images"] for index, message in enumerate(said) if message.get("images")}
-    answer = _answer(before.job.id, before.note.form, result)
-    return History([*map(_as_chat, said), answer], images)
+    answer = _answer_message(before.job.id, before.note.form, result)
+    return History([*map(_to_chat_message, said), answer], images)
 
 
-def _as_chat(message: Mapping[str, Any]) -> JsonObject:
-    """A message of a job as chat completions have it, without its images."""
+def _to_chat_message(message: Mapping[str, Any]) -> JsonObject:
+    """Translate a message of a job as chat completions have it, without its images."""
     calls = [{**call, "type": "function"} for call in message.get("tool_calls") or ()]
     given = {
         "role": message["role"],
@@ -91,11 +91,11 @@ def _as_chat(message: Mapping[str, Any]) -> JsonObject:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _answer(job_id: str, form: ChatForm, result: ChatResult) -> JsonObject:
+def _answer_message(job_id: str, form: ChatForm, result: ChatResult) -> JsonObject:
     message = result.message
     if form.forced is None:
-        calls, text = form.calls(job_id, message.tool_calls or ()), message.content
+        calls, text = form.translate_calls(job_id, message.tool_calls or ()), message.content
     else:
-        calls, text = form.forced_calls(job_id, message.content), ""
+        calls, text = form.read_forced_call(job_id, message.content), ""
     given = {"role": "assistant", "content": text, "reasoning": message.thinking, "tool_calls": calls or None}
     return {name: value for name, value in given.items() if value is not None}

@@ -30,8 +30,8 @@ class Use:
         """The parameter that the functions come from."""
         return "functions" if self.legacy else "tools"
 
-    def where(self, place: int) -> str:
-        """The parameter of one function."""
+    def parameter_of(self, place: int) -> str:
+        """The parameter of the function at a place."""
         return f"functions[{place}]" if self.legacy else f"tools[{place}].function"
 
 
@@ -47,7 +47,7 @@ def use_of(functions: Sequence[Function], choice: Any, *, legacy: bool) -> Use:
         return Use(every, legacy=legacy)
     if choice == "none":
         return Use(legacy=legacy)
-    mode, names = _choice(choice, param, legacy=legacy)
+    mode, names = _read_choice(choice, param, legacy=legacy)
     allowed = {place: each for place, each in every.items() if names is None or each.name in names}
     missing = [name for name in names or () if all(each.name != name for each in functions)]
     if missing or not allowed:
@@ -58,8 +58,8 @@ def use_of(functions: Sequence[Function], choice: Any, *, legacy: bool) -> Use:
     return Use(forced=allowed, named=names is not None and len(allowed) == 1, legacy=legacy)
 
 
-def _choice(choice: Any, param: str, *, legacy: bool) -> tuple[Literal["auto", "required"], list[str] | None]:
-    """Whether a call is required, and of which functions; None for any."""
+def _read_choice(choice: Any, param: str, *, legacy: bool) -> tuple[Literal["auto", "required"], list[str] | None]:
+    """Read whether a call is required, and of which functions; None for any."""
     match choice:
         case "required" if not legacy:
             return "required", None
@@ -68,13 +68,13 @@ def _choice(choice: Any, param: str, *, legacy: bool) -> tuple[Literal["auto", "
         case {"type": "function", "function": {"name": str() as name}}:
             return "required", [name]
         case {"type": "allowed_tools", "allowed_tools": {"mode": "auto" | "required" as mode, "tools": list(found)}}:
-            return mode, [_name(tool, param) for tool in found]
+            return mode, [_tool_name(tool, param) for tool in found]
         case {"type": "custom"}:
             raise unsupported(param, "Ollama calls functions alone")
     raise InvalidRequest.of(param, 'give "none", "auto", "required", or a function by its name', "invalid_value")
 
 
-def _name(tool: Any, param: str) -> str:
+def _tool_name(tool: Any, param: str) -> str:
     match tool:
         case {"type": "function", "function": {"name": str() as name}}:
             return name

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from gateway.openai.response_format import ResponseFormat, checked
+from gateway.openai.response_format import ResponseFormat, strict_format
 from gateway.openai.tools.function import NO_PARAMETERS, Function
 from llamaq.extraction.engine.grammar import translate_schema
 from llamaq.extraction.references import all_parts
@@ -22,7 +22,7 @@ _CLOSING = re.compile(r"\s*\}\s*\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Forced:
+class ForcedCall:
     """The functions of which a model has to call one, and the form that its answer gets."""
 
     functions: tuple[Function, ...]
@@ -43,12 +43,12 @@ class Forced:
             f'"arguments": an object that is valid against its parameters}}: {listed}'
         )
 
-    def reading(self) -> "Reading":
-        """Reads the call out of an answer."""
-        return Reading(self.functions[0].name if len(self.functions) == 1 else None)
+    def call_reader(self) -> "CallReader":
+        """What reads the call out of an answer."""
+        return CallReader(self.functions[0].name if len(self.functions) == 1 else None)
 
 
-class Reading:
+class CallReader:
     """Reads a call out of the text of an answer, piece by piece.
 
     Attributes:
@@ -75,7 +75,7 @@ class Reading:
         text, self._held = self._held[:end], self._held[end:]
         return text
 
-    def rest(self) -> str:
+    def take_rest(self) -> str:
         """What is left at the end: all arguments, where they stand before the name."""
         if self._alone or self.name is not None:
             return ""
@@ -89,8 +89,8 @@ class Reading:
         return dumps(value.get("arguments") or {})
 
 
-def forced(functions: Mapping[int, Function], parameters: Mapping[int, str]) -> Forced:
-    """What holds a model to the call of one of the functions.
+def force_call(functions: Mapping[int, Function], parameters: Mapping[int, str]) -> ForcedCall:
+    """Force a model to call one of the functions.
 
     Args:
         functions: by their place in the request.
@@ -99,14 +99,16 @@ def forced(functions: Mapping[int, Function], parameters: Mapping[int, str]) -> 
     Raises:
         InvalidRequest: a schema is not usable.
     """
-    forms = {place: checked(each.parameters or NO_PARAMETERS, parameters[place]) for place, each in functions.items()}
+    forms = {
+        place: strict_format(each.parameters or NO_PARAMETERS, parameters[place]) for place, each in functions.items()
+    }
     found = tuple(functions.values())
     if len(found) == 1:
-        return Forced(found, next(iter(forms.values())))
-    return Forced(found, ResponseFormat(translate_schema(_one_of(found)) or {"type": "object"}, "tool_choice"))
+        return ForcedCall(found, next(iter(forms.values())))
+    return ForcedCall(found, ResponseFormat(translate_schema(_build_union(found)) or {"type": "object"}, "tool_choice"))
 
 
-def _one_of(functions: tuple[Function, ...]) -> JsonObject:
+def _build_union(functions: tuple[Function, ...]) -> JsonObject:
     calls = [
         {
             "type": "object",
@@ -116,12 +118,14 @@ def _one_of(functions: tuple[Function, ...]) -> JsonObject:
         }
         for number, each in enumerate(functions)
     ]
-    moved = {str(number): _moved(each.parameters or NO_PARAMETERS, number) for number, each in enumerate(functions)}
-    return {"$defs": moved, "anyOf": calls}
+    definitions = {
+        str(number): _move_references(each.parameters or NO_PARAMETERS, number) for number, each in enumerate(functions)
+    }
+    return {"$defs": definitions, "anyOf": calls}
 
 
-def _moved(schema: JsonObject, number: int) -> JsonObject:
-    """A copy whose local references lead to where it stands now."""
+def _move_references(schema: JsonObject, number: int) -> JsonObject:
+    """Copy a schema, with local references that lead to where it stands now."""
     found: dict[str, Any] = copy.deepcopy({key: each for key, each in schema.items() if key not in {"$id", "$schema"}})
     for _, part in all_parts(found):
         reference = part.get("$ref")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from starlette.datastructures import UploadFile
 
 from gateway.batches import uploads
-from gateway.batches.lines import MOST_LINES, MOST_PROBLEMS, Reader
-from gateway.batches.outcome import answered, dropped, failed
+from gateway.batches.lines import MOST_LINES, MOST_PROBLEMS, LineReader
+from gateway.batches.outcome import answered_line, dropped_line, failed_line
 from llamaq.vocabulary.errors import JobExpired
 
 URL = "/v1/embeddings"
@@ -21,9 +21,9 @@ def line(name: str, **more: object) -> str:
     return json.dumps({"custom_id": name, "method": "POST", "url": URL, "body": {"model": "m"}, **more})
 
 
-def read(*pieces: str) -> tuple[list[tuple[int, str]], Reader]:
-    reader = Reader(URL)
-    found = [(each.number, each.custom_id) for piece in pieces for each in reader.lines(piece)]
+def read(*pieces: str) -> tuple[list[tuple[int, str]], LineReader]:
+    reader = LineReader(URL)
+    found = [(each.number, each.custom_id) for piece in pieces for each in reader.read_piece(piece)]
     reader.finish()
     return found, reader
 
@@ -77,7 +77,7 @@ def test_pieces_join_to_the_file_and_end_with_lines(text: str, chars: int, chunk
     """However the bytes come, also within a character."""
 
     async def pieces() -> list[str]:
-        return [piece async for piece in uploads.pieces_of(UploadFile(io.BytesIO(text.encode())))]
+        return [piece async for piece in uploads.split_pieces(UploadFile(io.BytesIO(text.encode())))]
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(uploads, "PIECE_CHARS", chars)
@@ -91,12 +91,12 @@ def test_pieces_join_to_the_file_and_end_with_lines(text: str, chars: int, chunk
 
 def test_an_outcome_has_openais_form() -> None:
     """One line of JSON with the name that its producer gave it."""
-    reader = Reader(URL)
-    (one,) = reader.lines(line("a"))
-    good = answered("batch_1", one, "batch_1-1", {"usage": {"input_tokens": 2, "output_tokens": 3}})
-    embedded = answered("batch_1", one, "j", {"usage": {"prompt_tokens": 2, "total_tokens": 2}})
-    bad = failed("batch_1", one, "batch_1-1", JobExpired("batch_1-1", "too late"))
-    late = dropped("batch_1", one, "batch_expired", "too late")
+    reader = LineReader(URL)
+    (one,) = reader.read_piece(line("a"))
+    good = answered_line("batch_1", one, "batch_1-1", {"usage": {"input_tokens": 2, "output_tokens": 3}})
+    embedded = answered_line("batch_1", one, "j", {"usage": {"prompt_tokens": 2, "total_tokens": 2}})
+    bad = failed_line("batch_1", one, "batch_1-1", JobExpired("batch_1-1", "too late"))
+    late = dropped_line("batch_1", one, "batch_expired", "too late")
 
     assert (good.file, good.usage, embedded.usage) == ("output", (2, 3), (2, 0))
     assert json.loads(good.text)["response"]["status_code"] == 200

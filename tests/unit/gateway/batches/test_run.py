@@ -9,7 +9,7 @@ import pytest
 
 from gateway.access.caller import Caller
 from gateway.batches import run as running
-from gateway.batches.batch import Batch, caller_field
+from gateway.batches.batch import Batch, encode_caller
 from gateway.batches.file import File
 from gateway.batches.run import Lost, Run
 from gateway.batches.store import BatchStore
@@ -128,33 +128,33 @@ class Store:
     async def ask(self, commands: Sequence[Sequence[str]]) -> list[Any]:
         return [int(any(one in command[1] for one in self.there)) for command in commands]
 
-    async def file(self, caller: Caller, file_id: str) -> File:
+    async def load_file(self, caller: Caller, file_id: str) -> File:
         return File(file_id, caller.tenant, "in.jsonl", "batch", 1, 0, NOW, NOW)
 
-    async def pieces(self, file_id: str, last: int) -> AsyncIterator[str]:
+    async def read_pieces(self, file_id: str, last: int) -> AsyncIterator[str]:
         for number in range(1, self._number + 1):
             messages = [{"role": "user", "content": "hi"}]
             given = {"custom_id": str(number), "url": CHAT, "body": {"model": "m", "messages": messages}}
             yield json.dumps(given) + "\n"
 
-    async def known_lines(self, batch: Batch, numbers: Iterable[int]) -> set[int]:
+    async def find_known_lines(self, batch: Batch, numbers: Iterable[int]) -> set[int]:
         return self.known & set(numbers)
 
-    async def held(self, batch_id: str) -> Batch:
+    async def find_batch(self, batch_id: str) -> Batch:
         kept = len({number for number, _, _ in self.written[self.lost :]} | self.known)
         return batch(self.reads, total=str(self._number), completed=str(kept))
 
 
 def batch(status: str, **more: str) -> Batch:
     record = {"tenant": "t", "status": status, "input": "file-1", "endpoint": CHAT, "expires_at": str(NOW + 100)}
-    figures = {"output_bytes": "0", "errors_bytes": "0", "caller": caller_field(Caller("k", "t"))}
+    figures = {"output_bytes": "0", "errors_bytes": "0", "caller": encode_caller(Caller("k", "t"))}
     return Batch("b", record | figures | {"total": "0", "completed": "0", "failed": "0"} | more)
 
 
 async def run(store: Store, jobs: Jobs, status: str = "in_progress", slots: int = 64) -> None:
     """Run the batch to its end."""
     queue, kept = cast("AsyncJobQueue", jobs), cast("BatchStore", store)
-    await asyncio.wait_for(Run(batch(status), "o", queue, kept, asyncio.Semaphore(slots)).whole(), 60)
+    await asyncio.wait_for(Run(batch(status), "o", queue, kept, asyncio.Semaphore(slots)).run_to_end(), 60)
 
 
 def test_each_line_becomes_a_job_and_an_outcome() -> None:
@@ -189,7 +189,7 @@ def test_so_many_lines_are_in_the_queue_at_a_time() -> None:
         jobs, slots = Jobs(), asyncio.Semaphore(2)
         queue = cast("AsyncJobQueue", jobs)
         runs = [Run(batch("in_progress"), "o", queue, cast("BatchStore", Store(4)), slots) for _ in range(2)]
-        await asyncio.gather(*(one.whole() for one in runs))
+        await asyncio.gather(*(one.run_to_end() for one in runs))
         assert (jobs.most, len(jobs.submitted)) == (2, 8)
         assert not slots.locked()
 

@@ -44,11 +44,11 @@ class Store:
                 self.given_back += 1
         return Answer(["OK", "status", "in_progress", "now", "1"])
 
-    async def held(self, batch_id: str) -> Batch:
+    async def find_batch(self, batch_id: str) -> Batch:
         record = {"status": "in_progress", "caller": '{"name": "k", "tenant": "t", "models": []}', "expires_at": "9"}
         return Batch(batch_id, {**record, "input": "file-1"})
 
-    async def file(self, *_: object) -> None:
+    async def load_file(self, *_: object) -> None:
         await asyncio.Event().wait()
 
 

@@ -88,7 +88,7 @@ def test_a_body_becomes_a_job_or_is_refused(
             try:
                 PREPARATION.prepare_item(asked.job)
             except InvalidRequest as error:
-                refusal = asked.named(error)
+                refusal = asked.name_parameters(error)
             else:
                 return
         first = refusal.problems[0].field.partition(".")[0].partition("[")[0]

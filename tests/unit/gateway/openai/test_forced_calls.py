@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.openai.chat import read_chat
 from gateway.openai.parsed_request import ParsedRequest
-from gateway.openai.tools.forced import Reading
+from gateway.openai.tools.forced import CallReader
 from llamaq.vocabulary.errors import JobFailed
 from tests.unit.gateway.openai.results import JOB, chat_result, delta, joined, parsed
 
@@ -64,15 +64,15 @@ def test_the_model_is_told_of_each_function() -> None:
 def test_the_answer_is_the_call() -> None:
     """Whole, and streamed with the arguments as they come."""
     form = asked().form
-    choice = form.whole(JOB, 0, chat_result(ANSWER))["choices"][0]
+    choice = form.render_body(JOB, 0, chat_result(ANSWER))["choices"][0]
     (call,) = choice["message"]["tool_calls"]
     assert call["function"] == {"name": "weather", "arguments": '{"city": "Rome}"}'}
     assert choice["finish_reason"] == "tool_calls"
     chunks = form.chunks(JOB, 0)
-    opening = parsed(chunks.opening())
+    opening = parsed(chunks.render_opening())
     assert [chunk["choices"][0]["delta"] for chunk in opening] == [{"role": "assistant", "content": None}]
-    pieces = [chunks.piece(delta(ANSWER[:30])), chunks.piece(delta(ANSWER[30:]))]
-    streamed = parsed(*pieces, chunks.closing(chat_result(ANSWER)))
+    pieces = [chunks.render_piece(delta(ANSWER[:30])), chunks.render_piece(delta(ANSWER[30:]))]
+    streamed = parsed(*pieces, chunks.render_closing(chat_result(ANSWER)))
     calls = [call for chunk in streamed for call in chunk["choices"][0]["delta"].get("tool_calls", ())]
     assert calls[0] == {"index": 0, "id": call["id"], "type": "function",
                         "function": {"name": "weather", "arguments": ""}}  # fmt: skip
@@ -84,8 +84,8 @@ def test_a_call_that_is_written_the_other_way_round_is_streamed_at_its_end() -> 
     """Its name is known only then."""
     answer = '{"arguments": {"city": "Rome"}, "name": "weather"}'
     chunks = asked().form.chunks(JOB, 0)
-    assert chunks.piece(delta(answer)) == []
-    start, rest, _ = parsed(chunks.closing(chat_result(answer)))
+    assert chunks.render_piece(delta(answer)) == []
+    start, rest, _ = parsed(chunks.render_closing(chat_result(answer)))
     assert start["choices"][0]["delta"]["tool_calls"][0]["function"] == {"name": "weather", "arguments": ""}
     assert rest["choices"][0]["delta"]["tool_calls"][0]["function"] == {"arguments": '{"city":"Rome"}'}
 
@@ -97,19 +97,19 @@ def test_what_is_no_call_fails(text: str) -> None:
     """So do arguments of a strict function that are not valid; no client has to find out itself."""
     form = asked().form
     with pytest.raises(JobFailed):
-        form.whole(JOB, 0, chat_result(text))
+        form.render_body(JOB, 0, chat_result(text))
     chunks = form.chunks(JOB, 0)
-    chunks.piece(delta(text))
+    chunks.render_piece(delta(text))
     with pytest.raises(JobFailed):
-        chunks.closing(chat_result(text))
+        chunks.render_closing(chat_result(text))
 
 
 def test_an_answer_that_was_cut_tells_so() -> None:
     """Before the name there is no call, and after it one with arguments that are not whole."""
     form = asked().form
-    early = form.whole(JOB, 0, chat_result('{"na', done_reason="length"))["choices"][0]
+    early = form.render_body(JOB, 0, chat_result('{"na', done_reason="length"))["choices"][0]
     assert (early["message"].get("tool_calls"), early["finish_reason"]) == (None, "length")
-    late = form.whole(JOB, 0, chat_result(ANSWER[:-6], done_reason="length"))["choices"][0]
+    late = form.render_body(JOB, 0, chat_result(ANSWER[:-6], done_reason="length"))["choices"][0]
     assert late["message"]["tool_calls"][0]["function"]["arguments"] == ANSWER[33:-6]
     assert late["finish_reason"] == "length"
 
@@ -127,7 +127,7 @@ def test_a_call_is_read_however_it_is_cut(arguments: dict[str, Any], cuts: list[
     members = [f'"name":{spaces}"weather"', f'"arguments":{spaces}{json.dumps(arguments)}']
     text = f"{{{spaces}{f'{spaces},'.join(members if first else members[::-1])}{spaces}}}{spaces}"
     ends = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
-    reading = Reading(None)
+    reading = CallReader(None)
     read = "".join(reading.take(text[start:end]) for start, end in pairwise(ends))
-    assert json.loads(read + reading.rest()) == arguments
+    assert json.loads(read + reading.take_rest()) == arguments
     assert reading.name == "weather"

@@ -200,7 +200,7 @@ def test_a_strict_schema_is_checked_before_the_job_is_queued() -> None:
 def test_errors_of_the_queue_name_the_parameter(field: str, param: str) -> None:
     """A client reads the names that it has sent."""
     form = {"type": "json_schema", "json_schema": {"name": "p", "schema": SCHEMA}}
-    error = chat(response_format=form).named(InvalidRequest.of(field, "wrong"))
+    error = chat(response_format=form).name_parameters(InvalidRequest.of(field, "wrong"))
     assert error.problems[0].field == param
 
 

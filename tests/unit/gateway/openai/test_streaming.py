@@ -61,7 +61,7 @@ async def begun(job: Job) -> tuple[_First, list[Event | Piece]]:
     """What the stream begins with, and what it sends first of all."""
     found = first(job)
     await asyncio.wait_for(found.wait(), 60)
-    rest = found.rest()
+    rest = found.read_rest()
     ready = await anext(rest) if found.event is not None else []
     await rest.aclose()
     return found, ready
@@ -92,7 +92,7 @@ def test_it_begins_when_patience_is_over_and_is_read_on_behind_what_was_seen(mon
         job = Job([NEXT], [STARTED])
         found, _ = await begun(job)
         assert (found.event, found.waiting.text) == (None, "started")
-        reading = asyncio.ensure_future(anext(found.rest()))
+        reading = asyncio.ensure_future(anext(found.read_rest()))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert job.read_after == [None, "2-0"]
@@ -114,13 +114,13 @@ def test_a_first_piece_that_is_written_with_the_head_is_written_once() -> None:
     job, form = cast("AsyncJob[Any]", Job()), ChatForm("m")
     task, straight = (_Frames(job, Waiting(), form.chunks("id", 1)) for _ in range(2))
 
-    opening = straight.opening_with("Hi")
+    opening = straight.encode_first_text("Hi")
     straight.opened_by = PIECE.cursor
 
-    assert opening == b"".join(task.of(PIECE))
-    assert list(straight.of(PIECE)) == []
-    assert straight.of_text("!")
-    assert straight.of_text("!") == task.of_text("!")
+    assert opening == b"".join(task.encode(PIECE))
+    assert list(straight.encode(PIECE)) == []
+    assert straight.encode_text("!")
+    assert straight.encode_text("!") == task.encode_text("!")
 
 
 def test_behind_such_a_piece_an_error_is_sent_in_the_stream() -> None:
@@ -137,6 +137,6 @@ def test_behind_such_a_piece_an_error_is_sent_in_the_stream() -> None:
         found = _First(cast("AsyncJob[Any]", Lost()), Waiting(), straight)
         await found.wait()
         with pytest.raises(BrokerUnavailable):
-            await anext(found.rest())
+            await anext(found.read_rest())
 
     asyncio.run(case())

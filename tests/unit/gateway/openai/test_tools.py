@@ -125,14 +125,16 @@ def test_errors_about_tools_name_the_tool_of_the_request() -> None:
 def test_calls_have_ids_that_do_not_change() -> None:
     """Whoever reads the answer again, or streamed, gets the same ids."""
     form = asked(tools=[WEATHER, TIME]).form
-    choice = form.whole(JOB, 0, chat_result("", tool_calls=CALLED))["choices"][0]
+    choice = form.render_body(JOB, 0, chat_result("", tool_calls=CALLED))["choices"][0]
     first, second = choice["message"]["tool_calls"]
     assert first["function"] == {"name": "weather", "arguments": '{"city":"Rome"}'}
     assert second == {"id": "call_2", "type": "function", "function": {"name": "time", "arguments": "{}"}}
     assert choice["finish_reason"] == "tool_calls"
     chunks = form.chunks(JOB, 0)
     streamed = parsed(
-        chunks.opening(), chunks.piece(delta(tool_calls=CALLED[:1])), chunks.piece(delta(tool_calls=CALLED[1:]))
+        chunks.render_opening(),
+        chunks.render_piece(delta(tool_calls=CALLED[:1])),
+        chunks.render_piece(delta(tool_calls=CALLED[1:])),
     )
     calls = [call for chunk in streamed for call in chunk["choices"][0]["delta"].get("tool_calls", ())]
     assert calls == [{"index": 0, **first}, {"index": 1, **second}]
@@ -141,24 +143,24 @@ def test_calls_have_ids_that_do_not_change() -> None:
 def test_without_parallel_calls_there_is_one() -> None:
     """The first: the model may make the next one in its next turn."""
     form = asked(tools=[WEATHER, TIME], parallel_tool_calls=False).form
-    whole = form.whole(JOB, 0, chat_result("", tool_calls=CALLED))["choices"][0]
+    whole = form.render_body(JOB, 0, chat_result("", tool_calls=CALLED))["choices"][0]
     assert [call["function"]["name"] for call in whole["message"]["tool_calls"]] == ["weather"]
     chunks = form.chunks(JOB, 0)
-    assert len(chunks.piece(delta(tool_calls=CALLED))) == 1
-    assert chunks.piece(delta(tool_calls=CALLED[1:])) == []
+    assert len(chunks.render_piece(delta(tool_calls=CALLED))) == 1
+    assert chunks.render_piece(delta(tool_calls=CALLED[1:])) == []
 
 
 @pytest.mark.parametrize(("choice", "reason"), [(named("weather"), "stop"), ("required", "tool_calls")])
 def test_the_answer_of_a_forced_function_is_its_call(choice: Any, reason: str) -> None:
     """Whole and streamed, with the arguments as the model writes them."""
     form = asked(tools=[WEATHER], tool_choice=choice).form
-    whole = form.whole(JOB, 0, chat_result('{"city": "Rome"}'))["choices"][0]
+    whole = form.render_body(JOB, 0, chat_result('{"city": "Rome"}'))["choices"][0]
     (call,) = whole["message"]["tool_calls"]
     assert call["function"] == {"name": "weather", "arguments": '{"city": "Rome"}'}
     assert (whole["message"]["content"], whole["finish_reason"]) == (None, reason)
     chunks = form.chunks(JOB, 0)
-    pieces = [chunks.piece(delta(text)) for text in ('{"city"', ': "Rome"}')]
-    streamed = parsed(chunks.opening(), *pieces, chunks.closing(chat_result('{"city": "Rome"}')))
+    pieces = [chunks.render_piece(delta(text)) for text in ('{"city"', ': "Rome"}')]
+    streamed = parsed(chunks.render_opening(), *pieces, chunks.render_closing(chat_result('{"city": "Rome"}')))
     calls = [call for chunk in streamed for call in chunk["choices"][0]["delta"].get("tool_calls", ())]
     assert {call["index"] for call in calls} == {0}
     assert (calls[0]["id"], calls[0]["function"]["name"]) == (call["id"], "weather")
@@ -169,21 +171,23 @@ def test_the_answer_of_a_forced_function_is_its_call(choice: Any, reason: str) -
 def test_a_forced_call_that_was_cut_says_so() -> None:
     """Its arguments are no JSON, and the client has to know."""
     form = asked(tools=[WEATHER], tool_choice="required").form
-    assert form.whole(JOB, 0, chat_result('{"ci', done_reason="length"))["choices"][0]["finish_reason"] == "length"
+    assert (
+        form.render_body(JOB, 0, chat_result('{"ci', done_reason="length"))["choices"][0]["finish_reason"] == "length"
+    )
 
 
 def test_the_older_functions_answer_in_their_older_form() -> None:
     """`function_call` in place of `tool_calls`, whole and streamed."""
     form = asked(functions=[function("weather"), function("time")]).form
-    choice = form.whole(JOB, 0, chat_result("", tool_calls=CALLED))["choices"][0]
+    choice = form.render_body(JOB, 0, chat_result("", tool_calls=CALLED))["choices"][0]
     assert choice["message"]["function_call"] == {"name": "weather", "arguments": '{"city":"Rome"}'}
     assert "tool_calls" not in choice["message"]
     assert choice["finish_reason"] == "function_call"
     chunks = form.chunks(JOB, 0)
-    (piece,) = parsed(chunks.piece(delta(tool_calls=CALLED)))
+    (piece,) = parsed(chunks.render_piece(delta(tool_calls=CALLED)))
     assert piece["choices"][0]["delta"] == {"function_call": choice["message"]["function_call"]}
     forced = asked(functions=[function("weather")], function_call={"name": "weather"}).form.chunks(JOB, 0)
-    _, start, rest = parsed(forced.opening(), forced.piece(delta("{}")))
+    _, start, rest = parsed(forced.render_opening(), forced.render_piece(delta("{}")))
     assert start["choices"][0]["delta"] == {"function_call": {"name": "weather", "arguments": ""}}
     assert rest["choices"][0]["delta"] == {"function_call": {"arguments": "{}"}}
 
@@ -192,10 +196,10 @@ def test_arguments_of_a_strict_function_are_valid_or_the_request_fails() -> None
     """A client that asked for it never gets a call that it would have to check, whole or streamed."""
     form = asked(tools=[tool("weather", strict=True), TIME]).form
     wrong = [{"function": {"name": "weather", "arguments": {"city": 5}}}]
-    good = form.whole(JOB, 0, chat_result("", tool_calls=CALLED))["choices"][0]["message"]["tool_calls"]
+    good = form.render_body(JOB, 0, chat_result("", tool_calls=CALLED))["choices"][0]["message"]["tool_calls"]
     assert json.loads(good[0]["function"]["arguments"]) == {"city": "Rome"}
     with pytest.raises(JobFailed, match=r"weather .*city") as raised:
-        form.whole(JOB, 0, chat_result("", tool_calls=wrong))
+        form.render_body(JOB, 0, chat_result("", tool_calls=wrong))
     assert raised.value.code == "invalid_output"
     with pytest.raises(JobFailed, match=r"weather .*city"):
-        form.chunks(JOB, 0).piece(delta(tool_calls=wrong))
+        form.chunks(JOB, 0).render_piece(delta(tool_calls=wrong))

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.responses.builder import Numbered, ResponseBuilder
 from gateway.responses.note import Note, read_note
-from gateway.responses.parsed_request import History, parameters, parse
+from gateway.responses.parsed_request import History, parse_request, read_request
 from llamaq import Event
 from llamaq.vocabulary.events import Piece, parse_piece
 
@@ -16,7 +16,7 @@ RESULT = {"model": "m:latest", "host": "h", "attempts": 1, "usage": {"prompt_tok
 
 def note(**given: Any) -> Note:
     """What is kept of a request."""
-    wanted = parse(parameters({"model": "m", "input": "hi", **given}), History())
+    wanted = parse_request(read_request({"model": "m", "input": "hi", **given}), History())
     found = read_note(wanted.job["note"])
     assert found is not None
     return found

@@ -43,7 +43,7 @@ def test_a_text_comes_in_openais_order() -> None:
     assert [json.loads(each.data)["sequence_number"] for each in found] == list(range(11))
     (whole,) = data(found, "completed")
     response = whole["response"]
-    assert response == builder.response()
+    assert response == builder.build()
     assert (response["id"], response["object"], response["status"]) == (f"resp_{JOB}", "response", "completed")
     assert (response["created_at"], response["completed_at"]) == (1764343000, 1764343000)
     assert response["usage"]["total_tokens"] == 10
@@ -65,11 +65,11 @@ def test_thinking_text_and_calls_are_items_one_after_another() -> None:
     _, plain = built([*log, end], tools=[WEATHER])
 
     assert types(found) == [*BEGIN, *REASONING, *REASONING_ENDS, *MESSAGE, *MESSAGE_ENDS, *CALL, *CALL, "completed"]
-    output = builder.response()["output"]
+    output = builder.build()["output"]
     assert [item["type"] for item in output] == ["reasoning", "message", "function_call", "function_call"]
     assert output[0]["summary"] == [{"type": "summary_text", "text": "Hm"}]
     assert output[0]["encrypted_content"] == "Hm"
-    assert "encrypted_content" not in plain.response()["output"][0]
+    assert "encrypted_content" not in plain.build()["output"][0]
     assert (output[2]["call_id"], output[2]["arguments"]) == ("call_rome", '{"city":"Rome"}')
     assert [one["output_index"] for one in data(found, "output_item.done")] == [0, 1, 2, 3]
     assert [one["item"] for one in data(found, "output_item.done")] == output
@@ -99,7 +99,7 @@ def test_the_text_of_a_void_attempt_is_in_no_item_of_the_next() -> None:
     assert data(found, "in_progress")[1]["response"]["output"] == []
     assert len({item["id"] for item in items}) == 3
     assert [one["output_index"] for one in data(found, "output_item.added")] == [0, 1, 2]
-    assert builder.response()["output"] == [items[2]]
+    assert builder.build()["output"] == [items[2]]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_an_end_without_an_answer(end: Event, status: str, error: Any) -> None:
     found, builder = built([queued(), started(), delta(text="The sk"), end])
 
     assert types(found) == [*BEGIN, *MESSAGE, *MESSAGE_ENDS, status]
-    response = builder.response()
+    response = builder.build()
     assert (response["status"], response["error"], response["completed_at"]) == (status, error, None)
     assert response["output"][0]["status"] == "incomplete"
     assert builder.error is not None
@@ -149,7 +149,7 @@ def test_an_answer_that_was_cut_is_incomplete() -> None:
     """By the limit of tokens."""
     _, builder = built([queued(), started(), delta(text="a"), completed("a", done_reason="length")])
 
-    response = builder.response()
+    response = builder.build()
     assert (response["status"], response["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
     assert response["output"][0]["status"] == "incomplete"
     assert builder.error is None
@@ -160,7 +160,7 @@ def test_an_answer_of_nothing_has_an_empty_text(thinking: list[Event | Piece]) -
     """Clients expect a message."""
     _, builder = built([queued(), started(), *thinking, completed("")])
 
-    assert builder.response()["output"][-1]["content"][0]["text"] == ""
+    assert builder.build()["output"][-1]["content"][0]["text"] == ""
 
 
 def test_a_forced_call_is_a_call() -> None:
@@ -170,7 +170,7 @@ def test_a_forced_call_is_a_call() -> None:
 
     deltas = data(found, "function_call_arguments.delta")
     assert "".join(one["delta"] for one in deltas) == '{"city":"Rome"}'
-    (item,) = builder.response()["output"]
+    (item,) = builder.build()["output"]
     assert (item["type"], item["name"], item["arguments"]) == ("function_call", "weather", '{"city":"Rome"}')
 
 
@@ -180,16 +180,14 @@ def test_a_call_of_one_of_several_functions_begins_once_its_name_is_known() -> N
     log = [queued(), started(), *(delta(text=part) for part in parts), completed("".join(parts))]
     found, builder = built(log, tools=[WEATHER, {**WEATHER, "name": "time"}], tool_choice="required")
     assert types(found)[:5] == [*BEGIN, "output_item.added", "function_call_arguments.delta"]
-    (item,) = builder.response()["output"]
+    (item,) = builder.build()["output"]
     assert (item["type"], item["name"], item["arguments"]) == ("function_call", "weather", '{"city": "Rome"}')
     assert "".join(each["delta"] for each in data(found, "function_call_arguments.delta")) == item["arguments"]
-    assert builder.response()["status"] == "completed"
+    assert builder.build()["status"] == "completed"
     # Nothing of a first attempt is read into the second.
     twice = [queued(), started(), delta(text='{"name": "time", "arguments": {"ci'), started(2), *log[2:]]
     _, builder = built(twice, tools=[WEATHER, {**WEATHER, "name": "time"}], tool_choice="required")
-    assert [(one["name"], one["arguments"]) for one in builder.response()["output"]] == [
-        ("weather", '{"city": "Rome"}')
-    ]
+    assert [(one["name"], one["arguments"]) for one in builder.build()["output"]] == [("weather", '{"city": "Rome"}')]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +209,7 @@ def test_an_answer_that_breaks_what_strict_promises_fails(given: dict[str, Any],
 
     assert types(found)[-1] == "failed"
     assert types(found).count("failed") == 1
-    assert builder.response()["error"]["code"] == "invalid_output"
+    assert builder.build()["error"]["code"] == "invalid_output"
 
 
 def test_a_fresh_place_has_no_number() -> None:

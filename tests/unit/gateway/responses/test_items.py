@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.responses.parsed_request import History, parameters, parse
+from gateway.responses.parsed_request import History, parse_request, read_request
 
 PICTURE = "data:image/png;base64,AAAA"
 CALL = {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": '{"city": "Rome"}'}
@@ -97,6 +97,6 @@ CALL = {"type": "function_call", "call_id": "c1", "name": "weather", "arguments"
 )
 def test_items_become_messages(given: Any, messages: list[dict[str, Any]]) -> None:
     """As Ollama's own endpoint reads them, which of several thoughts has the last one alone."""
-    made = parse(parameters({"model": "m", "input": given}), History())
+    made = parse_request(read_request({"model": "m", "input": given}), History())
 
     assert made.job["messages"] == messages

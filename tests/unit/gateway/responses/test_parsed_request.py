@@ -7,7 +7,7 @@ import pytest
 
 from gateway.openai.tools.function import NO_PARAMETERS
 from gateway.responses.note import read_note
-from gateway.responses.parsed_request import History, parameters, parse
+from gateway.responses.parsed_request import History, parse_request, read_request
 from llamaq.vocabulary.errors import InvalidRequest
 
 PICTURE = "data:image/png;base64,AAAA"
@@ -19,12 +19,12 @@ FORMAT = {"type": "json_schema", "name": "n", "schema": SCHEMA}
 
 
 def job(given: Any = "hi", history: History = NO_HISTORY, **more: Any) -> dict[str, Any]:
-    return dict(parse(parameters({"model": "m", "input": given, **more}), history).job)
+    return dict(parse_request(read_request({"model": "m", "input": given, **more}), history).job)
 
 
 def refusal(**given: Any) -> tuple[str, str]:
     with pytest.raises(InvalidRequest) as raised:
-        parse(parameters({"model": "m", "input": "hi", **given}), History([BEFORE]))
+        parse_request(read_request({"model": "m", "input": "hi", **given}), History([BEFORE]))
     return raised.value.code, raised.value.problems[0].field
 
 
@@ -158,7 +158,7 @@ def test_a_refusal_of_the_job_names_the_parameter(field: str, param: str) -> Non
     output = {"type": "function_call_output", "call_id": "c1", "output": "sunny"}
     given = {"instructions": "Be kind.", "tools": [TOOL], "text": {"format": FORMAT}}
     body = {"model": "m", "input": [*items, output], **given}
-    wanted = parse(parameters(body), History([BEFORE], {0: ["sha256:00"]}))
+    wanted = parse_request(read_request(body), History([BEFORE], {0: ["sha256:00"]}))
 
     assert wanted.parameter(field) == param
 
