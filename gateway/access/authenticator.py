@@ -4,7 +4,7 @@ import asyncio
 
 from starlette.requests import Request
 
-from gateway.access import rate
+from gateway.access import rate_limit
 from gateway.access.caller import LOCAL, Caller
 from gateway.access.keys_file import KeysFile
 from gateway.http.errors import GatewayError
@@ -38,7 +38,7 @@ class Authenticator:
         if caller is None:
             return None
         if caller.requests_a_minute is not None:
-            wait = await rate.count_request(self._connection, caller.name, caller.requests_a_minute)
+            wait = await rate_limit.count_request(self._connection, caller.name, caller.requests_a_minute)
             if wait is not None:
                 most = f"your key has {caller.requests_a_minute} requests a minute"
                 raise GatewayError(429, "rate_limit_exceeded", f"{most}; try again in {wait:.0f} s", retry_after=wait)

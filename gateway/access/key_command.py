@@ -100,9 +100,11 @@ def _parse_patterns(text: str) -> list[str]:
 def _render_table(entries: Sequence[Entry]) -> str:
     """Render a line for each key, with the columns of the file but the digest."""
     rows = [one.strip("# \n").split("  ") for one in (HEAD, *map(render_line, entries))]
-    kept = [[name, *others] for name, _, *others in rows]
-    widths = [max(map(len, column)) for column in zip(*kept, strict=True)]
-    padded = ("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)) for row in kept)
+    rows_without_digest = [[name, *others] for name, _, *others in rows]
+    widths = [max(map(len, column)) for column in zip(*rows_without_digest, strict=True)]
+    padded = (
+        "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)) for row in rows_without_digest
+    )
     return "".join(f"{one.rstrip()}\n" for one in padded)
 
 

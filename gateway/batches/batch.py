@@ -90,7 +90,7 @@ class Batch:
     def render(self) -> JsonObject:
         """Render the batch as OpenAI's object."""
         problems = json.loads(self.record.get("problems", "[]"))
-        used = [self.number(name) for name in ("input_tokens", "output_tokens")]
+        tokens = [self.number(name) for name in ("input_tokens", "output_tokens")]
         return {
             "id": self.id,
             "object": "batch",
@@ -106,11 +106,11 @@ class Batch:
             **{name: int(self.record[name]) if name in self.record else None for name in _TIMES},
             "request_counts": {name: self.number(name) for name in ("total", "completed", "failed")},
             "usage": {
-                "input_tokens": used[0],
+                "input_tokens": tokens[0],
                 "input_tokens_details": {"cached_tokens": 0},
-                "output_tokens": used[1],
+                "output_tokens": tokens[1],
                 "output_tokens_details": {"reasoning_tokens": 0},
-                "total_tokens": sum(used),
+                "total_tokens": sum(tokens),
             },
             "metadata": json.loads(self.record["metadata"]),
         }

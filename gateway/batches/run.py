@@ -262,12 +262,12 @@ class Run:
     async def _finish(self) -> None:
         """Make the files of what was written, and end the batch."""
         batch = await self._check_written()
-        made = {}
+        files = {}
         for name, field in (("output", "output_file_id"), ("errors", "error_file_id")):
             if batch.number(f"{name}_bytes"):
-                made[field] = batch.record[name]
+                files[field] = batch.record[name]
                 await self._store.run(batch.result_file(name, self._store.ttl))
-        await self._set_status(self._final_status, made, ended=True)
+        await self._set_status(self._final_status, files, ended=True)
 
     async def _check_written(self) -> Batch:
         """Check that the batch has all its lines. A crash of Redis may lose the last ones that it has confirmed."""

@@ -119,10 +119,10 @@ class BatchStore:
 
     async def find_known_lines(self, batch: Batch, numbers: Iterable[int]) -> set[int]:
         """Find those of the lines that have an outcome."""
-        asked = list(numbers)
+        wanted = list(numbers)
         files = [self.keys.pieces(batch.record[name]) for name in ("output", "errors")]
-        found = await self.ask([["HEXISTS", file, number] for number in asked for file in files])
-        return {number for index, number in enumerate(asked) if any(found[2 * index : 2 * index + 2])}
+        found = await self.ask([["HEXISTS", file, number] for number in wanted for file in files])
+        return {number for index, number in enumerate(wanted) if any(found[2 * index : 2 * index + 2])}
 
     async def _read_list(
         self,

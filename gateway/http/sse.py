@@ -43,17 +43,17 @@ class Waiting:
             case Piece():
                 return None
             case Queued(position=position):
-                said = "queued" if position is None else f"queued {position}"
+                text = "queued" if position is None else f"queued {position}"
             case Started():
-                said = "started"
+                text = "started"
             case Progress(stage=stage):
-                said = stage
+                text = stage
             case Retrying():
-                said = "retrying"
+                text = "retrying"
             case _:
                 return None
-        changed, self.text = said != self.text, said
-        return encode_comment(said) if changed else None
+        changed, self.text = text != self.text, text
+        return encode_comment(text) if changed else None
 
 
 class EventStream(StreamedResponse):

@@ -43,14 +43,14 @@ async def conversations(
 @router.get("/{name}", responses=response_body("Conversation"))
 async def conversation(request: Request, caller: CurrentCaller, name: str, tenant: Tenant = "") -> dict[str, Any]:
     """A conversation: its settings, and its messages, oldest first."""
-    chosen = _get_conversation(request, caller, name, tenant)
-    settings, messages = await chosen.settings(), await chosen.history()
+    kept_conversation = _get_conversation(request, caller, name, tenant)
+    settings, messages = await kept_conversation.settings(), await kept_conversation.history()
     set_here = settings.model_dump(mode="json", exclude_none=True)
     if not messages and not set_here:
         raise ConversationNotFound(name)
     return {
         "name": name,
-        "tenant": chosen.tenant,
+        "tenant": kept_conversation.tenant,
         "settings": set_here,
         "messages": [wire_object(one) for one in messages],
     }
@@ -64,9 +64,9 @@ async def change_settings(request: Request, caller: CurrentCaller, name: str, te
         raise InvalidRequest.of(field, f"is no setting; there are {', '.join(sorted(_SETTINGS))}")
     if isinstance(changes.get("model"), str) and not caller.may_use(changes["model"]):
         raise GatewayError(403, "model_not_allowed", "your key is not for this model", param="model")
-    chosen = _get_conversation(request, caller, name, tenant)
-    await chosen.set(**changes)
-    return {"name": name, "settings": (await chosen.settings()).model_dump(mode="json", exclude_none=True)}
+    kept_conversation = _get_conversation(request, caller, name, tenant)
+    await kept_conversation.set(**changes)
+    return {"name": name, "settings": (await kept_conversation.settings()).model_dump(mode="json", exclude_none=True)}
 
 
 @router.patch("/{name}/turns/{turn}", openapi_extra=request_body("Edit"), responses=response_body("Conversation"))

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from gateway.access.caller import Caller, CurrentCaller
 from gateway.http.errors import GatewayError
 from gateway.http.json_body import read_json_object
-from gateway.jobs import answers
+from gateway.jobs import bodies
 from gateway.jobs.openapi import ANSWERS, request_body, response_body
 from gateway.jobs.query import ONLY_KNOWN
 from gateway.queue_access import queue_of
@@ -76,15 +76,15 @@ async def resume(request: Request, _: Operator) -> None:
 async def _read_target(request: Request) -> dict[str, str | None]:
     found = await read_json_object(request)
     for name, value in found.items():
-        if name not in answers.Target.model_fields or not isinstance(value, str | None):
+        if name not in bodies.Target.model_fields or not isinstance(value, str | None):
             raise InvalidRequest.of(name, "the body has `host` or `model`, with a name")
     return found
 
 
 def _render_record(record: BaseModel, caller: Caller, without: frozenset[str] = frozenset()) -> dict[str, Any]:
     """Render the record as JSON. `last_error`, which has the host's address, is for operators."""
-    made = wire_object(record, without=without)
-    return made if caller.admin else made | {"last_error": None}
+    fields = wire_object(record, without=without)
+    return fields if caller.admin else fields | {"last_error": None}
 
 
 @router.head("/healthz", include_in_schema=False)

@@ -106,8 +106,8 @@ async def replay(
     The body may have changes of fields; null removes a field, and a dotted name (`options.num_ctx`) is one inside a
     field.
     """
-    kept = await (await get_own_job(request, caller, job_id)).request()
-    fields = {**kept.request, "kind": kept.kind, "idempotency_key": None}
+    submitted = await (await get_own_job(request, caller, job_id)).request()
+    fields = {**submitted.request, "kind": submitted.kind, "idempotency_key": None}
     job = _add_idempotency_key(request, apply_changes(fields, await _read_optional_object(request)), idempotency_key)
     return await _answer_created(request, await submit(request, caller, job), prefer)
 

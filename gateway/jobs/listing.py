@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from gateway.access.caller import CurrentCaller
-from gateway.http.moment import parse_time
+from gateway.http.times import parse_time
 from gateway.jobs.openapi import ANSWERS, response_body
 from gateway.jobs.query import ONLY_KNOWN
 from gateway.queue_access import queue_of

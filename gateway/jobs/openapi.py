@@ -6,7 +6,7 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, Field, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from gateway.jobs import answers
+from gateway.jobs import bodies
 from gateway.jobs.wire_schema import WAIT_FOR_MODEL, WireSchema
 from llamaq.vocabulary.conversations import ConversationInfo, ConversationSettings, KeptMessage
 from llamaq.vocabulary.events import BaseEvent, Event
@@ -29,9 +29,9 @@ _WHOLE: tuple[type[BaseModel], ...] = (
 """What has all its fields in an answer, null where a field has no value; other objects leave these out."""
 _NONE = re.compile(r"\bNone\b")
 _BODIES: tuple[type[BaseModel], ...] = (
-    *(answers.JobPage, answers.ModelList, answers.HostList, answers.Conversation, answers.ConversationList),
-    *(answers.WorkerList, answers.Target),
-    *(answers.ChangedSettings, answers.Probe, answers.Error, answers.Cancellation, answers.Edit, answers.Fork),
+    *(bodies.JobPage, bodies.ModelList, bodies.HostList, bodies.Conversation, bodies.ConversationList),
+    *(bodies.WorkerList, bodies.Target),
+    *(bodies.ChangedSettings, bodies.Probe, bodies.Error, bodies.Cancellation, bodies.Edit, bodies.Fork),
 )
 
 
@@ -97,8 +97,8 @@ def _response_schemas() -> dict[str, Any]:
     shapes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
         (shape, "validation") for shape in (*_WHOLE, *_BODIES, ConversationSettings, *results, *events)
     ]
-    _, made = models_json_schema(shapes, by_alias=True, ref_template=_REFERENCE, schema_generator=WireSchema)
-    schemas: dict[str, Any] = made["$defs"]
+    _, definitions = models_json_schema(shapes, by_alias=True, ref_template=_REFERENCE, schema_generator=WireSchema)
+    schemas: dict[str, Any] = definitions["$defs"]
     for shape in _WHOLE:
         schemas[shape.__name__]["required"] = list(shape.model_fields)
     for shape in events:

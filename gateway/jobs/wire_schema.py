@@ -22,8 +22,8 @@ class WireSchema(GenerateJsonSchema):
 
     def str_schema(self, schema: StringSchema) -> JsonSchemaValue:
         """The bound that only makes pydantic look at the characters is no limit."""
-        made = super().str_schema(schema)
-        return {name: value for name, value in made.items() if (name, value) != ("maxLength", 2**31)}
+        json_schema = super().str_schema(schema)
+        return {name: value for name, value in json_schema.items() if (name, value) != ("maxLength", 2**31)}
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - as above
         """Never: a title would say the field's name once more."""

@@ -34,15 +34,15 @@ class ErrorAnswer:
     late: bool = False
     retry_after: float | None = None
 
-    def line(self) -> str:
+    def to_line(self) -> str:
         """The last line of a stream that has begun."""
         return encode_json({"error": self.message})
 
-    def response(self, *, streamed: bool = False, headers: Mapping[str, str] | None = None) -> Response:
+    def to_response(self, *, streamed: bool = False, headers: Mapping[str, str] | None = None) -> Response:
         """The answer where nothing was sent before."""
         kind = JSON if self.late and streamed else JSON_UTF8
         added = {**(headers or {}), **error_headers(self.status, self.retry_after)}
-        return Response(self.line(), self.status, added, kind)
+        return Response(self.to_line(), self.status, added, kind)
 
 
 def error_answer(error: BaseException, parsed: ParsedRequest | None = None) -> ErrorAnswer:

@@ -56,7 +56,7 @@ async def _answer_at_end(request: Request, job: AsyncJob[Any]) -> Response:
             if refusal := _refusal_of(error):
                 raise refusal from None
             failed = error_answer(error)
-            return Response(failed.line(), failed.status, headers, JSON)
+            return Response(failed.to_line(), failed.status, headers, JSON)
     return Response(SUCCESS, 200, headers, JSON_UTF8)
 
 
@@ -79,9 +79,9 @@ async def _read_lines(job: AsyncJob[Any]) -> AsyncGenerator[list[bytes], None]:
     except JobFailed as error:
         if not last and (refusal := _refusal_of(error)):
             raise refusal from None
-        yield [error_answer(error).line().encode() + b"\n"]
+        yield [error_answer(error).to_line().encode() + b"\n"]
     except LlamaqError as error:
-        yield [error_answer(error).line().encode() + b"\n"]
+        yield [error_answer(error).to_line().encode() + b"\n"]
 
 
 def _render_event(event: Event) -> str:

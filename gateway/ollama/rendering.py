@@ -28,11 +28,11 @@ def text_line_renderer(parsed: ParsedRequest) -> Callable[[str], bytes]:
 def render_piece(parsed: ParsedRequest, delta: Piece) -> Iterator[str]:
     """Render the lines of a piece: thinking, text and tool calls have one each, as Ollama sends them."""
     parts = [("thinking", delta.thinking), ("text", delta.text), ("tool_calls", delta.tool_calls)]
-    said: list[dict[str, Any]] = [{name: value} for name, value in parts if value]
-    if delta.logprobs and not said:
-        said = [{}]
-    for index, part in enumerate(said):
-        beside = {"logprobs": delta.logprobs} if delta.logprobs and index == len(said) - 1 else {}
+    contents: list[dict[str, Any]] = [{name: value} for name, value in parts if value]
+    if delta.logprobs and not contents:
+        contents = [{}]
+    for index, part in enumerate(contents):
+        beside = {"logprobs": delta.logprobs} if delta.logprobs and index == len(contents) - 1 else {}
         yield _render_line(parsed, {**_answer_fields(parsed.endpoint, **part), "done": False, **beside})
 
 
@@ -47,13 +47,13 @@ def render_body(parsed: ParsedRequest, result: Result, waited_seconds: float) ->
         case EmbeddingResult():
             return _render_vectors(parsed, result, waited_seconds)
         case ChatResult(message=message):
-            said = _answer_fields(parsed.endpoint, message.content, message.thinking, message.tool_calls)
+            fields = _answer_fields(parsed.endpoint, message.content, message.thinking, message.tool_calls)
         case TextResult(text=text, thinking=thinking):
-            said = _answer_fields(parsed.endpoint, text, thinking)
+            fields = _answer_fields(parsed.endpoint, text, thinking)
         case _:
             raise TypeError(type(result))
     logprobs = {"logprobs": result.logprobs} if result.logprobs else {}
-    return _render_line(parsed, {**said, **_end_fields(result, waited_seconds), **logprobs})
+    return _render_line(parsed, {**fields, **_end_fields(result, waited_seconds), **logprobs})
 
 
 def render_empty(parsed: ParsedRequest) -> str:

@@ -35,7 +35,7 @@ class OllamaRoute(CallerRoute):
             try:
                 return await handler(request)
             except FAILURES as error:
-                return error_answer(error).response(headers=_job_header(request))
+                return error_answer(error).to_response(headers=_job_header(request))
 
         return handle
 
@@ -98,7 +98,7 @@ def _add_endpoint(endpoint: Endpoint) -> None:
         try:
             return await _serve(request, caller, parsed, waited)
         except FAILURES as error:
-            return error_answer(error, parsed).response(streamed=parsed.stream, headers=_job_header(request))
+            return error_answer(error, parsed).to_response(streamed=parsed.stream, headers=_job_header(request))
 
 
 for one in get_args(Endpoint):

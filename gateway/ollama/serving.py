@@ -108,19 +108,19 @@ class _Lines:
                 async for ready in chunks:
                     yield ready
         except _Void as void:
-            yield [_encode_line(ErrorAnswer(500, str(void)).line())]
+            yield [_encode_line(ErrorAnswer(500, str(void)).to_line())]
             await self._job.cancel("the client has text of an attempt that is void")
         except LlamaqError as error:
             if not self._sent:
                 raise
             LOG.info("the stream of job %s ended with an error: %s", self._job.id, error)
-            yield [_encode_line(error_answer(error, self._parsed).line())]
+            yield [_encode_line(error_answer(error, self._parsed).to_line())]
 
     def _encode(self, event: Event | Piece) -> Iterable[bytes]:
-        if isinstance(event, Piece) and (said := event.text_alone):
+        if isinstance(event, Piece) and (text := event.text_alone):
             self._has_sent = True
             # Where its line is written already, the empty one wakes the task of the request.
-            return (b"" if event.cursor == self.straight.opened_by else self.render_text(said),)
+            return (b"" if event.cursor == self.straight.opened_by else self.render_text(text),)
         return self._encode_lines(event)
 
     def _encode_lines(self, event: Event | Piece) -> Iterator[bytes]:

@@ -58,12 +58,12 @@ class ChatForm:
         text: str | None = message.content
         if self.forced is not None:
             calls, text = self.read_forced_call(job_id, message.content), None
-        answered = {"role": "assistant", "content": text if text or not calls else None, "refusal": None}
+        message_fields = {"role": "assistant", "content": text if text or not calls else None, "refusal": None}
         if message.thinking:
-            answered["reasoning"] = message.thinking
+            message_fields["reasoning"] = message.thinking
         choice = {
             "index": 0,
-            "message": answered | self.calls_member(calls),
+            "message": message_fields | self.calls_member(calls),
             "logprobs": chat_logprobs(_chat_result(result).logprobs),
             "finish_reason": self.choose_finish_reason(result, called=bool(calls)),
         }
@@ -85,12 +85,12 @@ class ChatForm:
         for number, call in enumerate(found, first):
             if self.one_call and number:
                 break
-            called = call.get("function") or {}
-            name, arguments = str(called.get("name", "")), called.get("arguments") or {}
+            asked_function = call.get("function") or {}
+            name, arguments = str(asked_function.get("name", "")), asked_function.get("arguments") or {}
             if name in self.strict and (problem := find_problem(self.strict[name], arguments)):
                 raise invalid_output(job_id, f"the model called {name} with arguments that are not valid: {problem}")
-            made = {"name": name, "arguments": dumps(arguments)}
-            calls.append({"id": call.get("id") or call_id(job_id, number), "type": "function", "function": made})
+            function = {"name": name, "arguments": dumps(arguments)}
+            calls.append({"id": call.get("id") or call_id(job_id, number), "type": "function", "function": function})
         return calls
 
     def read_forced_call(self, job_id: str, text: str) -> list[dict[str, Any]]:
@@ -164,8 +164,8 @@ class ChatChunks:
     def render_piece(self, delta: Piece) -> list[str]:
         """Render a chunk for the thinking, the text and each call: some clients look at one of them alone."""
         forced = self._form.forced is not None
-        said = {"reasoning": delta.thinking, "content": None if forced else delta.text}
-        found = [{name: text} for name, text in said.items() if text]
+        texts = {"reasoning": delta.thinking, "content": None if forced else delta.text}
+        found = [{name: text} for name, text in texts.items() if text]
         if forced and delta.text:
             return [
                 *map(self._render_chunk, found),

@@ -31,9 +31,9 @@ def _render_entry(name: str, created: int) -> dict[str, Any]:
 
 def _created_at(model: ModelStatus) -> int:
     """When its host got it, in Unix seconds; 0 where the host gives no time that can be read."""
-    said = (model.listed or {}).get("modified_at")
+    modified_at = (model.listed or {}).get("modified_at")
     try:
-        moment = datetime.fromisoformat(str(said))
+        moment = datetime.fromisoformat(str(modified_at))
     except ValueError:
         return 0
     return max(0, int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()))

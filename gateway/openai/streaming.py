@@ -148,8 +148,8 @@ class _Frames:
             raise StreamRestarted(event.attempt, event.cursor)
         elif event.terminal:
             read_outcome(self._job.id, event)
-        elif said := self._waiting.update(event):
-            yield said
+        elif comment := self._waiting.update(event):
+            yield comment
 
     def encode_text(self, text: str) -> bytes | None:
         """Encode a piece that is text alone as a frame; None where `encode` must do it."""

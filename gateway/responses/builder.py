@@ -112,13 +112,13 @@ class ResponseBuilder:
             return
         cut = reason == "length"
         yield from self._output.end(whole=not cut)
-        used = usage_of(result)
+        usage = usage_of(result)
         self._members["usage"] = {
-            "input_tokens": used["prompt_tokens"],
+            "input_tokens": usage["prompt_tokens"],
             "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
-            "output_tokens": used["completion_tokens"],
+            "output_tokens": usage["completion_tokens"],
             "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": used["total_tokens"],
+            "total_tokens": usage["total_tokens"],
         }
         if cut:
             self._members["incomplete_details"] = {"reason": "max_output_tokens"}

@@ -104,7 +104,7 @@ class Response(Shared):
 
     def to_chat(self, messages: Sequence[JsonObject]) -> dict[str, Any]:
         """Build the body of the chat completion that asks for the same."""
-        asked = {
+        parameters = {
             "model": self.model,
             "messages": list(messages),
             "service_tier": self.service_tier,
@@ -119,7 +119,7 @@ class Response(Shared):
             "temperature": self.temperature,
             "top_p": self.top_p,
         }
-        return {name: value for name, value in asked.items() if value is not None}
+        return {name: value for name, value in parameters.items() if value is not None}
 
     def _response_format(self) -> JsonObject:
         given = self.text.format.model_dump(by_alias=True, exclude_none=True)

@@ -143,14 +143,14 @@ class _Frames:
                         if self._builder.ended:
                             break
             if self._builder.ended and self._after >= self._builder.next:
-                said = f"there is no event {self._after}: the last one of the response is {self._builder.next - 1}"
-                yield [_encode_error(InvalidRequest.of("starting_after", said), self._builder.next)]
+                message = f"there is no event {self._after}: the last one of the response is {self._builder.next - 1}"
+                yield [_encode_error(InvalidRequest.of("starting_after", message), self._builder.next)]
         except LlamaqError as error:  # the status is sent already
             yield [_encode_error(error, self._builder.next)]
 
     def _encode(self, event: Event | Piece) -> Iterator[bytes]:
-        if said := self._waiting.update(event):
-            yield said
+        if comment := self._waiting.update(event):
+            yield comment
         new = self._builder.take(event)
         if self._owns_job and isinstance(event, Started) and self._builder.restarted:
             raise StreamRestarted(event.attempt, event.cursor)

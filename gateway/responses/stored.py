@@ -71,10 +71,10 @@ async def read_history(queue: AsyncJobQueue, caller: Caller, response_id: str | 
     if not isinstance(result, ChatResult):
         state = "has not ended yet" if not before.status.ended else f"has ended {before.status.state}"
         raise GatewayError(400, "previous_response_not_completed", f"the response {response_id} {state}", param=param)
-    said = before.request["messages"][before.note.lead :]
-    images = {index: message["images"] for index, message in enumerate(said) if message.get("images")}
+    messages = before.request["messages"][before.note.lead :]
+    images = {index: message["images"] for index, message in enumerate(messages) if message.get("images")}
     answer = _answer_message(before.job.id, before.note.form, result)
-    return History([*map(_to_chat_message, said), answer], images)
+    return History([*map(_to_chat_message, messages), answer], images)
 
 
 def _to_chat_message(message: Mapping[str, Any]) -> JsonObject:

@@ -82,7 +82,9 @@ async def ask_to_discard(request: Request, _: Operator, letter_id: str) -> Respo
 
 
 @router.post("/ui/dead/{letter_id}/{action}")
-async def letter(request: Request, _: Action, letter_id: str, action: Literal["put-back", "discard"]) -> Response:
+async def put_back_or_discard(
+    request: Request, _: Action, letter_id: str, action: Literal["put-back", "discard"]
+) -> Response:
     """Put a dead letter back, as a new job, or discard it."""
     queue = queue_of(request)
     found = await queue.dead_letter(letter_id)

@@ -25,8 +25,8 @@ Verb = Literal["cancel", "replay"]
 
 
 @router.post("/ui/bulk/{verb}/count")
-async def count(request: Request, form: Action, verb: Verb) -> Response:
-    """Count what the filter finds, and ask. Jobs that are submitted afterwards are not meant."""
+async def count_jobs(request: Request, form: Action, verb: Verb) -> Response:
+    """Count the jobs that the filter finds, and ask. Jobs that are submitted afterwards are not meant."""
     given = JobFilter.of(form)
     which = JobFilter(given.states, {"until": datetime.fromtimestamp(SYSTEM.time(), UTC).isoformat(), **given.texts})
     jobs = await _find_jobs(queue_of(request), which, verb)

@@ -29,8 +29,8 @@ async def charts(request: Request, _: Operator, span: Annotated[Literal["hour", 
     minutes, step = _SPANS[span]
     found = await queue_of(request).history(minutes)
     points = [found[first : first + step] for first in range(0, len(found), step)]
-    drawn = [_build_chart(title, unit, lines, points) for title, unit, lines in _CHARTS]
-    return await render_static_page(request, "charts.html", "charts", span=span, charts=drawn, step=step)
+    rendered = [_build_chart(title, unit, lines, points) for title, unit, lines in _CHARTS]
+    return await render_static_page(request, "charts.html", "charts", span=span, charts=rendered, step=step)
 
 
 def _build_chart(title: str, unit: str, lines: Sequence[Line], points: Sequence[Point]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import FormData, QueryParams
 
-from gateway.http.moment import parse_time
+from gateway.http.times import parse_time
 from llamaq.vocabulary.errors import InvalidRequest
 from llamaq.vocabulary.kinds.request import LANES
 from llamaq.vocabulary.requests import KINDS

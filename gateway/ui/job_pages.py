@@ -37,11 +37,11 @@ async def content(request: Request, _: Action, job_id: JobId) -> Response:
     if request.app.state.settings.gateway_show_content != 1:
         raise GatewayError(403, "content_hidden", "texts are shown only with LLAMAQ_GATEWAY_SHOW_CONTENT=1")
     status = await _get_status(request, job_id)
-    asked = await queue_of(request).job(job_id).request()
+    submitted = await queue_of(request).job(job_id).request()
     log_action(request, "texts shown", job_id=job_id)
     result = status.result.model_dump(mode="json", exclude_none=True) if status.result else None
     error = status.error.model_dump(mode="json", exclude_none=True) if status.error else None
-    texts = [("Request", _format_json(asked.request))]
+    texts = [("Request", _format_json(submitted.request))]
     texts += [
         (name, _format_json(value)) for name, value in (("Result", result), ("Error", error)) if value is not None
     ]
@@ -69,8 +69,8 @@ async def replay(request: Request, form: Action, job_id: JobId) -> Response:
     if not isinstance(changes, dict):
         raise InvalidRequest.of("changes", 'must be a JSON object such as {"options.num_ctx": 8192}')
     log_action(request, "replay", job_id=job_id, fields=sorted(changes))
-    made = await queue_of(request).replay(job_id, **check_changes(changes))
-    return redirect_back(f"/ui/jobs/{made.id}", "replay")
+    job = await queue_of(request).replay(job_id, **check_changes(changes))
+    return redirect_back(f"/ui/jobs/{job.id}", "replay")
 
 
 @router.get("/delete")

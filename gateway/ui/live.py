@@ -46,7 +46,7 @@ async def _encode_frames(watch: Watch, view: str, job: str, find: str) -> AsyncG
     loop = asyncio.get_running_loop()
     until = loop.time() + STREAM_SECONDS
     sent: dict[str, str] = {}
-    with watch.reading(job):
+    with watch.add_reader(job):
         async for look in watch.looks():
             parts = {"figures": render_view(look, "figures")}
             if view != "none" and not (view == "job" and look.jobs.get(job) is None) and not look.away:

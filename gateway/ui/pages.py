@@ -65,8 +65,8 @@ async def jobs(
 async def dead(request: Request, _: Operator) -> Response:
     """Messages that could not become jobs, and webhooks that were not delivered."""
     letters = await queue_of(request).dead(MOST_DEAD + 1)
-    shown = request.app.state.settings.gateway_show_content == 1
-    values = {"letters": letters[:MOST_DEAD], "more": len(letters) > MOST_DEAD, "content": shown}
+    shows_content = request.app.state.settings.gateway_show_content == 1
+    values = {"letters": letters[:MOST_DEAD], "more": len(letters) > MOST_DEAD, "content": shows_content}
     return await render_static_page(request, "dead.html", "dead", **values)
 
 

@@ -100,7 +100,7 @@ def count(number: int) -> str:
 
 
 def _build_environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(_FOLDER / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -108,9 +108,9 @@ def _build_environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= {"age": age, "duration": duration, "size": size, "when": when, "count": count}
-    made.filters["part"] = lambda text: quote(str(text), safe="")
-    return made
+    environment.filters |= {"age": age, "duration": duration, "size": size, "when": when, "count": count}
+    environment.filters["part"] = lambda text: quote(str(text), safe="")
+    return environment
 
 
 _ENVIRONMENT = _build_environment()

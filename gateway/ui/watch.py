@@ -108,7 +108,7 @@ class Watch:
         self._task: asyncio.Task[None] | None = None
 
     @contextmanager
-    def reading(self, job_id: str = "") -> Iterator[None]:
+    def add_reader(self, job_id: str = "") -> Iterator[None]:
         """While the block runs the queue is looked at, and the job too."""
         self._readers += 1
         self._jobs[job_id] += 1

@@ -96,7 +96,7 @@ def test_a_body_is_a_job_or_refused(endpoint: Any, body: Any) -> None:
     except (Refusal, InvalidRequest) as error:
         found = error_answer(error, parsed)
         assert 400 <= found.status <= 501
-        assert json.loads(found.line())["error"]
+        assert json.loads(found.to_line())["error"]
 
 
 def _refusal(read: Callable[[bytes], object], body: bytes) -> Refusal | None:

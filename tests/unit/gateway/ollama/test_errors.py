@@ -106,10 +106,10 @@ def test_a_schema_that_ollama_would_not_take() -> None:
 )
 def test_the_engines_errors_have_no_charset_in_a_stream(error: Exception, streamed: bool, kind: str) -> None:
     """As of Ollama, whose stream has begun by then."""
-    assert error_answer(error, asked()).response(streamed=streamed).headers["content-type"] == kind
+    assert error_answer(error, asked()).to_response(streamed=streamed).headers["content-type"] == kind
 
 
 def test_when_to_try_again_is_told() -> None:
     """A full queue knows it; a missing key names the scheme."""
-    assert error_answer(errors.QueueFull("full", 2.2), asked()).response().headers["retry-after"] == "3"
-    assert error_answer(GatewayError(401, "x", "no key")).response().headers["www-authenticate"] == "Bearer"
+    assert error_answer(errors.QueueFull("full", 2.2), asked()).to_response().headers["retry-after"] == "3"
+    assert error_answer(GatewayError(401, "x", "no key")).to_response().headers["www-authenticate"] == "Bearer"

@@ -1,4 +1,4 @@
-"""Requests a minute of a key, counted in Redis for all processes of all gateways."""
+"""The rate limit: requests a minute of a key, counted in Redis for all processes of all gateways."""
 
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.store.redis_errors import is_refusal

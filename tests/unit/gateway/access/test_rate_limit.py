@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from embedded.redis import EmbeddedRedis
-from gateway.access.rate import MINUTE, count_request
+from gateway.access.rate_limit import MINUTE, count_request
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.settings.producer import Settings
 from llamaq.store.clock import SYSTEM
