@@ -20,7 +20,20 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from llamaq import BrokerUnavailable, InvalidRequest, Job, JobFailed, JobNotFound, JobQueue, QueueFull, UnknownModel
+from llamaq import (
+    BrokerUnavailable,
+    InvalidRequest,
+    Job,
+    JobCancelled,
+    JobError,
+    JobExpired,
+    JobFailed,
+    JobNotFound,
+    JobQueue,
+    LlamaqError,
+    QueueFull,
+    UnknownModel,
+)
 
 settings.configure(
     DEBUG=False,
@@ -28,6 +41,16 @@ settings.configure(
     ROOT_URLCONF=__name__,
     SECRET_KEY=os.environ.get("DJANGO_SECRET_KEY", "for this example, which signs nothing"),
 )
+STATUS: dict[type[LlamaqError], int] = {
+    InvalidRequest: 422,
+    UnknownModel: 422,
+    QueueFull: 503,
+    BrokerUnavailable: 503,
+    JobNotFound: 404,
+    JobCancelled: 409,
+    JobFailed: 502,
+    JobExpired: 504,
+}
 queue = JobQueue.from_env()  # one for the process: it is safe to use from any thread
 
 
@@ -40,13 +63,10 @@ def ask(request: HttpRequest) -> HttpResponse:
         job = queue.generate(question.get("model"), question.get("prompt"), tenant="website")
         if "wait" in request.GET:
             return JsonResponse({"id": job.id, "text": job.result(timeout=float(request.GET["wait"])).text})
-    except (InvalidRequest, UnknownModel, ValueError, AttributeError) as error:
+    except LlamaqError as error:
+        return refused(error)
+    except (ValueError, AttributeError) as error:
         return JsonResponse({"error": str(error)}, status=422)
-    except (QueueFull, BrokerUnavailable) as error:
-        headers = {"Retry-After": str(round(error.retry_after))} if isinstance(error, QueueFull) else None
-        return JsonResponse({"error": str(error)}, status=503, headers=headers)
-    except JobFailed as error:
-        return JsonResponse({"id": job.id, "error": error.error.message, "code": error.code}, status=502)
     except TimeoutError:
         pass  # it goes on: the answer can be had by its id
     return JsonResponse({"id": job.id}, status=202)
@@ -58,8 +78,8 @@ def stream(_request: HttpRequest, job_id: str) -> HttpResponse:
     job = queue.job(job_id)
     try:
         job.status()
-    except (JobNotFound, BrokerUnavailable) as error:
-        return JsonResponse({"error": str(error)}, status=404 if isinstance(error, JobNotFound) else 503)
+    except LlamaqError as error:
+        return refused(error)
     answer = StreamingHttpResponse(pieces(job), content_type="text/plain; charset=utf-8")
     answer["X-Accel-Buffering"] = "no"
     return answer
@@ -70,8 +90,8 @@ def pieces(job: Job) -> Iterator[str]:
     try:
         for piece in job.text():
             yield str(piece)
-    except JobFailed as error:
-        yield f"\n[{error.code}]\n"
+    except LlamaqError as error:  # it failed, was cancelled or expired, or Redis is away: the status was sent before
+        yield f"\n[{error}]\n"
 
 
 @require_GET
@@ -79,9 +99,17 @@ def state(_request: HttpRequest, job_id: str) -> HttpResponse:
     """Where the job stands."""
     try:
         status = queue.job(job_id).status()
-    except (JobNotFound, BrokerUnavailable) as error:
-        return JsonResponse({"error": str(error)}, status=404 if isinstance(error, JobNotFound) else 503)
+    except LlamaqError as error:
+        return refused(error)
     return JsonResponse({"state": status.state, "position": status.position, "eta_seconds": status.eta_seconds})
+
+
+def refused(error: LlamaqError) -> JsonResponse:
+    """What llamaq says is wrong, with the status that says who must act."""
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    headers = {"Retry-After": str(round(error.retry_after))} if isinstance(error, QueueFull) else None
+    job = {"id": error.job_id} if isinstance(error, JobError) else {}
+    return JsonResponse({**job, "error": str(error)}, status=status, headers=headers)
 
 
 urlpatterns = [path("jobs", ask), path("jobs/<str:job_id>/text", stream), path("jobs/<str:job_id>", state)]

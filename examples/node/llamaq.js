@@ -6,11 +6,26 @@ const TERMINAL = new Set(["completed", "failed", "cancelled", "expired"]);
 const WIRE_VERSION = 1;
 
 export class Llamaq {
+  #away; // why Redis is away; undefined where it answers
+
   constructor(url = "redis://127.0.0.1:6379/0", prefix = "llamaq") {
     this.prefix = prefix;
-    this.redis = new Redis(url);
-    // A line for each failed try; ioredis connects again by itself, and what was asked for meanwhile waits.
-    this.redis.on("error", (error) => console.error(`redis: ${error.message}`));
+    this.redis = this.#watched(new Redis(url));
+  }
+
+  // Tells once that Redis is away, and once that it answers again, whichever connection sees it. ioredis connects again by
+  // itself, and what was asked for meanwhile waits.
+  #watched(redis) {
+    redis.on("error", ({ message, code }) => {
+      const reason = message || code;
+      if (reason !== this.#away) console.error(`redis: ${reason}`);
+      this.#away = reason;
+    });
+    redis.on("ready", () => {
+      if (this.#away) console.error("redis: it answers again");
+      this.#away = undefined;
+    });
+    return redis;
   }
 
   // Queues a job and gives its id. Give the id yourself where a submit may be repeated: the same id is one job.
@@ -28,8 +43,7 @@ export class Llamaq {
   // cursor that you kept, in this process or another, misses nothing and repeats nothing.
   async *follow(id, cursor = "0") {
     const stream = `${this.prefix}:{${id}}:events`;
-    const reader = this.redis.duplicate(); // a blocking read would hold up all else on its connection
-    reader.on("error", (error) => console.error(`redis: ${error.message}`));
+    const reader = this.#watched(this.redis.duplicate()); // a blocking read would hold up all else on its connection
     try {
       for (;;) {
         // Not for ever: a connection that broke without a word is noticed at the next read.

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import redis
 
+from embedded.redis import EmbeddedRedis
 from llamaq import JobFailed
 from tests.commands import run
 from tests.conftest import MODEL
@@ -142,6 +144,24 @@ def test_a_refused_request_ends_failed(
     assert "ollama pull nobody-has-this" in lines[0]
     with pytest.raises(JobFailed):
         service.queue.job(job_id).result(30)
+
+
+@pytest.mark.needs("npm")
+def test_an_outage_of_redis_is_told_once(environment: dict[str, str], node: Path) -> None:
+    """However often it is tried again, over both connections; and then again after Redis was there."""
+    with EmbeddedRedis.start() as server:
+        where = environment | {"LLAMAQ_REDIS_URL": server.url}
+        with Program(["node", "main.js", "follow", "nobody"], where, node) as reader:
+            with redis.Redis.from_url(server.url) as client:
+                until(lambda: any(one["cmd"] == "xread" for one in client.client_list()))
+            lines = []
+            for _ in range(2):
+                server.kill()
+                lines.append(reader.line(r"^redis: .*ECONNREFUSED").string)
+                server.restart()
+                lines.append(reader.line("^redis: ").string)
+            reader.kill()
+    assert ["again" in line for line in lines] == [False, True] * 2
 
 
 @pytest.mark.needs("redis-cli")

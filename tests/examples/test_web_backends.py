@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import pytest
@@ -160,6 +161,25 @@ def test_django_streams_the_text_as_it_comes(service: Service, django: str) -> N
         text += b"".join(pieces)
 
     assert text.decode() == "".join(TOKENS)
+
+
+def test_django_tells_how_a_job_ended_without_an_answer(service: Service, django: str) -> None:
+    """One that was cancelled, and one that failed: a status of its own where it waits, a line where it streams."""
+    service.hold(tokens=TOKENS, hold_after=1)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(ask, django, wait="30")
+        service.wait_asked(1)
+        (job,) = (status for status in service.queue.jobs() if not status.ended)
+        service.queue.job(job.id).cancel("enough")
+    assert (waiting.result().status_code, waiting.result().json()) == (409, {"id": job.id, "error": "enough"})
+    assert requests.get(f"{django}/jobs/{job.id}/text", timeout=SECONDS).text.endswith("\n[enough]\n")
+
+    expired = service.queue.generate("nobody-has-this", "Why?", wait_for_model=True, start_within=0.001)
+    assert "start_within" in requests.get(f"{django}/jobs/{expired.id}/text", timeout=SECONDS).text
+
+    service.ollama.script(status=400, body={"error": "no"})
+    failed = ask(django, wait="30")
+    assert (failed.status_code, "no" in failed.json()["error"]) == (502, True)
 
 
 def test_django_says_what_is_wrong_with_a_request(django: str) -> None:
