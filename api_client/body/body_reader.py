@@ -20,7 +20,7 @@ _WAKE = b"\0"
 
 
 class BodyReader:
-    """Threads begin bodies with `read`; one other thread repeats `round`.
+    """Threads begin bodies with `read`; one other thread repeats `run_round`.
 
     Attributes:
         batch: entered around the bytes that are taken together.
@@ -61,7 +61,7 @@ class BodyReader:
                     self._end_all()
         body.wait()
 
-    def round(self, most_seconds: float) -> None:
+    def run_round(self, most_seconds: float) -> None:
         """Wait until bytes arrive, and take them once.
 
         Args:

@@ -37,8 +37,8 @@ def find_live_hosts(time: Sequence[int], seen: Sequence[tuple[str, float]]) -> l
 
 def build_host_commands(keys: Keys, host: str) -> list[list[str]]:
     """Build the commands that read a host's `HOST_FIELDS`, the model of each slot that is held, and its refusals."""
-    asked = ["HMGET", keys.host(host), *HOST_FIELDS]
-    return [asked, ["HVALS", keys.slots(host)], ["HGETALL", keys.refusals(host)]]
+    record = ["HMGET", keys.host(host), *HOST_FIELDS]
+    return [record, ["HVALS", keys.slots(host)], ["HGETALL", keys.refusals(host)]]
 
 
 def read_hosts(

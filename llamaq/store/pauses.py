@@ -41,7 +41,7 @@ def check_name(what: str, given: str) -> str:
         raise InvalidRequest.of(what, str(error)) from None
 
 
-def read(answer: Answer, host: str | None, model: str | None) -> None:
+def raise_for_answer(answer: Answer, host: str | None, model: str | None) -> None:
     """Raise the error that the answer names, if any.
 
     Raises:

@@ -33,7 +33,7 @@ class StreamReader(Duty):
         """Take what has arrived, or wait for it."""
         if seconds := self._pause_seconds():
             self._clock.sleep(seconds)
-        self._reader.round(duty.IDLE_SECONDS)
+        self._reader.run_round(duty.IDLE_SECONDS)
         return 0
 
     def finish(self) -> None:

@@ -132,7 +132,7 @@ class AsyncOperations(AsyncProducer):
 
     async def _set_pause(self, word: str, host: str | None, model: str | None) -> None:
         call = pauses.call(self._keys, word, host, model)
-        pauses.read(await self._connection.run(call), host, model)
+        pauses.raise_for_answer(await self._connection.run(call), host, model)
 
     async def jobs(  # noqa: PLR0913 - what a list can be narrowed by
         self,

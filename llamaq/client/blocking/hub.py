@@ -111,7 +111,7 @@ class Hub:
         Raises:
             redis.TimeoutError: it does not come within the limit that is set.
         """
-        return self._turns.one(min(deadline.seconds_left(), self._call_seconds))
+        return self._turns.take(min(deadline.seconds_left(), self._call_seconds))
 
     def suspect(self) -> None:
         """Give the connection up if nothing comes over it now: a reader has missed an entry."""

@@ -48,8 +48,8 @@ class Turns:
             self._free.put(None)
 
     @contextmanager
-    def one(self, seconds: float) -> Iterator[None]:
-        """A turn, for this block.
+    def take(self, seconds: float) -> Iterator[None]:
+        """Take a turn, for this block.
 
         Raises:
             redis.TimeoutError: none is free within so many seconds.

@@ -127,7 +127,7 @@ class Operations(Producer):
 
     def _set_pause(self, word: str, host: str | None, model: str | None) -> None:
         call = pauses.call(self._keys, word, host, model)
-        pauses.read(self._connection.run(call), host, model)
+        pauses.raise_for_answer(self._connection.run(call), host, model)
 
     def jobs(  # noqa: PLR0913 - what a list can be narrowed by
         self,

@@ -178,8 +178,8 @@ class UnixConnection(Bounded, redis.UnixDomainSocketConnection):
 
 def must_reconnect(connection: Any) -> bool:
     """Whether redis-py closes a connection that is given back, because its server moves; 6.2 never does."""
-    asked = getattr(connection, "should_reconnect", None)
-    return asked is not None and asked()
+    should_reconnect = getattr(connection, "should_reconnect", None)
+    return should_reconnect is not None and should_reconnect()
 
 
 class Pool(redis.ConnectionPool):

@@ -130,10 +130,12 @@ class HostCalls:
         Each idle worker asks all the time, and the script has four commands. Redis' time is asked for once a minute,
         and after an answer that does not fit, as where the clock of Redis was set.
         """
-        now, asked = self._clock.monotonic(), [["HMGET", f"{self._keys.prefix}:reaper", "worker", "until"]]
+        now, commands = self._clock.monotonic(), [["HMGET", f"{self._keys.prefix}:reaper", "worker", "until"]]
         if now >= self._ahead_until:
-            asked.append(["TIME"])
-        (leader, until), *times = cast("list[list[str]]", [unwrap(reply) for reply in self._client.execute_all(asked)])
+            commands.append(["TIME"])
+        (leader, until), *times = cast(
+            "list[list[str]]", [unwrap(reply) for reply in self._client.execute_all(commands)]
+        )
         for seconds, micros in times:  # `now` was before the call: after a slow one this worker asks sooner, not later
             self._redis_ahead = int(seconds) + int(micros) / 1e6 - now
             self._ahead_until = now + SAME_CLOCK_SECONDS

@@ -147,18 +147,18 @@ class JobStore(HostCalls):
         Without it, an attempt that counts keeps the job from the host while another one may get it.
         `wait_seconds` is what the host's `Retry-After` asks for, `ran_seconds` how long the attempt took.
         """
-        told = error.as_json()
+        fields = error.as_json()
         return self._settle(
             job,
             Release(
                 id=job.id,
                 fence=job.fence,
-                members=dump_members(error=told, delay_seconds=round(delay_seconds, 3)),
+                members=dump_members(error=fields, delay_seconds=round(delay_seconds, 3)),
                 delay_seconds=delay_seconds,
                 counts=int(counts),
                 blame=blame,
                 reason=error.message,
-                error=dumps(told),
+                error=dumps(fields),
                 wait_seconds=wait_seconds,
                 ran_seconds=round(ran_seconds, 3),
                 give_up=job.request.deadline if blame == "model" else 0,

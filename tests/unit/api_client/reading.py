@@ -38,7 +38,7 @@ def running(reader: BodyReader) -> Iterator[None]:
 
     def rounds() -> None:
         while not ending.is_set():
-            reader.round(1.0)
+            reader.run_round(1.0)
         reader.close()
 
     thread = threading.Thread(target=rounds)
