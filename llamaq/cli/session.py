@@ -78,8 +78,8 @@ class Session:
             self.screen.note(line)
 
     @contextmanager
-    def fleet_command(self) -> Iterator[None]:
-        """Around a verb on a host or a model: of one that is unknown it tells what there is.
+    def explain_refusals(self) -> Iterator[None]:
+        """Explain refusals of a verb on a host or a model; names what there is, where one is unknown.
 
         The usual advice, to wait for a model or to pull it, does not fit there.
         """

@@ -91,7 +91,7 @@ def file_options(command: F) -> F:
     """Give a command the options for a file, as one argument `of_file`."""
 
     @wraps(command)
-    def gathered(*args: Any, source: Any, out: Any, in_flight: int, retry_failed: bool, **given: Any) -> Any:
+    def gather(*args: Any, source: Any, out: Any, in_flight: int, retry_failed: bool, **given: Any) -> Any:
         return command(*args, of_file=FileOptions(source, out, in_flight, retry_failed), **given)
 
     for option in (
@@ -100,8 +100,8 @@ def file_options(command: F) -> F:
         click.option("--out", type=_OUT, metavar="OUT.JSONL", help="Write the results of --file there, not to stdout."),
         click.option("--file", "source", type=_FILE, metavar="ITEMS.JSONL", help="Many texts, one on each line."),
     ):
-        gathered = option(gathered)
-    return gathered  # type: ignore[return-value]  # click's decorators keep the function
+        gather = option(gather)
+    return gather  # type: ignore[return-value]  # click's decorators keep the function
 
 
 def build_file_run(model: str, schema: Any, given: dict[str, Any], of_file: FileOptions) -> FileRun:

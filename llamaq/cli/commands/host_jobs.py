@@ -97,7 +97,7 @@ def _follow_on_hosts(
     session: Session, kind: str, submit: Callable[[], Sequence[Job[Any]]], *, detach: bool, as_json: bool
 ) -> None:
     failed: JobError | None = None
-    with session.fleet_command():
+    with session.explain_refusals():
         jobs = submit()
     for job in jobs:
         if detach:

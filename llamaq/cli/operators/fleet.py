@@ -55,7 +55,7 @@ def pause(session: Session, host: str | None, model: str | None) -> None:
     It holds until `llamaq resume`, also when workers are started anew. Pulls, loads and unloads still run on the host.
     """
     named = _describe_target(host, model)
-    with session.fleet_command():
+    with session.explain_refusals():
         session.queue.pause(host=host, model=model)
     session.screen.write_line(f"{named} paused")
 
@@ -69,7 +69,7 @@ def drain(session: Session, host: str | None, model: str | None) -> None:
     `llamaq workers` shows how many slots are still used. `llamaq resume` ends it.
     """
     named = _describe_target(host, model)
-    with session.fleet_command():
+    with session.explain_refusals():
         session.queue.drain(host=host, model=model)
     session.screen.write_line(f"{named} draining")
 
@@ -80,7 +80,7 @@ def drain(session: Session, host: str | None, model: str | None) -> None:
 def resume(session: Session, host: str | None, model: str | None) -> None:
     """End a pause or a drain. Jobs that wait are assigned at once."""
     named = _describe_target(host, model)
-    with session.fleet_command():
+    with session.explain_refusals():
         session.queue.resume(host=host, model=model)
     session.screen.write_line(f"{named} gets jobs again")
 
