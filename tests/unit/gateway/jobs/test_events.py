@@ -17,7 +17,7 @@ def test_what_an_answer_reads_is_closed_where_it_cannot_begin(monkeypatch: pytes
     """The client has gone meanwhile: no reader of a quiet job is left."""
     closed: list[str] = []
 
-    async def own_job(*_: object) -> None:
+    async def get_own_job(*_: object) -> None:
         pass
 
     async def quiet(*_: object, fresh: bool) -> AsyncGenerator[list[Any], None]:
@@ -40,7 +40,7 @@ def test_what_an_answer_reads_is_closed_where_it_cannot_begin(monkeypatch: pytes
         assert closed == ["closed"]
         assert len(asyncio.all_tasks()) == 1
 
-    monkeypatch.setattr(reading, "get_own_job", own_job)
+    monkeypatch.setattr(reading, "get_own_job", get_own_job)
     monkeypatch.setattr(reading, "read_pieces", quiet)
     monkeypatch.setattr(reading, "PEEK_SECONDS", 0)
     asyncio.run(case())
