@@ -65,7 +65,7 @@ def make_tracing(export: Export | None, client: Client, keys: Keys, *, content: 
         return Untraced()
     try:
         spans: Any = importlib.import_module("worker.telemetry.spans")
-        traced: Tracing = spans.Traced(spans.provider(export), client, keys, content=content)
+        traced: Tracing = spans.Traced(spans.make_provider(export), client, keys, content=content)
     except ImportError as error:
         raise NotInstalled(f"LLAMAQ_OTEL needs the packages of the group `otel`: {error}") from error
     return traced
