@@ -5,7 +5,6 @@ import asyncio
 import sys
 from pathlib import Path
 
-from embedded.arguments import number, whole
 from embedded.engine.interface import DEFAULT_CONTEXT
 from embedded.engine.scheduler import DEFAULT_KEEP_ALIVE_SECONDS, Scheduler
 from embedded.ollama.routes import ROUTES
@@ -13,6 +12,7 @@ from embedded.ollama.server import OllamaState, Server
 from embedded.ollama.serving import serve
 from embedded.weights import weights
 from embedded.wheels import NotFetched
+from llamaq.settings.numerals import parse_number, parse_whole
 
 try:
     from embedded.engine.llama import LlamaEngine, smollm2
@@ -22,13 +22,13 @@ except ImportError as error:  # llama.cpp is linked with a library that a small 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m embedded.ollama", description=__doc__)
-    parser.add_argument("--port", type=whole, default=0, help="0 lets the kernel choose")
+    parser.add_argument("--port", type=parse_whole, default=0, help="0 lets the kernel choose")
     parser.add_argument("--model-file", type=Path, help="SmolLM2's .gguf; fetched and cached where none is given")
     parser.add_argument("--model", default="smollm2:135m", help="the name it is served under")
-    parser.add_argument("--slots", type=whole, default=2, help="requests at a time")
-    parser.add_argument("--max-queue", type=whole, default=512, help="requests that may wait for a load")
-    parser.add_argument("--keep-alive", type=number, default=DEFAULT_KEEP_ALIVE_SECONDS, help="seconds")
-    parser.add_argument("--threads", type=whole, help="that compute; one on each processor where it is not given")
+    parser.add_argument("--slots", type=parse_whole, default=2, help="requests at a time")
+    parser.add_argument("--max-queue", type=parse_whole, default=512, help="requests that may wait for a load")
+    parser.add_argument("--keep-alive", type=parse_number, default=DEFAULT_KEEP_ALIVE_SECONDS, help="seconds")
+    parser.add_argument("--threads", type=parse_whole, help="that compute; one on each processor where it is not given")
     parser.add_argument("--preload", action="store_true", help="load the model before the URL is printed")
     return parser.parse_args()
 

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import json
 
-from embedded.arguments import number, whole
 from embedded.engine.scheduler import Scheduler
 from embedded.ollama.routes import ROUTES
 from embedded.ollama.server import OllamaState, Server
@@ -14,15 +13,16 @@ from embedded.scripted.dispatcher import ScriptedDispatcher, Scripts
 from embedded.scripted.engine import Holds, ScriptedEngine
 from embedded.scripted.request_log import RequestLog
 from embedded.scripted.script import MODELS, ScriptedModel
+from llamaq.settings.numerals import parse_number, parse_whole
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m embedded.scripted", description=__doc__)
-    parser.add_argument("--port", type=whole, default=0)
-    parser.add_argument("--slots", type=whole, default=1, help="requests at a time per model")
-    parser.add_argument("--max-queue", type=whole, default=512)
-    parser.add_argument("--max-models", type=whole, default=3)
-    parser.add_argument("--keep-alive", type=number, default=300.0, help="seconds")
+    parser.add_argument("--port", type=parse_whole, default=0)
+    parser.add_argument("--slots", type=parse_whole, default=1, help="requests at a time per model")
+    parser.add_argument("--max-queue", type=parse_whole, default=512)
+    parser.add_argument("--max-models", type=parse_whole, default=3)
+    parser.add_argument("--keep-alive", type=parse_number, default=300.0, help="seconds")
     parser.add_argument("--models", default="", help="JSON list, instead of the usual ones")
     return parser.parse_args()
 

@@ -18,13 +18,28 @@ new_id() {
   cat /proc/sys/kernel/random/uuid
 }
 
+state() {
+  ask --raw HGET "$prefix:{$1}" state
+}
+
+has_ended() {
+  case $(state "$1") in completed | failed | cancelled | expired) ;; *) return 1 ;; esac
+}
+
 follow() {
   cursor=${2:-0}
+  wait='BLOCK 20000'
+  if has_ended "$1"; then wait=; fi
   while :; do
     # Unquoted output is a line for each part: the stream, then for each entry its id, `event` and the JSON, which never
     # holds a newline. The time-out is for a connection that broke without a word.
-    parts=$(ask --raw XREAD COUNT 1 BLOCK 20000 STREAMS "$prefix:{$1}:events" "$cursor")
-    [ -n "$parts" ] || continue
+    # shellcheck disable=SC2086 # two words, or none
+    parts=$(ask --raw XREAD COUNT 1 $wait STREAMS "$prefix:{$1}:events" "$cursor")
+    if [ -z "$parts" ]; then
+      [ -n "$wait" ] || { echo "job $1 has ended, and there is nothing behind $cursor" >&2; return 1; }
+      if has_ended "$1"; then wait=; fi
+      continue
+    fi
     cursor=$(printf '%s\n' "$parts" | sed -n 2p)
     event=$(printf '%s\n' "$parts" | sed -n 4p)
     printf '%s %s\n' "$cursor" "$event"
@@ -48,7 +63,7 @@ case ${1-} in
     echo "$id"
     ;;
   follow) follow "$2" "${3:-0}" ;;
-  state) ask --raw HGET "$prefix:{$2}" state ;;
+  state) state "$2" ;;
   cancel) ask XADD "$prefix:inbox" '*' cancel "$2" reason "${3:-cancelled by the producer}" >/dev/null ;;
   *)
     sed -n '2,9s/^# \{0,1\}//p' "$0" >&2

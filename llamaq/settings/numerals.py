@@ -4,6 +4,7 @@ Python, and pydantic with it, reads more than people mean: `1_0` as 10, and the 
 """
 
 import re
+from argparse import ArgumentTypeError
 from typing import Any
 
 from pydantic import BeforeValidator
@@ -18,14 +19,28 @@ def is_numeral(text: str) -> bool:
 
 
 def parse_whole(text: str) -> int:
-    """Parse a whole number.
+    """Parse a whole number; a `type` of argparse.
 
     Raises:
-        ValueError: it is none.
+        ArgumentTypeError: it is none.
+    """
+    try:
+        if is_numeral(text):
+            return int(text)
+    except ValueError:  # a fraction
+        pass
+    raise ArgumentTypeError(f"{text[:80]!r} is no whole number")
+
+
+def parse_number(text: str) -> float:
+    """Parse a number; a `type` of argparse.
+
+    Raises:
+        ArgumentTypeError: it is none.
     """
     if not is_numeral(text):
-        raise ValueError(f"{text[:80]!r} is no number")
-    return int(text)
+        raise ArgumentTypeError(f"{text[:80]!r} is no number")
+    return float(text)
 
 
 def _check_numeral(given: Any) -> Any:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from embedded.arguments import number, whole
+from llamaq.settings.numerals import parse_number, parse_whole
 from llamaq.store.clock import SYSTEM
 from tests.chaos import report
 from tests.chaos.run import run
@@ -13,8 +13,8 @@ from tests.chaos.run import run
 def main() -> int:
     """Run, and print the figures."""
     parser = argparse.ArgumentParser(prog="python3 run.py chaos", description=__doc__)
-    parser.add_argument("--seconds", type=number, default=60)
-    parser.add_argument("--seed", type=whole, help="repeats a run's traffic and faults; the timing stays its own")
+    parser.add_argument("--seconds", type=parse_number, default=60)
+    parser.add_argument("--seed", type=parse_whole, help="repeats a run's traffic and faults; the timing stays its own")
     parser.add_argument("--write", action="store_true", help="put the figures into docs/reliability.md")
     parser.add_argument("--logs", type=Path, help="a folder to keep the logs of the workers in")
     arguments = parser.parse_args()

@@ -146,6 +146,23 @@ def test_a_refused_request_ends_failed(
         service.queue.job(job_id).result(30)
 
 
+def test_a_reader_behind_the_end_is_told_that_nothing_follows(
+    service: Service, environment: dict[str, str], example: tuple[list[str], Path]
+) -> None:
+    """It does not wait for an event that cannot come."""
+    command, folder = example
+    service.ollama.script(tokens=TOKENS)
+    job_id = submit(example, environment)
+    service.queue.job(job_id).result(30)
+    last, _ = told(service, job_id)[-1]
+
+    done = run([*command, "follow", job_id, last], cwd=folder, env=environment, timeout=60)
+
+    assert done.returncode == 1
+    assert f"job {job_id} has ended, and there is nothing behind {last}" in done.stderr
+    assert done.stdout == ""
+
+
 @pytest.mark.needs("npm")
 def test_an_outage_of_redis_is_told_once(environment: dict[str, str], node: Path) -> None:
     """However often it is tried again, over both connections; and then again after Redis was there."""

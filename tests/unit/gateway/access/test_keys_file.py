@@ -64,7 +64,7 @@ def test_a_limit_is_read_as_it_is_written(tmp_path: Path, capsys: pytest.Capture
     with pytest.raises(SystemExit):
         key_command.main(["add", "ci", "--rate", "1_0"], str(tmp_path / "keys"))
 
-    assert "argument --rate: invalid" in capsys.readouterr().err
+    assert "argument --rate: '1_0' is no whole number" in capsys.readouterr().err
 
 
 def test_a_key_is_made_shown_once_and_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
