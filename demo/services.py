@@ -16,7 +16,7 @@ from api_client import OllamaClient, OllamaError
 from embedded.child import spawn
 from embedded.ollama.process import EmbeddedOllama
 from embedded.redis import EmbeddedRedis
-from embedded.weights import weights
+from embedded.weights import fetch_weights
 from llamaq import JobQueue
 from llamaq.store.connections.clients import connect
 from llamaq.store.redis_errors import translate_errors
@@ -76,7 +76,7 @@ def ollama(config: Settings) -> Iterator[Part]:
         yield Part(config.ollama_url, found, ours=False)
         return
     _bring_runtime()
-    with EmbeddedOllama.start(weights(), slots=SLOTS) as server:
+    with EmbeddedOllama.start(fetch_weights(), slots=SLOTS) as server:
         yield Part(server.url, "embedded: SmolLM2-135M on llama.cpp")
 
 

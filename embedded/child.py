@@ -16,8 +16,8 @@ _ROOT = Path(__file__).resolve().parents[1]
 _forker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="forker")
 
 
-def bound(command: Sequence[str], *, group: bool = False) -> list[str]:
-    """The command of a process that gets SIGKILL when the thread that starts it ends.
+def bind_command(command: Sequence[str], *, group: bool = False) -> list[str]:
+    """Bind a command to the thread that starts it: its process gets SIGKILL when that ends.
 
     Elsewhere than on Linux it is a plain child process. A missing program shows as exit status 127.
 
@@ -37,7 +37,7 @@ def spawn(
     environment: Mapping[str, str] | None = None,
     group: bool = False,
 ) -> subprocess.Popen[bytes]:
-    """Start `command` so that it gets SIGKILL when this process ends; see `bound`.
+    """Start `command` so that it gets SIGKILL when this process ends; see `bind_command`.
 
     Args:
         command: The program and its arguments.
@@ -53,7 +53,7 @@ def spawn(
     def fork() -> subprocess.Popen[bytes]:
         # In the checkout's root, so that `python -m worker...` finds the modules.
         return subprocess.Popen(  # noqa: S603 - our own servers, no shell
-            bound(command, group=group),
+            bind_command(command, group=group),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,

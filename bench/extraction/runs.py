@@ -14,7 +14,7 @@ from bench.extraction.pairs import PAIRS, Pair
 from embedded.ollama.process import EmbeddedOllama
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
-from embedded.weights import weights
+from embedded.weights import fetch_weights
 from llamaq import BatchResult, JobQueue
 from llamaq.extraction.schema import validator_of
 from llamaq.vocabulary.events import Progress
@@ -49,7 +49,7 @@ class Row:
 
 def run_model() -> list[Row]:
     """The embedded model: without the schema as a grammar (and so without llamaq's kind), and with it."""
-    with EmbeddedOllama.start(weights(), slots=SLOTS) as host, _queue(host.url) as queue:
+    with EmbeddedOllama.start(fetch_weights(), slots=SLOTS) as host, _queue(host.url) as queue:
         return [_unguided(queue), _row(queue, "SmolLM2-135M, `extract`", _extracted(queue, PAIRS))]
 
 

@@ -14,7 +14,7 @@ from bench.environment.services import MODEL
 from bench.environment.workers import WorkerProcess, llamaq_worker
 from bench.gateway.rivals import RIVALS, Rival
 from bench.paths import READERS, Addresses, Path
-from embedded.redis import EmbeddedRedis, free_port
+from embedded.redis import EmbeddedRedis, find_free_port
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
 
@@ -66,7 +66,7 @@ def services(slots: int, hosts: int = 1, rivals: Mapping[str, pathlib.Path] | No
 
     `rivals` has the Python of each rival that is to run, by its name.
     """
-    port = free_port()
+    port = find_free_port()
     with (
         ExitStack() as stack,
         EmbeddedRedis.start() as redis,
@@ -87,7 +87,7 @@ def services(slots: int, hosts: int = 1, rivals: Mapping[str, pathlib.Path] | No
 
 
 def _rival(stack: ExitStack, rival: Rival, python: pathlib.Path, url: str, slots: int) -> tuple[WorkerProcess, int]:
-    port, folder = free_port(), stack.enter_context(TemporaryDirectory())
+    port, folder = find_free_port(), stack.enter_context(TemporaryDirectory())
     process = stack.enter_context(rival.process(python, pathlib.Path(folder), url, slots, port))
     wait_until(lambda: _answers(port), f"an answer of {rival.name}", check=process.check)
     return process, port

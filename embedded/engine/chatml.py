@@ -27,8 +27,8 @@ def render(messages: Sequence[Json]) -> str:
     return "".join(said) + "<|im_start|>assistant\n"
 
 
-def without_oldest(messages: Sequence[Json]) -> list[Json] | None:
-    """The messages without the oldest one that is neither a system message nor the last; None if there is none."""
+def drop_oldest(messages: Sequence[Json]) -> list[Json] | None:
+    """Drop the oldest message that is neither a system message nor the last; None if there is none."""
     for index, message in enumerate(messages[:-1]):
         if message.get("role") != "system":
             return [*messages[:index], *messages[index + 1 :]]

@@ -16,27 +16,27 @@ _FORMATS = frozenset(("date", "time", "date-time", "duration", "email", "hostnam
 """Those that the engine knows."""
 
 
-def closed(schema: Json) -> Json:
-    """The schema with `additionalProperties: false` at objects that have `properties` and do not set it.
+def close_schema(schema: Json) -> Json:
+    """Give the schema `additionalProperties: false` at objects that have `properties` and do not set it.
 
     A schema that combines several schemas into one object is left as it is: each would forbid the others' properties.
     """
-    return _rewritten(schema, close=not _mixes(schema))
+    return _rewrite(schema, close=not _mixes(schema))
 
 
-def _rewritten(schema: Json, *, close: bool) -> Json:
-    def below(part: Any) -> Any:
-        return _rewritten(part, close=close) if isinstance(part, dict) else part
+def _rewrite(schema: Json, *, close: bool) -> Json:
+    def rewrite_part(part: Any) -> Any:
+        return _rewrite(part, close=close) if isinstance(part, dict) else part
 
     new = dict(schema)
     if new.get("format") not in _FORMATS:
         new.pop("format", None)
     for key in schema.keys() & set(_LISTS):
-        new[key] = [below(part) for part in schema[key]]
+        new[key] = [rewrite_part(part) for part in schema[key]]
     for key in schema.keys() & set(_NAMED):
-        new[key] = {name: below(part) for name, part in schema[key].items()}
+        new[key] = {name: rewrite_part(part) for name, part in schema[key].items()}
     for key in schema.keys() & set(_SINGLE):
-        new[key] = below(schema[key])
+        new[key] = rewrite_part(schema[key])
     # An object that requires a name it does not define could not be closed and filled.
     if close and "properties" in schema and set(schema.get("required", ())) <= schema["properties"].keys():
         new.setdefault("additionalProperties", False)

@@ -125,10 +125,10 @@ class Vectors:
 class Answer(Protocol):
     """Receives a runner's answer, piece by piece."""
 
-    async def piece(self, piece: Piece) -> None:
+    async def send_piece(self, piece: Piece) -> None:
         """Send one piece, or keep it where the client does not stream."""
 
-    async def done(self, outcome: Outcome) -> None:
+    async def send_end(self, outcome: Outcome) -> None:
         """Send the last line."""
 
 

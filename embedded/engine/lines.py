@@ -13,14 +13,14 @@ def encode(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def timestamp(unix_seconds: float) -> str:
-    """RFC 3339 in UTC, with as many digits as Ollama writes."""
+def format_timestamp(unix_seconds: float) -> str:
+    """Format a time by RFC 3339 in UTC, with as many digits as Ollama writes."""
     return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
 
 
-def opening(call: Call, now: float) -> Json:
+def opening_fields(call: Call, now: float) -> Json:
     """The two fields that every line begins with."""
-    return {"model": call.name, "created_at": timestamp(now)}
+    return {"model": call.name, "created_at": format_timestamp(now)}
 
 
 def piece_fields(call: Call, piece: Piece) -> Json:
@@ -35,10 +35,10 @@ def piece_fields(call: Call, piece: Piece) -> Json:
 
 def piece_line(call: Call, piece: Piece, now: float) -> Json:
     """One line of a stream, before the last."""
-    return {**opening(call, now), **piece_fields(call, piece), "done": False}
+    return {**opening_fields(call, now), **piece_fields(call, piece), "done": False}
 
 
-def done_line(call: Call, piece: Piece, outcome: Outcome, now: float, took: tuple[int, int]) -> Json:
+def last_line(call: Call, piece: Piece, outcome: Outcome, now: float, took: tuple[int, int]) -> Json:
     """The last line of a stream, or the whole answer when it does not stream.
 
     Args:
@@ -50,7 +50,7 @@ def done_line(call: Call, piece: Piece, outcome: Outcome, now: float, took: tupl
     """
     context = {"context": list(outcome.context)} if outcome.context and call.kind == "generate" else {}
     return {
-        **opening(call, now),
+        **opening_fields(call, now),
         **piece_fields(call, piece),
         "done": True,
         "done_reason": outcome.done_reason,
@@ -67,4 +67,4 @@ def done_line(call: Call, piece: Piece, outcome: Outcome, now: float, took: tupl
 
 def bare_line(call: Call, done_reason: str, now: float) -> Json:
     """The answer to a request that only loads or unloads: no counts, no durations."""
-    return {**opening(call, now), **piece_fields(call, Piece()), "done": True, "done_reason": done_reason}
+    return {**opening_fields(call, now), **piece_fields(call, Piece()), "done": True, "done_reason": done_reason}

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 import xllamacpp
 
-from embedded.engine.chatml import PARAMETERS, STOPS, TEMPLATE, messages_of, render, without_oldest
-from embedded.engine.closed_schema import closed
+from embedded.engine.chatml import PARAMETERS, STOPS, TEMPLATE, drop_oldest, messages_of, render
+from embedded.engine.closed_schema import close_schema
 from embedded.engine.interface import Answer, Call, EngineError, Json, Model, Outcome, Piece, Vectors
-from embedded.engine.lines import timestamp
+from embedded.engine.lines import format_timestamp
 from embedded.engine.llama_http import Address, LlamaServerGone, ask, stream
-from embedded.engine.request_checks import context_overflow
+from embedded.engine.request_checks import make_overflow_error
 from embedded.weights import SMOLLM2
 
 # Ollama's defaults. Under a schema the repeat penalty is off, because it would penalise quotes and braces.
@@ -41,7 +41,7 @@ def smollm2(model_file: Path, name: str = "smollm2:135m") -> Model:
         name,
         size=found.st_size,
         digest=SMOLLM2.sha256,
-        modified_at=timestamp(found.st_mtime),
+        modified_at=format_timestamp(found.st_mtime),
         template=TEMPLATE,
         parameters=PARAMETERS,
     )
@@ -61,7 +61,7 @@ class LlamaEngine:
         self._model_file = model_file
         self._model = model
         self._slots = slots
-        self._computing = threads or _processors()
+        self._computing = threads or _count_processors()
         # One thread starts and ends every server, one after the other: llama.cpp has global state (a backend, a log, a
         # shutdown handler), which a server that ends would take from one that starts.
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="llama")
@@ -79,7 +79,7 @@ class LlamaEngine:
         """
         key = secrets.token_urlsafe(16)
         server: list[Any] = []
-        params = self._params(context_length, key)
+        params = self._make_params(context_length, key)
         try:
             await asyncio.get_running_loop().run_in_executor(self._threads, _serve, params, server)
             # During the load no closed connection could be noticed. A client that left is noticed now.
@@ -92,7 +92,7 @@ class LlamaEngine:
         size = model.size + _BYTES_PER_TOKEN * context_length * self._slots
         return LlamaRunner(server, self._threads, key, context_length, size)
 
-    def _params(self, context_length: int, key: str) -> Any:
+    def _make_params(self, context_length: int, key: str) -> Any:
         params = xllamacpp.CommonParams()
         params.model.path = str(self._model_file)
         params.n_parallel = self._slots
@@ -125,7 +125,7 @@ def _serve(params: Any, home: list[Any]) -> None:
     home.append(server)
 
 
-def _processors() -> int:
+def _count_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -149,7 +149,7 @@ class LlamaRunner:
     async def generate(self, call: Call, answer: Answer) -> None:
         """Answer one call, token by token."""
         try:
-            prompt = await self._prompt(call)
+            prompt = await self._fit_prompt(call)
             await self._decode(call, prompt, answer)
         except LlamaServerGone:
             raise EngineError(500, _RUNNER_DIED) from None
@@ -160,7 +160,7 @@ class LlamaRunner:
 
     async def count_tokens(self, text: str) -> int:
         """How many tokens the text has."""
-        return len(await self._tokens(text))
+        return len(await self._tokenize(text))
 
     async def close(self) -> None:
         """End llama.cpp's threads and free the memory."""
@@ -168,73 +168,73 @@ class LlamaRunner:
 
     async def _decode(self, call: Call, prompt: list[int], answer: Answer) -> None:
         tokens = list(prompt)
-        events = stream(self._address, "/completion", self._request(call, prompt))
+        events = stream(self._address, "/completion", self._build_request(call, prompt))
         try:
             async for event in events:
                 tokens.extend(event.get("tokens", ()))
                 if event.get("content"):
-                    await answer.piece(Piece(event["content"]))
+                    await answer.send_piece(Piece(event["content"]))
                 if event["stop"]:
-                    await answer.done(_outcome(event, () if call.body.get("raw") else tokens))
+                    await answer.send_end(_make_outcome(event, () if call.body.get("raw") else tokens))
         finally:
             await events.aclose()
 
-    def _request(self, call: Call, prompt: list[int]) -> Json:
+    def _build_request(self, call: Call, prompt: list[int]) -> Json:
         defaults = _SAMPLING if call.schema is None else _SAMPLING | {"repeat_penalty": 1.0}
         asked = {_RENAMED.get(name, name): value for name, value in call.options.items() if name in _TAKEN}
         request = {**defaults, **asked, "prompt": prompt, "stream": True, "return_tokens": True, "cache_prompt": True}
-        request["n_predict"] = self._limit(call, len(prompt))
+        request["n_predict"] = self._limit_tokens(call, len(prompt))
         request["stop"] = call.options.get("stop") or ([] if call.body.get("raw") else list(STOPS))
         if call.schema is not None:
             # With free whitespace a small model may generate endless blank lines.
-            request["json_schema"] = {**closed(call.schema), "x-guidance": {"whitespace_flexible": False}}
+            request["json_schema"] = {**close_schema(call.schema), "x-guidance": {"whitespace_flexible": False}}
         return request
 
-    def _limit(self, call: Call, prompt_tokens: int) -> int:
-        """Tokens to generate. Zero and below set no limit, but Ollama stops after ten contexts."""
+    def _limit_tokens(self, call: Call, prompt_tokens: int) -> int:
+        """Limit the tokens to generate. Zero and below set no limit, but Ollama stops after ten contexts."""
         asked = int(call.options.get("num_predict", -1))
         limit = asked if asked > 0 else 10 * self.context_length
         return limit if call.body.get("shift", True) else min(limit, self.context_length - prompt_tokens)
 
-    async def _prompt(self, call: Call) -> list[int]:
-        """The prompt's tokens, fitted into the context unless the client forbids it.
+    async def _fit_prompt(self, call: Call) -> list[int]:
+        """Fit the prompt's tokens into the context unless the client forbids it.
 
         Raises:
             EngineError: 400, too long and not to be cut.
         """
-        tokens = await self._whole_prompt(call)
+        tokens = await self._tokenize_prompt(call)
         if len(tokens) < self.context_length:
             return tokens
         if call.body.get("truncate", True):
-            return self._cut(tokens)
-        raise context_overflow(len(tokens), self.context_length)
+            return self._cut_middle(tokens)
+        raise make_overflow_error(len(tokens), self.context_length)
 
-    async def _whole_prompt(self, call: Call) -> list[int]:
+    async def _tokenize_prompt(self, call: Call) -> list[int]:
         if call.body.get("raw"):
-            return await self._tokens(call.body["prompt"])
+            return await self._tokenize(call.body["prompt"])
         messages = messages_of(call)
         earlier = [int(token) for token in call.body.get("context", ())]
-        tokens = earlier + await self._tokens(render(messages))
+        tokens = earlier + await self._tokenize(render(messages))
         while len(tokens) >= self.context_length and call.body.get("truncate", True) and call.kind == "chat":
-            shorter = without_oldest(messages)
+            shorter = drop_oldest(messages)
             if shorter is None:
                 break
             messages = shorter
-            tokens = await self._tokens(render(messages))
+            tokens = await self._tokenize(render(messages))
         return tokens
 
-    def _cut(self, tokens: list[int]) -> list[int]:
-        """The head and the tail, together about half a context. Ollama does the same silently."""
+    def _cut_middle(self, tokens: list[int]) -> list[int]:
+        """Keep the head and the tail, together about half a context. Ollama does the same silently."""
         tail = (self.context_length - _KEPT_AT_HEAD) // 2
         return tokens[:_KEPT_AT_HEAD] + tokens[len(tokens) - tail :]
 
-    async def _tokens(self, text: str) -> list[int]:
+    async def _tokenize(self, text: str) -> list[int]:
         answer = await ask(self._address, "/tokenize", {"content": text, "add_special": True, "parse_special": True})
         tokens: list[int] = answer["tokens"]
         return tokens
 
 
-def _outcome(event: Json, context: Sequence[int]) -> Outcome:
+def _make_outcome(event: Json, context: Sequence[int]) -> Outcome:
     timings = event["timings"]
     return Outcome(
         done_reason="length" if event["stop_type"] == "limit" else "stop",

@@ -35,7 +35,7 @@ async def ask(address: Address, path: str, body: Json) -> Json:
         EngineError: It answered with an error, whose JSON text is the message, as Ollama passes it on.
         LlamaServerGone: The connection broke.
     """
-    async with _exchange(address, path, body) as (status, chunks):
+    async with _open_exchange(address, path, body) as (status, chunks):
         text = b"".join([chunk async for chunk in chunks]).decode()
     if status != 200:
         raise EngineError(status, text)
@@ -50,17 +50,17 @@ async def stream(address: Address, path: str, body: Json) -> AsyncGenerator[Json
         EngineError: It answered with an error, at the start or in the middle.
         LlamaServerGone: The connection broke.
     """
-    async with _exchange(address, path, body) as (status, chunks):
+    async with _open_exchange(address, path, body) as (status, chunks):
         if status != 200:
             raise EngineError(status, b"".join([chunk async for chunk in chunks]).decode())
-        async for event in _events(chunks):
+        async for event in _parse_events(chunks):
             if "error" in event:
                 raise EngineError(500, encode(event).decode())
             yield event
 
 
 @asynccontextmanager
-async def _exchange(address: Address, path: str, body: Json) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
+async def _open_exchange(address: Address, path: str, body: Json) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
     payload = encode(body)
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {address.key}\r\n"
@@ -72,7 +72,7 @@ async def _exchange(address: Address, path: str, body: Json) -> AsyncIterator[tu
             writer.write(head.encode() + payload)
             status, headers = await _read_head(reader)
             chunked = headers.get("transfer-encoding") == "chunked"
-            yield status, _chunks(reader) if chunked else _rest(reader)
+            yield status, _read_chunks(reader) if chunked else _read_rest(reader)
         finally:
             writer.transport.abort()
     except (OSError, EOFError) as error:
@@ -85,17 +85,17 @@ async def _read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]
     return int(first.split()[1]), {name.lower(): value.strip().lower() for name, value in pairs}
 
 
-async def _rest(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+async def _read_rest(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
     yield await reader.read()
 
 
-async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+async def _read_chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
     while size := int(await reader.readuntil(b"\r\n"), 16):
         yield (await reader.readexactly(size + 2))[:-2]
 
 
-async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[Json]:
-    """The JSON of each `data:` line; other lines are pings."""
+async def _parse_events(chunks: AsyncIterator[bytes]) -> AsyncIterator[Json]:
+    """Parse the JSON of each `data:` line; other lines are pings."""
     kept = b""
     async for chunk in chunks:
         *lines, kept = (kept + chunk).split(b"\n")

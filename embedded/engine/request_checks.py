@@ -12,22 +12,22 @@ from ollama_api.encoding import encode_json, quote
 _IMAGE_SIGNS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM")
 
 
-def nested(status: int, message: str, kind: str = "invalid_request_error", **more: Any) -> EngineError:
-    """An error of the engine itself, whose JSON Ollama passes on as a string."""
+def make_nested_error(status: int, message: str, kind: str = "invalid_request_error", **more: Any) -> EngineError:
+    """Make an error of the engine itself, whose JSON Ollama passes on as a string."""
     inner = {"error": {"code": status, "message": message, "type": kind, **more}}
     return EngineError(status, encode(inner).decode())
 
 
-def context_overflow(tokens: int, context_length: int) -> EngineError:
-    """The error for a prompt that is too long and may not be cut."""
+def make_overflow_error(tokens: int, context_length: int) -> EngineError:
+    """Make the error for a prompt that is too long and may not be cut."""
     message = (
         f"request ({tokens} tokens) exceeds the available context size ({context_length} tokens), try increasing it"
     )
-    return nested(400, message, "exceed_context_size_error", n_prompt_tokens=tokens, n_ctx=context_length)
+    return make_nested_error(400, message, "exceed_context_size_error", n_prompt_tokens=tokens, n_ctx=context_length)
 
 
-def schema_of(body: Json) -> Json | None:
-    """The JSON Schema of `format`, or None.
+def read_schema(body: Json) -> Json | None:
+    """Read the JSON Schema of `format`, or None.
 
     Raises:
         EngineError: 500 for what is neither "json" nor an object (so does Ollama), 400 for an object that is no schema.
@@ -47,13 +47,13 @@ def schema_of(body: Json) -> Json | None:
 
 def _check_schema(schema: Json) -> None:
     try:
-        jsonschema_rs.validator_for(schema, retriever=_refuse)
+        jsonschema_rs.validator_for(schema, retriever=_refuse_reference)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError):
         reason = f"JSON schema conversion failed:\nUnrecognized schema: {encode(schema).decode()}"
-        raise nested(400, f"Field 'json_schema': \"json_schema\": {reason}") from None
+        raise make_nested_error(400, f"Field 'json_schema': \"json_schema\": {reason}") from None
 
 
-def _refuse(uri: str) -> NoReturn:
+def _refuse_reference(uri: str) -> NoReturn:
     # The library would otherwise fetch a remote `$ref` for any client.
     message = f"remote references are not followed: {urlsplit(uri).scheme}"
     raise ValueError(message)
@@ -76,8 +76,8 @@ def check_images(images: tuple[bytes, ...], model: Model) -> None:
         EngineError: 400, the engine's JSON in a string.
     """
     if images and "vision" not in model.capabilities:
-        raise nested(400, "Multimodal data provided, but model does not support multimodal requests.")
+        raise make_nested_error(400, "Multimodal data provided, but model does not support multimodal requests.")
     for image in images:
         webp = image[:4] == b"RIFF" and image[8:12] == b"WEBP"
         if not (image.startswith(_IMAGE_SIGNS) or webp):
-            raise nested(400, "Failed to load image or audio file")
+            raise make_nested_error(400, "Failed to load image or audio file")

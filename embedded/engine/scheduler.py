@@ -74,7 +74,7 @@ class Scheduler:
         Raises:
             EngineError: 503 where too many wait already, or what the engine said when loading.
         """
-        entry = self._resident(model, context_length) or await self._bring(model, context_length)
+        entry = self._find_loaded(model, context_length) or await self._queue_load(model, context_length)
         entry.users += 1
         self._stop_timer(entry)
         entry.keep_alive = keep_alive
@@ -85,7 +85,7 @@ class Scheduler:
         finally:
             entry.users -= 1
             if entry.users == 0:
-                self._rest(entry)
+                self._start_keep_alive(entry)
 
     async def unload(self, model: Model) -> None:
         """Unload a model at once, or when its last request ends. A model that is not loaded is ignored."""
@@ -101,18 +101,18 @@ class Scheduler:
         for entry in list(self._loaded.values()):
             await self._remove(entry)
 
-    def _resident(self, model: Model, context_length: int) -> Loaded | None:
+    def _find_loaded(self, model: Model, context_length: int) -> Loaded | None:
         entry = self._loaded.get(model.blob)
         return entry if entry and entry.runner.context_length == context_length else None
 
-    async def _bring(self, model: Model, context_length: int) -> Loaded:
+    async def _queue_load(self, model: Model, context_length: int) -> Loaded:
         # The request whose model is being loaded does not count as waiting.
         if self._waiting > self._max_queue:
             raise EngineError(503, _BUSY)
         self._waiting += 1
         try:
             async with self._turn:
-                return self._resident(model, context_length) or await self._load(model, context_length)
+                return self._find_loaded(model, context_length) or await self._load(model, context_length)
         finally:
             self._waiting -= 1
 
@@ -134,7 +134,7 @@ class Scheduler:
             self._idle.clear()
             await self._idle.wait()
 
-    def _rest(self, entry: Loaded) -> None:
+    def _start_keep_alive(self, entry: Loaded) -> None:
         """Start the keep-alive. The model is unloaded if it is still idle at its end."""
         self._idle.set()
         loop = asyncio.get_running_loop()

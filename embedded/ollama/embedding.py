@@ -16,10 +16,10 @@ _LONGEST_INPUT = 2046
 class _Embedding(OllamaHandler):
     """The part that both endpoints share."""
 
-    async def _vectors(self, body: Json, inputs: list[str]) -> tuple[Vectors, int]:
-        """The vectors, and the nanoseconds until the model was loaded."""
+    async def _compute_vectors(self, body: Json, inputs: list[str]) -> tuple[Vectors, int]:
+        """Compute the vectors, and the nanoseconds until the model was loaded."""
         started = self.state.clock.monotonic()
-        model = self.state.model(body.get("model", ""), _MISSING)
+        model = self.state.find_model(body.get("model", ""), _MISSING)
         options = read_options(body.get("options", {}))
         keep_alive = self.state.keep_alive_of(body)
         length = context_length(options, model.context_length)
@@ -42,7 +42,7 @@ class Embed(_Embedding):
     async def _embed(self) -> None:
         started = self.state.clock.monotonic()
         body = bodies.embed(self.request.body)
-        vectors, waited = await self._vectors(body, _inputs(body.get("input")))
+        vectors, waited = await self._compute_vectors(body, _read_inputs(body.get("input")))
         answer: Json = {"model": body.get("model", ""), "embeddings": vectors.embeddings}
         if vectors.embeddings:
             took = int((self.state.clock.monotonic() - started) * 1e9)
@@ -61,15 +61,15 @@ class Embeddings(_Embedding):
         body = bodies.embeddings(self.request.body)
         prompt = body.get("prompt")
         try:
-            vectors, _ = await self._vectors(body, [prompt] if prompt else [])
+            vectors, _ = await self._compute_vectors(body, [prompt] if prompt else [])
         except EngineError as error:
             # The engine's error is a 501 at the newer endpoint and a 500 here.
             raise EngineError(500 if error.status == 501 else error.status, error.message) from None
         send_json(self, 200, {"embedding": vectors.embeddings[0] if vectors.embeddings else []})
 
 
-def _inputs(value: object) -> list[str]:
-    """Raises EngineError, 400, for anything but a string or a list of them."""
+def _read_inputs(value: object) -> list[str]:
+    """Read the inputs. Raises EngineError, 400, for anything but a string or a list of them."""
     if value is None or value == "":
         return []
     given = value if isinstance(value, list) else [value]

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from embedded.engine.interface import Call, EngineError, Json, Model
 from embedded.engine.lines import bare_line
-from embedded.engine.request_checks import check_images, check_thinking, schema_of
+from embedded.engine.request_checks import check_images, check_thinking, read_schema
 from embedded.engine.scheduler import Loaded
 from embedded.ollama.reply import Reply, send_json
 from embedded.ollama.server import OllamaHandler, context_length
@@ -28,7 +28,7 @@ class _Generation(OllamaHandler):
         self._started = self.state.clock.monotonic()
         await self.run_until_disconnect(self._serve())
 
-    def only_loads(self, body: Json) -> bool:
+    def is_load_only(self, body: Json) -> bool:
         """Whether the request only loads or unloads the model."""
         raise NotImplementedError
 
@@ -43,33 +43,33 @@ class _Generation(OllamaHandler):
     async def _serve(self) -> None:
         body = _READERS[self.kind](self.request.body)
         name = body.get("model", "")
-        model = self._model(name)
+        model = self._find_model(name)
         keep_alive = self.state.keep_alive_of(body)
-        if self.only_loads(body) and keep_alive == 0:
+        if self.is_load_only(body) and keep_alive == 0:
             await self.state.scheduler.unload(model)
             self._send_bare(Call(self.kind, model, name, body, stream=False, options={}), "unload")
             return
         check_thinking(body, model, name)
         self.check_abilities(body, model, name)
-        call = self._call(model, name, body)
+        call = self._build_call(model, name, body)
         length = context_length(call.options, model.context_length)
         async with self.state.scheduler.hold(model, length, keep_alive) as loaded:
             await self._answer(call, loaded)
 
-    def _model(self, name: str) -> Model:
-        return self.state.model(name)
+    def _find_model(self, name: str) -> Model:
+        return self.state.find_model(name)
 
-    def _call(self, model: Model, name: str, body: Json) -> Call:
+    def _build_call(self, model: Model, name: str, body: Json) -> Call:
         options = read_options(body.get("options", {}))
         return Call(
-            self.kind, model, name, body, stream=body.get("stream", True), options=options, images=_images_of(body)
+            self.kind, model, name, body, stream=body.get("stream", True), options=options, images=_decode_images(body)
         )
 
     async def _answer(self, call: Call, loaded: Loaded) -> None:
-        if self.only_loads(call.body):
+        if self.is_load_only(call.body):
             self._send_bare(call, "load")
             return
-        call = replace(call, schema=schema_of(call.body))
+        call = replace(call, schema=read_schema(call.body))
         reply = Reply(self, call, self.state.clock, self._started)
         try:
             check_images(call.images, call.model)
@@ -78,7 +78,7 @@ class _Generation(OllamaHandler):
                 reply.load_ns = int((self.state.clock.monotonic() - self._started) * 1e9)
                 await loaded.runner.generate(call, reply)
         except EngineError as error:
-            await reply.fail(error.status, error.message)
+            await reply.send_error(error.status, error.message)
         if not self._finished:
             self.finish()
 
@@ -91,7 +91,7 @@ class Generate(_Generation):
 
     kind = "generate"
 
-    def only_loads(self, body: Json) -> bool:
+    def is_load_only(self, body: Json) -> bool:
         """No prompt."""
         return not body.get("prompt")
 
@@ -108,7 +108,7 @@ class Chat(_Generation):
 
     kind = "chat"
 
-    def only_loads(self, body: Json) -> bool:
+    def is_load_only(self, body: Json) -> bool:
         """No messages."""
         return not body.get("messages")
 
@@ -119,13 +119,13 @@ class Chat(_Generation):
         if body.get("tools") and "tools" not in model.capabilities:
             raise EngineError(400, f"{_LIBRARY}{model.name} does not support tools")
 
-    def _model(self, name: str) -> Model:
+    def _find_model(self, name: str) -> Model:
         if not name:
             raise EngineError(400, "model is required")
-        return super()._model(name)
+        return super()._find_model(name)
 
 
-def _images_of(body: Json) -> tuple[bytes, ...]:
-    """All images of a request, of its messages too, in order."""
+def _decode_images(body: Json) -> tuple[bytes, ...]:
+    """Decode all images of a request, of its messages too, in order."""
     carriers = [body, *body.get("messages", ())]
     return tuple(base64.b64decode(image) for carrier in carriers for image in carrier.get("images", ()))

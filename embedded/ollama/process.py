@@ -16,7 +16,7 @@ class EmbeddedOllama(ServerProcess):
         """Start it and return when it listens.
 
         Args:
-            model_file: The weights, from `embedded.weights.weights()`.
+            model_file: The weights, from `embedded.weights.fetch_weights()`.
             slots: Requests it answers at a time.
             port: 0 lets the kernel choose.
             preload: Load the model now rather than at the first request.

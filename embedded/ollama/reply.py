@@ -3,7 +3,7 @@
 from tornado.web import RequestHandler
 
 from embedded.engine.interface import Call, Json, Outcome, Piece
-from embedded.engine.lines import done_line, encode, piece_line
+from embedded.engine.lines import encode, last_line, piece_line
 from llamaq.store.clock import Clock
 
 
@@ -30,7 +30,7 @@ class Reply:
         self._thinking: list[str] = []
         self._tool_calls: list[Json] = []
 
-    async def piece(self, piece: Piece) -> None:
+    async def send_piece(self, piece: Piece) -> None:
         """Send one piece, or keep it for the whole."""
         if not self.call.stream:
             self._text.append(piece.text)
@@ -39,7 +39,7 @@ class Reply:
             return
         await self._write(piece_line(self.call, piece, self._clock.time()))
 
-    async def done(self, outcome: Outcome) -> None:
+    async def send_end(self, outcome: Outcome) -> None:
         """Send the last line, or the whole answer."""
         line = self.last_line(outcome)
         if self.call.stream:
@@ -47,7 +47,7 @@ class Reply:
         else:
             send_json(self._handler, 200, line)
 
-    async def fail(self, status: int, message: str) -> None:
+    async def send_error(self, status: int, message: str) -> None:
         """Answer with an error: with its status before the first byte, else as a last line."""
         if self.opened:
             await self._write({"error": message})
@@ -59,7 +59,7 @@ class Reply:
         """The object that ends the answer, with everything that was kept."""
         whole = Piece("".join(self._text), "".join(self._thinking), tuple(self._tool_calls))
         took = int((self._clock.monotonic() - self._started) * 1e9)
-        return done_line(self.call, whole, outcome, self._clock.time(), (took, self.load_ns))
+        return last_line(self.call, whole, outcome, self._clock.time(), (took, self.load_ns))
 
     async def open(self) -> None:
         """Send the status line and headers of a stream; what follows may then be written as chunks by hand."""

@@ -30,16 +30,16 @@ _SMALLEST_CONTEXT = 4
 class Dispatcher(Protocol):
     """Sees every request come and go. The scripted server of the tests has one; the service has none."""
 
-    def arrive(self, handler: "OllamaHandler") -> Coroutine[Any, Any, None]:
-        """A request has come. What is returned is awaited first, and may finish the handler to answer it there.
+    def on_request(self, handler: "OllamaHandler") -> Coroutine[Any, Any, None]:
+        """Receive a request. What is returned is awaited first, and may finish the handler to answer it there.
 
         A plain function, so that context variables set in it hold for the whole request.
         """
 
-    def hung_up(self, handler: "OllamaHandler") -> None:
-        """The client left before its answer was complete."""
+    def on_hang_up(self, handler: "OllamaHandler") -> None:
+        """Note that the client left before its answer was complete."""
 
-    def left(self, handler: "OllamaHandler") -> None:
+    def on_finish(self, handler: "OllamaHandler") -> None:
         """The request is over."""
 
 
@@ -66,8 +66,8 @@ class OllamaState:
         seconds = float(body.get("keep_alive", self.keep_alive))
         return math.inf if seconds < 0 else seconds
 
-    def model(self, name: str, message: str = "model '{}' not found") -> Model:
-        """The catalogue's entry for a name as a client writes it: no tag means `:latest`.
+    def find_model(self, name: str, message: str = "model '{}' not found") -> Model:
+        """Find the catalogue's entry for a name as a client writes it: no tag means `:latest`.
 
         Letter case does not matter, unless the entry has capitals, as a model whose files were made elsewhere.
 
@@ -119,7 +119,7 @@ class OllamaHandler(RequestHandler):
             self.clear_header("Content-Type")
             await self.finish()
         elif self.state.dispatcher is not None:
-            await self.run_until_disconnect(self.state.dispatcher.arrive(self))
+            await self.run_until_disconnect(self.state.dispatcher.on_request(self))
 
     async def run_until_disconnect(self, work: Coroutine[Any, Any, None]) -> None:
         """Do the work, and stop in the middle of it at once when the client closes its connection."""
@@ -143,31 +143,31 @@ class OllamaHandler(RequestHandler):
         """The client has gone."""
         self._disconnected = True
         if self.state.dispatcher is not None:
-            self.state.dispatcher.hung_up(self)
+            self.state.dispatcher.on_hang_up(self)
         if self._work is not None:
             self._work.cancel()
 
     def on_finish(self) -> None:
         """The request is over."""
         if self.state.dispatcher is not None:
-            self.state.dispatcher.left(self)
+            self.state.dispatcher.on_finish(self)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ARG002 - tornado's signature
         """Routing errors are text, as from Go's router; anything else is JSON."""
         if status_code == 405:
-            self.set_header("Allow", ", ".join(self._allowed()))
-            self._plain("405 method not allowed")
+            self.set_header("Allow", ", ".join(self._allowed_methods()))
+            self._send_text("405 method not allowed")
         elif status_code == 404:
-            self._plain("404 page not found")
+            self._send_text("404 page not found")
         else:
             send_json(self, status_code, {"error": self._reason})
 
-    def _plain(self, text: str) -> None:
+    def _send_text(self, text: str) -> None:
         self.set_header("Content-Type", "text/plain")
         self.finish(text)
 
-    def _allowed(self) -> list[str]:
-        return sorted(_defined_by(type(self)))
+    def _allowed_methods(self) -> list[str]:
+        return sorted(_methods_of(type(self)))
 
 
 class Absent(OllamaHandler):
@@ -181,11 +181,11 @@ class Absent(OllamaHandler):
         path = self.request.path
         known: set[str] = self.settings["paths"]
         if path != "/" and path.endswith("/") and path.rstrip("/") in known:
-            self._moved(path.rstrip("/"))
+            self._redirect(path.rstrip("/"))
         else:
             self.send_error(404)
 
-    def _moved(self, to: str) -> None:
+    def _redirect(self, to: str) -> None:
         self.set_status(301 if self.request.method == "GET" else 307)
         self.set_header("Location", to)
         self.set_header("Content-Type", "text/html; charset=utf-8")
@@ -227,7 +227,7 @@ def context_length(options: Mapping[str, Any], trained: int) -> int:
     return max(_SMALLEST_CONTEXT, min(asked, trained))
 
 
-def _defined_by(handler: type[RequestHandler]) -> set[str]:
+def _methods_of(handler: type[RequestHandler]) -> set[str]:
     plain = RequestHandler._unimplemented_method  # noqa: SLF001 - the one mark of an undefined method
     return {name for name in RequestHandler.SUPPORTED_METHODS if getattr(handler, name.lower(), plain) is not plain}
 

@@ -16,7 +16,7 @@ from embedded.scripted.script import MODELS, ScriptedModel
 from llamaq.settings.numerals import parse_number, parse_whole
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m embedded.scripted", description=__doc__)
     parser.add_argument("--port", type=parse_whole, default=0)
     parser.add_argument("--slots", type=parse_whole, default=1, help="requests at a time per model")
@@ -39,4 +39,4 @@ async def _run(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_run(_arguments()))
+    asyncio.run(_run(_parse_arguments()))

@@ -49,10 +49,10 @@ class ModelControl(_Control):
 
     async def post(self) -> None:
         fields = json.loads(self.request.body)
-        self.controls.engine.change(ScriptedModel(**{**fields, "capabilities": tuple(fields["capabilities"])}))
+        self.controls.engine.set_model(ScriptedModel(**{**fields, "capabilities": tuple(fields["capabilities"])}))
 
     async def delete(self) -> None:
-        self.controls.engine.remove(self.get_argument("name"))
+        self.controls.engine.remove_model(self.get_argument("name"))
 
 
 class StatsControl(_Control):
@@ -62,7 +62,7 @@ class StatsControl(_Control):
     """
 
     async def get(self) -> None:
-        await self.controls.request_log.newer_than(int(self.get_argument("newer", "-1")))
+        await self.controls.request_log.wait_newer_than(int(self.get_argument("newer", "-1")))
         after = self.get_argument("after", None)
         self.finish(self.controls.request_log.to_json(after=None if after is None else int(after)))
 

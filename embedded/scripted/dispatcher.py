@@ -49,11 +49,11 @@ class Scripts:
     def take(self, path: str, model: str, raw: str) -> Script:
         """The script for a request, which uses up one play of a numbered script."""
         for index, script in enumerate(self._numbered):
-            if script.fits(path, model, raw):
+            if script.matches(path, model, raw):
                 left = (script.times or 1) - 1
                 self._numbered[index : index + 1] = [replace(script, times=left)] if left else []
                 return script
-        return next((script for script in self._endless if script.fits(path, model, raw)), DEFAULT)
+        return next((script for script in self._endless if script.matches(path, model, raw)), DEFAULT)
 
 
 class ScriptedDispatcher:
@@ -66,31 +66,31 @@ class ScriptedDispatcher:
         self._connections: WeakKeyDictionary[IOStream, int] = WeakKeyDictionary()
         self._connected = 0
 
-    def arrive(self, handler: OllamaHandler) -> Coroutine[Any, Any, None]:
+    def on_request(self, handler: OllamaHandler) -> Coroutine[Any, Any, None]:
         """Log the request and choose its script."""
         request = handler.request
         raw = request.body.decode("utf-8", errors="replace")
-        model = _model_in(raw)
+        model = _read_model(raw)
         stream = handler.connection_stream
-        entry = self._request_log.arrive(
-            self._number(stream), request.method or "", request.path, model, raw[:_KEPT_CHARACTERS]
+        entry = self._request_log.add(
+            self._number_connection(stream), request.method or "", request.path, model, raw[:_KEPT_CHARACTERS]
         )  # fmt: skip
         visit = Visit(entry, self._scripts.take(request.path, model, raw), stream)
         self._visits[handler] = visit
         VISIT.set(visit)
-        return self._receive(handler, visit.script)
+        return self._answer_with_status(handler, visit.script)
 
-    def hung_up(self, handler: OllamaHandler) -> None:
+    def on_hang_up(self, handler: OllamaHandler) -> None:
         """Log that the client closed the connection early."""
         if visit := self._visits.get(handler):
             self._request_log.hang_up(visit.entry)
 
-    def left(self, handler: OllamaHandler) -> None:
+    def on_finish(self, handler: OllamaHandler) -> None:
         """Log the end of the request."""
         if visit := self._visits.get(handler):
             self._request_log.end(visit.entry)
 
-    async def _receive(self, handler: OllamaHandler, script: Script) -> None:
+    async def _answer_with_status(self, handler: OllamaHandler, script: Script) -> None:
         if script.delay_seconds:
             await asyncio.sleep(script.delay_seconds)
         if script.status is None:
@@ -102,14 +102,14 @@ class ScriptedDispatcher:
             handler.set_header(name, value)
         handler.finish(text)
 
-    def _number(self, stream: IOStream) -> int:
+    def _number_connection(self, stream: IOStream) -> int:
         if stream not in self._connections:
             self._connected += 1
             self._connections[stream] = self._connected
         return self._connections[stream]
 
 
-def _model_in(raw: str) -> str:
+def _read_model(raw: str) -> str:
     try:
         body = json.loads(raw)
     except ValueError:

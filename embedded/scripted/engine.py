@@ -9,11 +9,11 @@ from typing import Any
 
 from embedded.engine.interface import Call, EngineError, Model, Outcome, Vectors
 from embedded.engine.lines import encode
-from embedded.engine.request_checks import context_overflow
+from embedded.engine.request_checks import make_overflow_error
 from embedded.ollama.reply import Reply
 from embedded.scripted.dispatcher import VISIT, Visit
 from embedded.scripted.faults import break_stream, break_whole
-from embedded.scripted.frames import chunk, cut_at, frames, line, pieces, recut
+from embedded.scripted.frames import cut_at, encode_chunk, encode_line, make_frames, make_pieces, recut
 from embedded.scripted.pacing import Frame, Wheel, send
 from embedded.scripted.request_log import RequestLog
 from embedded.scripted.script import Script, ScriptedModel
@@ -67,11 +67,11 @@ class ScriptedEngine:
             for item in self._scripted.values()
         ]  # fmt: skip
 
-    def change(self, model: ScriptedModel) -> None:
+    def set_model(self, model: ScriptedModel) -> None:
         """Add a model or replace one."""
         self._scripted[model.name] = model
 
-    def remove(self, name: str) -> None:
+    def remove_model(self, name: str) -> None:
         """Remove a model from the disk. In memory it stays until it is unloaded."""
         self._scripted.pop(name, None)
 
@@ -110,17 +110,17 @@ class ScriptedRunner:
         """Play the script of this request."""
         self._check_length(call)
         visit = VISIT.get()
-        play = self._stream if call.stream else self._whole
-        await self._counted(visit, play(visit, call, answer))
+        play = self._answer_streamed if call.stream else self._answer_whole
+        await self._run_in_slot(visit, play(visit, call, answer))
 
     async def embed(self, inputs: Sequence[str], dimensions: int | None) -> Vectors:
         """The script's vectors, or generated ones of length 1."""
         if "embedding" not in self._model.capabilities:
             raise EngineError(501, _NO_EMBEDDINGS)
         visit = VISIT.get()
-        await self._counted(visit, self._before_headers(visit.script))
+        await self._run_in_slot(visit, self._wait_before_headers(visit.script))
         width = dimensions or self._model.dimensions
-        made_up = [_vector(text, width) for text in inputs]
+        made_up = [_make_vector(text, width) for text in inputs]
         return Vectors(visit.script.embeddings or made_up, sum(len(text.split()) for text in inputs))
 
     async def count_tokens(self, text: str) -> int:
@@ -133,11 +133,11 @@ class ScriptedRunner:
         self._request_log.touch()
 
     def _check_length(self, call: Call) -> None:
-        tokens = len(_prompt(call).split())
+        tokens = len(_join_prompt(call).split())
         if call.body.get("truncate") is False and tokens >= self.context_length:
-            raise context_overflow(tokens, self.context_length)
+            raise make_overflow_error(tokens, self.context_length)
 
-    async def _counted(self, visit: Visit, work: Coroutine[Any, Any, None]) -> None:
+    async def _run_in_slot(self, visit: Visit, work: Coroutine[Any, Any, None]) -> None:
         """Do the work and log its slot. A client that leaves ends the work, unless the script ignores that."""
         self._request_log.start(visit.entry, self._model.name)
         task = asyncio.ensure_future(work)
@@ -152,19 +152,19 @@ class ScriptedRunner:
         finally:
             self._request_log.stop(self._model.name, served=visit.entry.hung_up_at is None)
 
-    async def _before_headers(self, script: Script) -> None:
+    async def _wait_before_headers(self, script: Script) -> None:
         if script.first_token_seconds:
             await asyncio.sleep(script.first_token_seconds)
         if script.hold is not None and script.hold_after == 0:
             await self._holds.wait(script.hold)
 
-    async def _stream(self, visit: Visit, call: Call, answer: Reply) -> None:
+    async def _answer_streamed(self, visit: Visit, call: Call, answer: Reply) -> None:
         script = visit.script
-        await self._before_headers(script)
+        await self._wait_before_headers(script)
         if script.fault == "error" and script.fault_after == 0:
             raise EngineError(500, script.error)
         await answer.open()
-        prepared = self._prepared(call, script, answer)
+        prepared = self._prepare_frames(call, script, answer)
         held_at = script.hold_after if script.hold is not None else 0
         await self._send(visit, prepared[:held_at])
         if script.hold is not None and held_at:
@@ -176,14 +176,16 @@ class ScriptedRunner:
                 self._request_log.end(visit.entry)
             await break_stream(visit.stream, call, script, time.time())
         elif script.chunk_bytes is None:
-            send(visit.stream, chunk(self._last_line(call, script, answer)))
+            send(visit.stream, encode_chunk(self._encode_last_line(call, script, answer)))
 
-    def _prepared(self, call: Call, script: Script, answer: Reply) -> list[Frame]:
-        """Every chunk up to the fault or the last line."""
+    def _prepare_frames(self, call: Call, script: Script, answer: Reply) -> list[Frame]:
+        """Prepare every chunk up to the fault or the last line."""
         now = time.time()
         if script.fault_at_byte is None and script.chunk_bytes is None:
-            return frames(call, script, now)[: script.fault_after if script.fault else None]
-        body = [line(call, piece, now) for piece in pieces(script)] + [self._last_line(call, script, answer)]
+            return make_frames(call, script, now)[: script.fault_after if script.fault else None]
+        body = [encode_line(call, piece, now) for piece in make_pieces(script)] + [
+            self._encode_last_line(call, script, answer)
+        ]
         if script.fault_at_byte is not None:
             return [*cut_at(body, script.fault_at_byte)]
         return [*recut(b"".join(body), script.chunk_bytes or 1)]
@@ -200,44 +202,44 @@ class ScriptedRunner:
             finally:
                 visit.entry.sent += paced.sent
 
-    async def _whole(self, visit: Visit, call: Call, answer: Reply) -> None:
+    async def _answer_whole(self, visit: Visit, call: Call, answer: Reply) -> None:
         script = visit.script
-        await self._before_headers(script)
-        said = pieces(script)
+        await self._wait_before_headers(script)
+        said = make_pieces(script)
         if script.rate is not None:
             await asyncio.sleep(len(said) / script.rate)
         if script.fault == "error":
             raise EngineError(500, script.error)
         for piece in said:
-            await answer.piece(piece)
-        outcome = _outcome(call, script, len(said))
+            await answer.send_piece(piece)
+        outcome = _make_outcome(call, script, len(said))
         if script.fault is None:
-            await answer.done(outcome)
+            await answer.send_end(outcome)
             return
         self._request_log.end(visit.entry)
         undone = {"done": False} if script.fault == "end" else {}
         await break_whole(visit.stream, script, encode({**answer.last_line(outcome), **undone}))
 
-    def _last_line(self, call: Call, script: Script, answer: Reply) -> bytes:
-        return encode(answer.last_line(_outcome(call, script, len(pieces(script))))) + b"\n"
+    def _encode_last_line(self, call: Call, script: Script, answer: Reply) -> bytes:
+        return encode(answer.last_line(_make_outcome(call, script, len(make_pieces(script))))) + b"\n"
 
 
-def _outcome(call: Call, script: Script, tokens: int) -> Outcome:
+def _make_outcome(call: Call, script: Script, tokens: int) -> Outcome:
     took = int(tokens / script.rate * 1e9) if script.rate else 1_000_000
     context = () if call.body.get("raw") else (1, 4093, 198)
     return Outcome(
-        script.done_reason, len(_prompt(call).split()) + 2, 1_000_000, tokens, took, context, extra=script.final
+        script.done_reason, len(_join_prompt(call).split()) + 2, 1_000_000, tokens, took, context, extra=script.final
     )  # fmt: skip
 
 
-def _prompt(call: Call) -> str:
+def _join_prompt(call: Call) -> str:
     if call.kind == "generate":
         return str(call.body["prompt"])
     return " ".join(str(message.get("content", "")) for message in call.body["messages"])
 
 
-def _vector(text: str, width: int) -> list[float]:
-    """The same text gives the same vector."""
+def _make_vector(text: str, width: int) -> list[float]:
+    """Make a vector. The same text gives the same one."""
     seed = hashlib.sha256(text.encode()).digest()
     raw = [seed[index % len(seed)] - 127.5 for index in range(width)]
     length = math.sqrt(sum(value * value for value in raw))

@@ -7,7 +7,7 @@ from tornado.iostream import IOStream
 
 from embedded.engine.interface import Call, Piece
 from embedded.engine.lines import encode
-from embedded.scripted.frames import chunk, line
+from embedded.scripted.frames import encode_chunk, encode_line
 from embedded.scripted.pacing import send
 from embedded.scripted.script import Script
 
@@ -27,20 +27,20 @@ def reset(stream: IOStream) -> None:
     stream.close()
 
 
-def half_a_character(call: Call, now: float) -> bytes:
-    """A line that breaks off between the two bytes of an é."""
-    data = line(call, Piece("é"), now)
+def encode_broken_line(call: Call, now: float) -> bytes:
+    """Encode a line that breaks off between the two bytes of an é."""
+    data = encode_line(call, Piece("é"), now)
     return data[: data.index("é".encode()) + 1]
 
 
 async def break_stream(stream: IOStream, call: Call, script: Script, now: float) -> None:
     """Apply the script's fault to an open stream. The fault "end" does nothing: the caller leaves out the last line."""
     if script.fault == "garbage":
-        send(stream, chunk(_GARBAGE))
+        send(stream, encode_chunk(_GARBAGE))
     elif script.fault == "error":
-        send(stream, chunk(encode({"error": script.error}) + b"\n"))
+        send(stream, encode_chunk(encode({"error": script.error}) + b"\n"))
     elif script.fault == "utf8":
-        send(stream, chunk(half_a_character(call, now)))
+        send(stream, encode_chunk(encode_broken_line(call, now)))
         await hang_up(stream)
     elif script.fault == "cut":
         await hang_up(stream)

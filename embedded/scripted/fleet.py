@@ -73,8 +73,8 @@ class Fleet:
         self.queue.close()
         self.redis.close()
 
-    def worker(self, host: str = "alpha", name: str = "w1", result_ttl: int = _KEPT_SECONDS) -> JobStore:
-        """A worker's store."""
+    def open_store(self, host: str = "alpha", name: str = "w1", result_ttl: int = _KEPT_SECONDS) -> JobStore:
+        """Open a worker's store."""
         return JobStore(
             self.redis,
             self.keys,
@@ -89,7 +89,7 @@ class Fleet:
             orphan_seconds=ORPHAN_SECONDS,
         )
 
-    def host(
+    def add_host(
         self,
         name: str = "alpha",
         *,
@@ -101,8 +101,8 @@ class Fleet:
         lane_patience: float = PATIENCE["lane_patience"],
         **told: Any,
     ) -> JobStore:
-        """A worker that has reported its host."""
-        store = self.worker(name)
+        """Add a host: a worker that has reported it."""
+        store = self.open_store(name)
         status = json.dumps({"version": "0", "models": []})
         store.report(
             slots,
@@ -116,7 +116,7 @@ class Fleet:
         )
         return store
 
-    def messages(self, *hosts: str) -> list[Message]:
+    def take_messages(self, *hosts: str) -> list[Message]:
         """Take Celery's messages off the queues of these hosts, or of all: host by host, the oldest first."""
         found: list[Message] = []
         for host in hosts or sorted(self.redis.zrange(self.keys.hosts(), 0, -1)):
@@ -126,7 +126,7 @@ class Fleet:
         return found
 
     def submit(self, model: str = MODEL, prompt: str = "x", **fields: Any) -> Job[Any]:
-        """A job of kind generate."""
+        """Submit a job of kind generate."""
         return self.queue.generate(model, prompt, wait_for_model=True, **fields)
 
     def claim(self, store: JobStore, job: Job[Any]) -> ClaimedJob:
@@ -135,13 +135,13 @@ class Fleet:
         assert claimed is not None, f"{self.record(job.id)} cannot be claimed"
         return claimed
 
-    def running(self, store: JobStore, **fields: Any) -> tuple[Job[Any], ClaimedJob]:
-        """A job that has just begun."""
+    def start_job(self, store: JobStore, **fields: Any) -> tuple[Job[Any], ClaimedJob]:
+        """Start a job: submit and claim it."""
         job = self.submit(**fields)
         return job, self.claim(store, job)
 
     def append(self, claimed: ClaimedJob, number: int, **words: Any) -> str:
-        """One event of an attempt, as the event writer sends it: the word of `append.lua`.
+        """Append one event of an attempt, as the event writer sends it: the word of `append.lua`.
 
         The first one renews the lease. Those behind it go without a script, unless one is sent again.
 
@@ -155,7 +155,7 @@ class Fleet:
         return unwrap(word)
 
     def renew(self, claimed: ClaimedJob) -> str:
-        """A renewal, as the event writer sends it."""
+        """Renew a lease, as the event writer does it."""
         return unwrap(self._flush(claimed).word)
 
     def _flush(
@@ -167,18 +167,18 @@ class Fleet:
         return written
 
     def run(self, arguments: Arguments, keys: Sequence[str] = ()) -> Answer:
-        """The answer of any script."""
+        """Run any script; returns its answer."""
         return run(self.redis, Call(self.keys.prefix, arguments, keys))
 
-    def lapse(self, job_id: str, host: str = "alpha") -> None:
+    def expire_lease(self, job_id: str, host: str = "alpha") -> None:
         """Make the lease of a slot expire now."""
         assert self.redis.zadd(self.keys.leases(), {f"{job_id} {host}": 1}, xx=True, ch=True) == 1, "no lease"
 
-    def due(self, job_id: str) -> None:
+    def make_retry_due(self, job_id: str) -> None:
         """Make a retry due now."""
         assert self.redis.zadd(f"{self.keys.prefix}:delayed", {job_id: 1}, xx=True, ch=True) == 1, "not delayed"
 
-    def host_due(self, host: str) -> None:
+    def make_host_due(self, host: str) -> None:
         """Make the reaper look at a host in its next round, as at the end of a circuit's pause."""
         assert self.redis.zadd(f"{self.keys.prefix}:offers_due", {host: 1}, xx=True, ch=True) == 1, "no pause"
 
@@ -187,7 +187,7 @@ class Fleet:
         for key in self.redis.scan_iter(f"{self.keys.prefix}:forecast:*"):
             self.redis.delete(key)
 
-    def overdue(self, job_id: str) -> None:
+    def expire_start_within(self, job_id: str) -> None:
         """Make `start_within` run out now."""
         assert self.redis.zadd(f"{self.keys.prefix}:start_by", {job_id: 1}, xx=True, ch=True) == 1, "no start_within"
         self.redis.hset(self.keys.record(job_id), "start_by", 1)
@@ -202,7 +202,7 @@ class Fleet:
         """Make a host's last report old."""
         self.redis.zadd(self.keys.hosts(), {host: 1}, xx=True)
 
-    def patient(self) -> None:
+    def end_reaper_leadership(self) -> None:
         """End the reaper's leadership, and the grace time after a silence."""
         seconds, _ = self.redis.time()
         self.redis.hset(f"{self.keys.prefix}:reaper", mapping={"last": seconds, "grace": 0, "until": 0})
@@ -230,26 +230,26 @@ class Fleet:
         found: list[str] = self.redis.zrange(self.keys.leases(), 0, -1)
         return found
 
-    def waiting(self, model: str = MODEL, lane: str = "normal") -> list[str]:
+    def waiting_jobs(self, model: str = MODEL, lane: str = "normal") -> list[str]:
         """The jobs of one queue, in order."""
         found: list[str] = self.redis.zrange(f"{self.keys.prefix}:waiting:{lane}:{model}", 0, -1)
         return found
 
-    def names(self) -> set[str]:
+    def key_names(self) -> set[str]:
         """Every key under the prefix, without the prefix."""
         return {key.removeprefix(self.keys.prefix) for key in self.redis.scan_iter(f"{self.keys.prefix}*", count=1000)}
 
 
-def answer(text: str = "hello") -> Completed:
-    """A generate job's outcome."""
+def make_outcome(text: str = "hello") -> Completed:
+    """Make a generate job's outcome."""
     return Completed({"text": text, "model": MODEL, "host": "alpha", "attempts": 1})
 
 
-def error(code: str = "ollama_error") -> Error:
-    """A retryable error."""
+def make_error(code: str = "ollama_error") -> Error:
+    """Make a retryable error."""
     return Error(code, "it broke", retryable=True)
 
 
-def request_json(**fields: Any) -> str:
-    """A generate request as the store keeps it."""
+def make_request_json(**fields: Any) -> str:
+    """Make a generate request as the store keeps it."""
     return dump_json(parse({"kind": "generate", "model": MODEL, "prompt": "x", **fields}))

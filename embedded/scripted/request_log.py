@@ -58,12 +58,12 @@ class RequestLog:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def newer_than(self, version: int) -> None:
+    async def wait_newer_than(self, version: int) -> None:
         """Wait for a change since `version`."""
         while self.version <= version:
             await self._changed.wait()
 
-    def arrive(self, connection: int, method: str, path: str, model: str, body: str) -> LoggedRequest:
+    def add(self, connection: int, method: str, path: str, model: str, body: str) -> LoggedRequest:
         """Log a request."""
         self.arrived += 1
         self.in_flight += 1

@@ -90,7 +90,7 @@ class Script:
         """All fields."""
         return asdict(self)
 
-    def fits(self, path: str, model: str, raw: str) -> bool:
+    def matches(self, path: str, model: str, raw: str) -> bool:
         """Whether it fits such a request."""
         right_path = path == self.path if self.path else path in GENERATING
         return right_path and self.model in (None, model) and (self.contains is None or self.contains in raw)

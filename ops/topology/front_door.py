@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from embedded.redis import free_port
+from embedded.redis import find_free_port
 from ops.topology.rendering import render
 from ops.topology.running import Running, program
 
@@ -40,7 +40,7 @@ def open_door(
     Raises:
         NotRunning: it did not start, or is not installed.
     """
-    configured, port, http_port = folder / "nginx", free_port(), free_port()
+    configured, port, http_port = folder / "nginx", find_free_port(), find_free_port()
     configured.mkdir()
     ollama = urlsplit(ollama_url).netloc
     render(NGINX / "ollama.conf", configured / "ollama.conf", {"ollama:11434": ollama})

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from embedded.redis import free_port
+from embedded.redis import find_free_port
 from ops.topology.rendering import render
 from ops.topology.running import Running, program
 
@@ -44,7 +44,7 @@ def start_redis(folder: Path, secrets: Path, *, tls: bool, port: int = 0) -> Loc
     Raises:
         NotRunning: it did not start, or is not installed.
     """
-    port = port or free_port()
+    port = port or find_free_port()
     changes = {
         "bind * -::*": "bind 127.0.0.1",
         "port 6379": f"port {port}",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from embedded.redis import free_port
+from embedded.redis import find_free_port
 from llamaq import JobQueue
 from llamaq.settings.environment import read
 from ops import credentials
@@ -41,11 +41,11 @@ class Site:
         self.folder = folder
         self.secrets = folder / "secrets"
         self.services = compose.services(settings)
-        self.flower_url = f"http://127.0.0.1:{free_port()}"
-        self.gateway_url = f"http://127.0.0.1:{free_port()}"
-        self.prometheus_url = f"http://127.0.0.1:{free_port()}"
+        self.flower_url = f"http://127.0.0.1:{find_free_port()}"
+        self.gateway_url = f"http://127.0.0.1:{find_free_port()}"
+        self.prometheus_url = f"http://127.0.0.1:{find_free_port()}"
         self.liveness_file = folder / "alive"
-        self._metrics_port = free_port()
+        self._metrics_port = find_free_port()
         self._stack = ExitStack()
         try:
             self._start(ollama_url)
@@ -71,7 +71,7 @@ class Site:
         alive = self.liveness_file if first else self.folder / f"{name}.alive"
         own = {
             "LLAMAQ_LIVENESS_FILE": str(alive),
-            "LLAMAQ_METRICS_PORT": str(self._metrics_port if first else free_port()),
+            "LLAMAQ_METRICS_PORT": str(self._metrics_port if first else find_free_port()),
             "LLAMAQ_METRICS_HOST": "127.0.0.1",
         }
         worker = self._run(name, "worker", [], {"nginx:8443": urlsplit(self.door.url).netloc}, own)
@@ -98,7 +98,7 @@ class Site:
         own = {
             "LLAMAQ_GATEWAY_HOST": "127.0.0.1",
             "LLAMAQ_GATEWAY_PORT": str(port),
-            "LLAMAQ_METRICS_PORT": str(free_port()),
+            "LLAMAQ_METRICS_PORT": str(find_free_port()),
             "LLAMAQ_METRICS_HOST": "127.0.0.1",
         }
         keys = {"/run/gateway": str(self.secrets / "gateway")}

@@ -68,12 +68,12 @@ def _result(kind: str, attempt: int = 1) -> Completed:
 def payloads(redis_server: EmbeddedRedis, prefix: str) -> dict[str, str]:
     """One event of each type, out of the log."""
     fleet = Fleet(redis_server.url, prefix)
-    store = fleet.host()
+    store = fleet.add_host()
     writer = EventWriter(fleet.redis, fleet.keys, SYSTEM, 3600, 15)
-    job, first = fleet.running(store)
+    job, first = fleet.start_job(store)
     store.release(first, ERROR, 1.5, counts=True)
-    fleet.due(job.id)
-    fleet.patient()
+    fleet.make_retry_due(job.id)
+    fleet.end_reaper_leadership()
     store.reap()
     second = fleet.claim(store, job)
     with supervised(writer):
@@ -84,11 +84,11 @@ def payloads(redis_server: EmbeddedRedis, prefix: str) -> dict[str, str]:
             buffer.delta(" is blue.", tool_calls=[CALL])
         buffer.close()
     store.complete(second, _result("generate", 2))
-    failed, third = fleet.running(store)
+    failed, third = fleet.start_job(store)
     store.fail(third, FAILURE)
     cancelled, expired = fleet.submit(), fleet.submit(start_within=30)
     cancelled.cancel("not needed any more")
-    fleet.overdue(expired.id)
+    fleet.expire_start_within(expired.id)
     store.claim(expired.id)
     found: dict[str, str] = {}
     for one in (job, failed, cancelled, expired):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Self
 
-from embedded.child import bound
+from embedded.child import bind_command
 from tests.commands import run
 from tests.worker_process import CHECKOUT
 
@@ -26,7 +26,7 @@ class Program:
 
     def __init__(self, command: Sequence[str], environment: dict[str, str], folder: Path) -> None:
         self._process = subprocess.Popen(
-            bound(command),
+            bind_command(command),
             cwd=folder,
             env=environment | {"PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,

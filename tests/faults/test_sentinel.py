@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 import requests
 
-from embedded.redis import free_port
+from embedded.redis import find_free_port
 from embedded.scripted.launcher import ScriptedOllama
 from embedded.sentinel import WatchedRedis
 from llamaq import AsyncJobQueue, BrokerUnavailable, JobQueue
@@ -62,7 +62,7 @@ def sentinel_site(watched: WatchedRedis) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def flower(sentinel_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     """Flower's API, over the same Sentinels."""
-    folder, port = tmp_path_factory.mktemp("flower"), free_port()
+    folder, port = tmp_path_factory.mktemp("flower"), find_free_port()
     (folder / "password").write_text(PASSWORD)
     settings = {
         "LLAMAQ_REDIS_URL": sentinel_site.url,

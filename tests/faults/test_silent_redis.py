@@ -134,7 +134,7 @@ def test_a_demoted_master_does_not_deny_a_job(asked: str) -> None:
         address.target = new.port
         fleet = Fleet(new.url, "llamaq")
         status = json.dumps({"version": "0", "models": [{"model": MODEL, "host": "alpha"}]})
-        fleet.worker().report(1, 1, status, [MODEL], **PATIENCE)
+        fleet.open_store().report(1, 1, status, [MODEL], **PATIENCE)
         fleet.close()
         other.conversation("c").set(model=MODEL)
         with redis.Redis(port=new.port, decode_responses=True) as there:

@@ -276,7 +276,7 @@ def test_whatever_a_host_sends_has_a_typed_outcome(
 ) -> None:
     """No exception of another type, nothing that hangs, nobody else to blame; a good answer behind it all is read."""
     host, fleet, number = Host(), Fleet(redis_server.url, prefix), 0
-    store = fleet.host()
+    store = fleet.add_host()
     with host.client() as client:
         for seed in seeds(door):
             began = time.monotonic()

@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from embedded.redis import EmbeddedRedis, free_port
+from embedded.redis import EmbeddedRedis, find_free_port
 from tests.contract.built import CHECKOUT
 from tests.gateway_process import GatewayProcess
 from tests.service import until
@@ -20,7 +20,7 @@ def _scrape(port: int) -> str:
 @pytest.mark.parametrize("processes", [1, 2])
 def test_all_processes_are_counted_together(redis_server: EmbeddedRedis, processes: int) -> None:
     """Each request once, by its route and status, and nothing of its path; every metric of the page is there."""
-    port = free_port()
+    port = find_free_port()
     with GatewayProcess(redis_server.url, metrics_port=port, gateway_processes=processes) as gateway:
         for _ in range(10):
             httpx.get(f"{gateway.url}/healthz", timeout=60)

@@ -7,7 +7,7 @@ import pytest
 
 from embedded.ollama.process import EmbeddedOllama
 from embedded.redis import EmbeddedRedis
-from embedded.weights import weights
+from embedded.weights import fetch_weights
 from llamaq import JobQueue
 from tests.conftest import MODEL
 from tests.gateway.clients.program import ClientFailed
@@ -30,7 +30,7 @@ def gateway(redis_server: EmbeddedRedis) -> Iterator[GatewayProcess]:
     prefix = f"test-{fresh_name()[:12]}"
     with (
         JobQueue(redis_server.url, prefix=prefix) as queue,
-        EmbeddedOllama.start(weights(), preload=True, threads=1) as ollama,
+        EmbeddedOllama.start(fetch_weights(), preload=True, threads=1) as ollama,
         WorkerProcess(redis_server.url, ollama.url, prefix=prefix, slots=1, allow_raw=1) as worker,
         GatewayProcess(redis_server.url, prefix=prefix) as gateway,
     ):

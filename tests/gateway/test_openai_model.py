@@ -9,7 +9,7 @@ import pytest
 
 from embedded.ollama.process import EmbeddedOllama
 from embedded.redis import EmbeddedRedis
-from embedded.weights import weights
+from embedded.weights import fetch_weights
 from llamaq import JobQueue
 from tests.conftest import MODEL
 from tests.gateway.clients.program import ClientFailed
@@ -50,7 +50,7 @@ def gateway(redis_server: EmbeddedRedis) -> Iterator[GatewayProcess]:
     """A gateway, a worker and the embedded model."""
     prefix = f"test-{fresh_name()[:12]}"
     with (
-        EmbeddedOllama.start(weights(), slots=1, threads=1) as ollama,
+        EmbeddedOllama.start(fetch_weights(), slots=1, threads=1) as ollama,
         JobQueue(redis_server.url, prefix=prefix) as queue,
         WorkerProcess(redis_server.url, ollama.url, prefix=prefix, slots=1) as worker,
         GatewayProcess(redis_server.url, prefix=prefix) as gateway,

@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from embedded.child import bound
+from embedded.child import bind_command
 from embedded.redis import EmbeddedRedis
 from tests.commands import run
 from tests.gateway_process import GatewayProcess
@@ -83,7 +83,7 @@ def test_no_process_outlives_the_one_that_started_it(redis_server: EmbeddedRedis
     """Also where that is killed: its port is free again."""
     environment = {**os.environ, "LLAMAQ_REDIS_URL": redis_server.url, "LLAMAQ_GATEWAY_PORT": "0"}
     with subprocess.Popen(
-        bound([sys.executable, "-m", "gateway"]),
+        bind_command([sys.executable, "-m", "gateway"]),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd=CHECKOUT,

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from embedded.child import bound
+from embedded.child import bind_command
 from tests.conftest import MODEL
 from tests.service import Service
 from tests.worker_process import CHECKOUT
@@ -29,6 +29,6 @@ print([event.type for event in job.events()][-1], job.status().state, job.result
 def test_what_a_submit_its_readers_and_status_need_is_made_with_the_queue(service: Service) -> None:
     """Sixty-four threads that begin at once would build the validators and the script sixty-four times."""
     command = [sys.executable, "-c", PROGRAM, service.url, service.prefix, MODEL]
-    done = subprocess.run(bound(command), cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(bind_command(command), cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)
 
     assert (done.stdout, done.stderr) == ("completed completed True\n", "")

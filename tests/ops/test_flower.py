@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from embedded.redis import free_port
+from embedded.redis import find_free_port
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
 from ops.topology.running import Running
@@ -249,7 +249,7 @@ def test_states_are_those_of_the_job(
 
 def test_it_listens_for_this_machine_alone(topology: Site, tmp_path: Path) -> None:
     """As in the systemd unit, for nginx on the same machine; containers name another address."""
-    port = free_port()
+    port = find_free_port()
     environment = {
         "LLAMAQ_REDIS_URL": topology.redis.bare_url("flower"),
         "LLAMAQ_REDIS_PASSWORD_FILE": str(topology.secrets / "redis_flower"),

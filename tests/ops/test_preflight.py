@@ -106,7 +106,7 @@ def test_a_right_that_only_the_check_uses_is_named(plain: EmbeddedRedis, right: 
 @pytest.mark.parametrize(("command", "name"), [("INFO", "redis"), ("TIME", "redis"), ("XLEN", "redis rights")])
 def test_a_command_that_is_renamed_away_is_told(monkeypatch: pytest.MonkeyPatch, command: str, name: str) -> None:
     """With the line of redis.conf to look for. A worker would fail at it."""
-    monkeypatch.setattr(EmbeddedRedis, "_version", lambda _, client: client.ping())  # it asks by INFO
+    monkeypatch.setattr(EmbeddedRedis, "_read_version", lambda _, client: client.ping())  # it asks by INFO
     with EmbeddedRedis.start(appendonly=False, options=("--rename-command", command, "")) as server:
         wrong = [one for one in redis_checks.check_redis(Settings(redis_url=server.url)) if one.well is False]
 
@@ -256,7 +256,7 @@ def test_damaged_keys_are_told(plain: EmbeddedRedis) -> None:
     with redis.Redis.from_url(plain.url) as client:
         client.set("llamaq:leases", "x")
         fleet = Fleet(plain.url, "llamaq")
-        fleet.worker().mend()
+        fleet.open_store().mend()
         fleet.close()
     finding = in_redis(plain.url, "keys")
     assert finding.well is None

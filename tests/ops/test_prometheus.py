@@ -11,7 +11,7 @@ import pytest
 import redis
 import yaml
 
-from embedded.redis import EmbeddedRedis, free_port
+from embedded.redis import EmbeddedRedis, find_free_port
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
 from ops.topology.rendering import render
@@ -89,7 +89,7 @@ def served(redis_server: EmbeddedRedis) -> Iterator[tuple[JobQueue, WorkerProces
 @pytest.fixture(scope="module")
 def ask(served: tuple[JobQueue, WorkerProcess], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     """A Prometheus with our files, that looks each second; asks its API."""
-    folder, port = tmp_path_factory.mktemp("prometheus"), free_port()
+    folder, port = tmp_path_factory.mktemp("prometheus"), find_free_port()
     changes = {
         BY_NAME: f'static_configs: [{{targets: ["127.0.0.1:{port_of(served[1])}"]}}]',
         "127.0.0.1:9090": f"127.0.0.1:{port}",

@@ -15,7 +15,7 @@ import pytest
 import redis
 import requests
 
-from embedded.redis import free_port
+from embedded.redis import find_free_port
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import AsyncJobQueue, BrokerUnavailable, JobQueue
 from llamaq.store.connections.confirmation import NEEDS_ONE, Confirmation
@@ -69,7 +69,7 @@ def tls_sentinels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]
         stack.enter_context(server.redis)
         ports = []
         for lines in ([], OWN_LINES, ["user default off", f"user llamaq-producer on >{producer} allchannels +@all"]):
-            ports.append(free_port())
+            ports.append(find_free_port())
             folder = tmp_path_factory.mktemp("sentinel")
             (folder / "sentinel.conf").write_text("\n".join([*_config(server, ports[-1], folder), *lines]) + "\n")
             command = ["redis-server", str(folder / "sentinel.conf"), "--sentinel"]
@@ -193,7 +193,7 @@ def test_the_command_line_and_the_preflight_ask(tls_sentinels: Watched, worker: 
 
 def test_flower_shows_the_worker(tls_sentinels: Watched, worker: WorkerProcess, tmp_path: Path) -> None:
     """And the lengths of the queues."""
-    port = free_port()
+    port = find_free_port()
     settings = {
         "LLAMAQ_REDIS_URL": tls_sentinels.url("flower", 1, OWN),
         "LLAMAQ_FLOWER_PASSWORD_FILE": str(tls_sentinels.redis.secrets / "flower_password"),

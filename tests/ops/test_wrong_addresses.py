@@ -11,7 +11,7 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from embedded.redis import EmbeddedRedis, free_port
+from embedded.redis import EmbeddedRedis, find_free_port
 from llamaq import AsyncJobQueue, BrokerUnavailable, JobQueue
 from ops import credentials
 from ops.topology.redis_server import LockedRedis
@@ -30,7 +30,7 @@ def servers(locked_redis: LockedRedis, tmp_path_factory: pytest.TempPathFactory)
     other = tmp_path_factory.mktemp("other")
     credentials.make(other, ["127.0.0.1"])
     # A cluster uses the port 10,000 above, too. There it is above those that Linux gives to connections.
-    low = next(port for port in iter(free_port, 0) if 51_000 < port < 55_000)
+    low = next(port for port in iter(find_free_port, 0) if 51_000 < port < 55_000)
     with (
         EmbeddedRedis.start() as plain,
         EmbeddedRedis.start() as secret,

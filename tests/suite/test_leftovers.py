@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from embedded.child import bound
+from embedded.child import bind_command
 from tests.service import until
 from tests.worker_process import CHECKOUT
 
@@ -92,7 +92,7 @@ def running(folder: Path, test: str, processes: int) -> Iterator[Run]:
     with (
         (folder / "output").open("wb") as output,
         subprocess.Popen(
-            bound(command),
+            bind_command(command),
             cwd=folder,
             env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,
@@ -184,7 +184,7 @@ def test_it():
     (tmp_path / "test_it.py").write_text(suite)
     pytest_command = f"{sys.executable} -m pytest -q -n 1 -p xdist.plugin -p tests.conftest --rootdir {tmp_path}"
     done = subprocess.run(
-        bound(["sh", "-c", f"trap '' INT; exec {pytest_command}"]),
+        bind_command(["sh", "-c", f"trap '' INT; exec {pytest_command}"]),
         cwd=tmp_path,
         env=ENVIRONMENT,
         capture_output=True,

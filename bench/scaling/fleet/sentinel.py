@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from bench.environment.polling import wait_until
 from embedded.child import spawn
-from embedded.redis import EmbeddedRedis, free_port
+from embedded.redis import EmbeddedRedis, find_free_port
 from llamaq.store.connections.clients import connect
 
 DOWN_MILLISECONDS = 1_000
@@ -104,7 +104,7 @@ def replicated_redis() -> Iterator[ReplicatedRedis]:
 
 @contextmanager
 def _sentinel(program: str, master: int) -> Iterator[int]:
-    port = free_port()
+    port = find_free_port()
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "sentinel.conf"
         config.write_text(

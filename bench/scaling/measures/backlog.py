@@ -15,7 +15,7 @@ from bench.figures.spread import percentile
 from bench.scaling.fleet.redis_use import Cost, cost
 from bench.scaling.plan import Plan
 from embedded.redis import EmbeddedRedis
-from embedded.scripted.fleet import MODEL, Fleet, Message, answer
+from embedded.scripted.fleet import MODEL, Fleet, Message, make_outcome
 from llamaq import GenerateRequest
 
 MOST_QUEUED = 10_000_000
@@ -60,8 +60,8 @@ def _filled(url: str, size: int, tenants: int) -> Backlog:
 
 def _turn(backlog: Backlog, plan: Plan, results: Results) -> None:
     fleet = backlog.fleet
-    store = fleet.host()  # a host that was silent for 15 s would get no jobs
-    backlog.assigned += fleet.messages()
+    store = fleet.add_host()  # a host that was silent for 15 s would get no jobs
+    backlog.assigned += fleet.take_messages()
     names, ids = itertools.cycle(_names(backlog.tenants)), []
     claims, ends = [], []
 
@@ -74,9 +74,9 @@ def _turn(backlog: Backlog, plan: Plan, results: Results) -> None:
         claims.append((time.perf_counter() - began) * 1000)
         assert claimed is not None, "the job was assigned, and nobody else is there"
         began = time.perf_counter()
-        store.complete(claimed, answer())
+        store.complete(claimed, make_outcome())
         ends.append((time.perf_counter() - began) * 1000)
-        backlog.assigned += fleet.messages()
+        backlog.assigned += fleet.take_messages()
 
     _note(results, "submit", backlog.name, cost(fleet.redis, plan.cycles, submit))
     _note(results, "status", backlog.name, cost(fleet.redis, plan.cycles, lambda: fleet.queue.job(ids[-1]).status()))

@@ -7,7 +7,7 @@ from bench.figures.results import Results
 from bench.scaling.fleet.redis_use import Cost, cost
 from bench.scaling.plan import Plan
 from embedded.redis import EmbeddedRedis
-from embedded.scripted.fleet import LEASE_SECONDS, MODEL, Fleet, answer
+from embedded.scripted.fleet import LEASE_SECONDS, MODEL, Fleet, make_outcome
 from llamaq import GenerateRequest
 
 SLOTS = 4
@@ -33,21 +33,21 @@ def _turn(fleet: Fleet, count: int, results: Results) -> None:
     names = [f"host-{number}" for number in range(count)]
     # The jobs come first: while no host is known, a submit does not look at hosts.
     fleet.queue.submit_many([GenerateRequest(model=MODEL, prompt="x")] * (count * SLOTS + 2 * CALLS))
-    stores = {name: fleet.host(name, slots=SLOTS) for name in names}
+    stores = {name: fleet.add_host(name, slots=SLOTS) for name in names}
     _keep(fleet, names)
-    assigned = fleet.messages()
+    assigned = fleet.take_messages()
 
     def turn() -> None:
         message = assigned.pop()
         store = stores[message.host]
         claimed = store.claim(message.job_id)
         assert claimed is not None, f"{message} cannot be claimed"
-        store.complete(claimed, answer())
-        assigned.extend(fleet.messages(message.host))
+        store.complete(claimed, make_outcome())
+        assigned.extend(fleet.take_messages(message.host))
 
     _note(results, "submit", count, cost(fleet.redis, CALLS, fleet.submit))
     _note(results, "turn", count, cost(fleet.redis, CALLS, turn))
-    _note(results, "report", count, cost(fleet.redis, CALLS, lambda: fleet.host(names[0], slots=SLOTS)))
+    _note(results, "report", count, cost(fleet.redis, CALLS, lambda: fleet.add_host(names[0], slots=SLOTS)))
     _keep(fleet, names)
     _note(results, "rescue", count, cost(fleet.redis, CALLS, stores[names[0]].reap))
 

@@ -37,8 +37,8 @@ def measure(plan: Plan, results: Results) -> None:
 
 def _answer_bytes(fleet: Fleet) -> float:
     """The growth of a log by a thousand tokens with a delta each."""
-    store = fleet.host()
-    claimed = store.claim(fleet.messages()[0].job_id)
+    store = fleet.add_host()
+    claimed = store.claim(fleet.take_messages()[0].job_id)
     assert claimed is not None, "the job was assigned, and nobody else is there"
     log = fleet.keys.events(claimed.id)
     before = fleet.redis.memory_usage(log, samples=0)

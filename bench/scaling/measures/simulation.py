@@ -19,7 +19,7 @@ from bench.figures.results import Results
 from bench.scaling.fleet.redis_use import look
 from bench.scaling.plan import Plan
 from embedded.redis import EmbeddedRedis
-from embedded.scripted.fleet import LEASE_SECONDS, MODEL, PATIENCE, Fleet, answer
+from embedded.scripted.fleet import LEASE_SECONDS, MODEL, PATIENCE, Fleet, make_outcome
 from llamaq import GenerateRequest
 from llamaq.store.script_drivers import run
 from llamaq.store.worker.claimed_job import ClaimedJob
@@ -87,7 +87,7 @@ class Part:
         self.ended = self.lost = 0
         self.names = names
         self._fleet = fleet
-        self._stores = {name: fleet.worker(name) for name in names}
+        self._stores = {name: fleet.open_store(name) for name in names}
         self._following = {name: Following() for name in names}
         for name, store in self._stores.items():
             store.direct = self._following[name]
@@ -111,7 +111,7 @@ class Part:
             following = None
             if job is not None:
                 del self._running[name][job.id]
-                well = self._stores[name].complete(job, answer(), self._mean) == "ok"
+                well = self._stores[name].complete(job, make_outcome(), self._mean) == "ok"
                 self.ended += well
                 self.lost += not well
                 following = self._following[name].pop() if self._following[name] else None
@@ -155,7 +155,7 @@ def _submits(fleet: Fleet, plan: Plan, over: threading.Event) -> None:
 def _reports(fleet: Fleet, parts: Sequence[Part], over: threading.Event) -> None:
     """The reports of all hosts, and the rounds of the reaper, which one worker does each second."""
     hosts = [(part, name) for part in parts for name in part.names]
-    leader, at = fleet.worker(), time.monotonic()
+    leader, at = fleet.open_store(), time.monotonic()
     reap_at = at
     for part, name in itertools.cycle(hosts):
         if over.wait(max(at - time.monotonic(), 0)):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from embedded.wheels import cache_directory
+from embedded.wheels import find_cache_directory
 from tests import uv
 from tests.commands import run
 
@@ -36,7 +36,7 @@ def node_modules(*packages: str) -> Path:
 def _folder(language: str, packages: tuple[str, ...]) -> Iterator[tuple[Path, bool]]:
     """The folder of a set, and whether it is installed. Other processes wait for the end of the block."""
     name = "+".join(packages).replace("/", "~")
-    folder = cache_directory() / "clients" / f"{language}-{name}"
+    folder = find_cache_directory() / "clients" / f"{language}-{name}"
     folder.mkdir(parents=True, exist_ok=True)
     stamp = folder / "installed"
     with (folder / "lock").open("w") as lock:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from embedded.child import bound
+from embedded.child import bind_command
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -34,7 +34,7 @@ class Program:
         }
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the program
         self._process = subprocess.Popen(
-            bound([os.fspath(word) for word in command], group=True),
+            bind_command([os.fspath(word) for word in command], group=True),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from demo.run import http_lines
-from embedded.child import bound
+from embedded.child import bind_command
 from tests.commands import run
 from tests.conftest import MODEL
 from tests.gateway_process import GatewayProcess
@@ -89,7 +89,7 @@ def test_a_curl_that_is_ended_cancels_its_job(gateway: GatewayProcess, service: 
     gate = service.hold(tokens=["a", "b"], hold_after=1)
     body = json.dumps({"model": MODEL, "prompt": fresh_name()})
     command = ["curl", "-sSN", "-d", body, f"{gateway.url}/api/generate"]
-    with subprocess.Popen(bound(command), stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(bind_command(command), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["response"] == "a"
         process.terminate()

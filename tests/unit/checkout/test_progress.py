@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from checkout import pip, progress
-from embedded.child import bound
+from embedded.child import bind_command
 from tests.commands import run
 
 WORK = """
@@ -38,7 +38,7 @@ print("Installing collected packages: amqp, xllamacpp", end="")
 def on_a_terminal(*command: str) -> str:
     """What a program shows on a terminal, as it was sent there."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen(bound(command), stdin=theirs, stdout=theirs, stderr=theirs) as program:
+    with subprocess.Popen(bind_command(command), stdin=theirs, stdout=theirs, stderr=theirs) as program:
         os.close(theirs)
         shown = b""
         try:

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from checkout import pip, venv
-from embedded.child import bound
+from embedded.child import bind_command
 from tests.commands import run
 
 RUN = Path(__file__).resolve().parents[3] / "run.py"
@@ -70,7 +70,7 @@ class Checkout:
         offline = {} if "PIP_INDEX_URL" in environment else {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.wheels)}
         return subprocess.Popen(
             # A group of its own: pip is killed with it, and Ctrl-C can be sent to both.
-            bound([sys.executable, str(self.root / "run.py"), *args], group=True),
+            bind_command([sys.executable, str(self.root / "run.py"), *args], group=True),
             cwd=self.home,
             env={"HOME": str(self.home), "PATH": os.environ["PATH"], **pip, **offline, **environment},
             stdout=subprocess.PIPE,

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import Self
 
-from embedded.child import bound
+from embedded.child import bind_command
 from tests import forked
 
 ROOT = Path(__file__).parents[3]
@@ -145,7 +145,7 @@ def _start(
     if forked.can_fork(environ):
         return forked.fork("llamaq", args, files, environment=environ, folder=folder, terminal=terminal)
     return subprocess.Popen(
-        bound([sys.executable, "-m", "llamaq", *args]),
+        bind_command([sys.executable, "-m", "llamaq", *args]),
         stdin=files.stdin,
         stdout=files.stdout,
         stderr=files.stderr,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.child import bound
+from embedded.child import bind_command
 from tests.commands import ended
 from tests.unit.cli.conftest import Here, Llamaq
 from tests.unit.cli.fake_worker import MODEL, FakeWorker
@@ -178,7 +178,7 @@ def test_what_is_to_be_copied_starts_here_too(fake_worker: FakeWorker) -> None:
     """Started by run.py, there may be no `llamaq` on PATH: what is printed begins with what was typed."""
     where = {"LLAMAQ_REDIS_URL": fake_worker.url, "LLAMAQ_PREFIX": fake_worker.prefix}
     process = subprocess.Popen(
-        bound([sys.executable, "-m", "llamaq.cli.checkout", "run.py", "generate", "m", "hello"]),
+        bind_command([sys.executable, "-m", "llamaq.cli.checkout", "run.py", "generate", "m", "hello"]),
         cwd=ROOT,
         env=os.environ | where,
         stdout=subprocess.PIPE,
@@ -279,7 +279,7 @@ def test_a_stdout_that_cannot_be_written(fake_worker: FakeWorker) -> None:
     """A full disk below stdout, or as here a file that is not open for writing: code 1 and the reason, no traceback."""
     with Path(os.devnull).open("rb") as not_writable:
         ended = subprocess.run(
-            bound(
+            bind_command(
                 [
                     sys.executable,
                     "-m",

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from embedded.child import bound
+from embedded.child import bind_command
 from tests.service import until
 from tests.unit.cli.conftest import Llamaq
 from tests.unit.cli.fake_worker import WAIT_SECONDS, FakeWorker
@@ -129,7 +129,7 @@ def test_a_file_holds_the_final_attempt_alone(fake_worker: FakeWorker, tmp_path:
     with answer.open("w") as file:
         file.write("Before.\n")
         file.flush()
-        process = subprocess.Popen(bound(command), stdout=file, env=environ)
+        process = subprocess.Popen(bind_command(command), stdout=file, env=environ)
         attempt = fake_worker.take()
         attempt.say("bro", "ken, and longer than the answer")
         until(lambda: "broken" in answer.read_text())

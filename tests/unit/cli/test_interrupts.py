@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 
-from embedded.child import bound
+from embedded.child import bind_command
 
 PROGRAM = """
 import signal
@@ -21,7 +21,7 @@ for _ in range(2000):
 def test_a_signal_at_that_moment_is_not_reported() -> None:
     """Python reports about one of 400 of them: "Signal 2 ignored due to race condition"."""
     command = [sys.executable, "-c", PROGRAM]
-    with subprocess.Popen(bound(command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(bind_command(command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stderr
         assert process.stdout.readline() == "ready\n"

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from embedded.child import bound
+from embedded.child import bind_command
 from tests.commands import run
 from tests.unit.cli.conftest import Llamaq
 from tests.unit.cli.fake_worker import FakeWorker
@@ -43,7 +43,7 @@ def test_a_stderr_that_nobody_reads_loses_no_answer(fake_worker: FakeWorker) -> 
     reader, writer = os.pipe()
     os.close(reader)
     ended = subprocess.run(
-        bound([sys.executable, "-m", "llamaq", "models"]),
+        bind_command([sys.executable, "-m", "llamaq", "models"]),
         stdout=subprocess.PIPE,
         stderr=writer,
         text=True,

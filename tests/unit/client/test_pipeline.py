@@ -52,7 +52,7 @@ def submit_many(fleet: Fleet, asked: Sequence[dict[str, Any]], how: str, **setti
 
 def prompts(fleet: Fleet) -> list[str]:
     """Those that wait, in their order."""
-    found = [fleet.record(each)["request"] for each in fleet.waiting()]
+    found = [fleet.record(each)["request"] for each in fleet.waiting_jobs()]
     return [request.split('"prompt":"')[1].split('"')[0] for request in found]
 
 
@@ -116,7 +116,7 @@ def test_the_next_batch_is_sent_before_the_last_is_answered(
     ids = submit_many(fleet, requests(3 * BATCH), how)
 
     assert watched.steps == ["send", "send", "receive", "send", "receive", "receive"]
-    assert fleet.waiting()[1:] == ids
+    assert fleet.waiting_jobs()[1:] == ids
     assert prompts(fleet)[1:] == [str(each) for each in range(3 * BATCH)]
 
 
@@ -127,7 +127,7 @@ def test_a_redis_without_the_script_gets_it_and_keeps_the_order(fleet: Fleet, ho
 
     ids = submit_many(fleet, requests(5 * BATCH), how, max_connections=1)
 
-    assert fleet.waiting() == ids
+    assert fleet.waiting_jobs() == ids
     assert prompts(fleet) == [str(each) for each in range(5 * BATCH)]
 
 
@@ -142,7 +142,7 @@ def test_a_lost_connection_loses_and_doubles_no_job(
 
     ids = submit_many(fleet, requests(4 * BATCH), how)
 
-    assert fleet.waiting()[1:] == ids
+    assert fleet.waiting_jobs()[1:] == ids
     assert prompts(fleet)[1:] == [str(each) for each in range(4 * BATCH)]
 
 
@@ -190,13 +190,13 @@ def test_the_connection_of_the_batches_goes_back_to_the_pool(
             Watched(monkeypatch, cut_before=1)
             queue.submit_many(asked)
             queue.submit_many(asked)
-    assert len(fleet.waiting()) == 4 * BATCH
+    assert len(fleet.waiting_jobs()) == 4 * BATCH
 
 
 @HOWS
 def test_images_and_refusals_that_need_a_call_have_the_one_connection(fleet: Fleet, how: str) -> None:
     """The images of a batch are stored before it is sent, and a model that is near an unknown one is looked up."""
-    fleet.host(models=[MODEL], slots=1)
+    fleet.add_host(models=[MODEL], slots=1)
     image = "data:image/png;base64," + base64.b64encode(_png()).decode()
     shown = {"kind": "multimodal", "model": MODEL, "prompt": "see", "images": [image]}
 
@@ -204,7 +204,7 @@ def test_images_and_refusals_that_need_a_call_have_the_one_connection(fleet: Fle
     with pytest.raises(UnknownModel):
         submit_many(fleet, [*requests(BATCH), {**requests(1)[0], "model": MODEL + "x"}], how, max_connections=1)
 
-    assert fleet.waiting()[: len(ids) - 1] == ids[1:]
+    assert fleet.waiting_jobs()[: len(ids) - 1] == ids[1:]
     assert fleet.record(ids[-1])["images"]
 
 

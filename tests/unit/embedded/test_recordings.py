@@ -8,7 +8,7 @@ import pytest
 
 from embedded.ollama.process import EmbeddedOllama
 from embedded.scripted import Script, ScriptedOllama
-from embedded.weights import weights
+from embedded.weights import fetch_weights
 from tests.unit.embedded.recorded import cases, essence, load, model_of, replay
 
 _CALL = {"id": "call_ftznnoxm", "function": {"index": 0, "name": "get_weather", "arguments": {"city": "Paris"}}}
@@ -27,7 +27,7 @@ def scripted() -> Iterator[ScriptedOllama]:
 
 @pytest.fixture(scope="module")
 def real() -> Iterator[EmbeddedOllama]:
-    with EmbeddedOllama.start(weights(), preload=True, threads=1) as server:
+    with EmbeddedOllama.start(fetch_weights(), preload=True, threads=1) as server:
         yield server
 
 

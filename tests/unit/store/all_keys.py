@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from embedded.scripted.fleet import MODEL, Fleet, answer, error
+from embedded.scripted.fleet import MODEL, Fleet, make_error, make_outcome
 from llamaq import Job
 from llamaq.store.worker import damaged_keys
 from llamaq.store.worker.claimed_job import ClaimedJob
@@ -34,10 +34,10 @@ class AllKeys:
         self.store = self.report()
         fleet, queue, conversation = self.fleet, self.fleet.queue, self.fleet.queue.conversation("c")
         self.store.keep_cards({"digest": "{}"})
-        running, claimed = fleet.running(self.store, start_within=900)
+        running, claimed = fleet.start_job(self.store, start_within=900)
         fleet.append(claimed, 1, text="x")
-        done, ended = fleet.running(self.store, notify=NOTIFY, idempotency_key="done")
-        self.store.complete(ended, answer())
+        done, ended = fleet.start_job(self.store, notify=NOTIFY, idempotency_key="done")
+        self.store.complete(ended, make_outcome())
         conversation.set(model=MODEL, system="s")
         conversation.send("x", wait_for_model=True, priority="interactive")
         self.work(claimed.id)
@@ -58,7 +58,7 @@ class AllKeys:
         queue.pause(model=MODEL)
         queue.resume(model=MODEL)
         queue.pause(host="alpha")
-        self.store.refuse("bad", "generate", "inbox", "{}", error())
+        self.store.refuse("bad", "generate", "inbox", "{}", make_error())
         MinuteFigures(fleet.redis, fleet.keys).write({"x": 1}, leads=True)
         for name in ("1", "2"):
             self.batches.store(f"in{name}")
@@ -68,7 +68,7 @@ class AllKeys:
 
     def report(self) -> Any:
         """Report the host."""
-        return self.fleet.host(slots=2, webhooks="private")
+        return self.fleet.add_host(slots=2, webhooks="private")
 
     def work(self, but: str = "") -> None:
         """Complete the jobs that have a slot."""
@@ -88,7 +88,7 @@ class AllKeys:
             members = self.fleet.redis.zrange(self.fleet.keys.leases(), 0, -1)
             if members:
                 self.fleet.redis.zadd(self.fleet.keys.leases(), dict.fromkeys(members, 1))
-            self.fleet.patient()
+            self.fleet.end_reaper_leadership()
             self.store.mend()
             self.store.reap()
             self.report()
@@ -104,7 +104,7 @@ class AllKeys:
 
     def names(self) -> list[str]:
         """The keys, with the names of jobs in place of their ids."""
-        found = self.fleet.names()
+        found = self.fleet.key_names()
         for of, job in self.jobs.items():
             found = {name.replace(job.id, f"<{of}>") for name in found}
         return sorted(found)
@@ -134,7 +134,7 @@ class AllKeys:
             "cancel": lambda: fleet.submit().cancel(),
             "delete": lambda: queue.delete(queue.multimodal(MODEL, "x", images=[PICTURE], wait_for_model=True).id),
             "call off": lambda: self.store.call_off(f"off-{new}", "x"),
-            "refuse": lambda: self.store.refuse(f"bad-{new}", "generate", "inbox", "{}", error()),
+            "refuse": lambda: self.store.refuse(f"bad-{new}", "generate", "inbox", "{}", make_error()),
             "store a file": lambda: batches.store(f"file-{new}"),
             "make a batch": lambda: batches.create(f"batch-{new}"),
             "write a line": lambda: batches.line("b1", "me", 2),

@@ -17,7 +17,7 @@ LEFT_OUT = {"shadow", "group_index", "replaced_task_nesting", "stamped_headers",
 @pytest.fixture
 def sent(fleet: Fleet) -> dict[str, Any]:
     """The message of an assigned job, on a host whose name needs escaping."""
-    fleet.host(HOST)
+    fleet.add_host(HOST)
     job = fleet.submit()
     (text,) = fleet.redis.lrange(fleet.keys.host_queue(HOST), 0, -1)
     message: dict[str, Any] = json.loads(text)
@@ -46,9 +46,9 @@ def test_it_is_what_celery_sends(fleet: Fleet, redis_server: EmbeddedRedis, sent
 
 def test_a_job_that_is_placed_again_has_a_message_with_a_tag_of_its_own(fleet: Fleet) -> None:
     """Kombu notes messages in hand by their tags: two with one tag would be acknowledged as one."""
-    store = fleet.host("alpha")
+    store = fleet.add_host("alpha")
     job = fleet.submit()
-    fleet.lapse(job.id)
+    fleet.expire_lease(job.id)
     store.reap()
 
     texts = fleet.redis.lrange(fleet.keys.host_queue("alpha"), 0, -1)
@@ -57,7 +57,7 @@ def test_a_job_that_is_placed_again_has_a_message_with_a_tag_of_its_own(fleet: F
 
 def test_a_job_that_waits_has_none(fleet: Fleet) -> None:
     """There are never more messages than slots."""
-    fleet.host("alpha", slots=1)
+    fleet.add_host("alpha", slots=1)
     jobs = [fleet.submit() for _ in range(3)]
 
-    assert [message.job_id for message in fleet.messages()] == [jobs[0].id]
+    assert [message.job_id for message in fleet.take_messages()] == [jobs[0].id]

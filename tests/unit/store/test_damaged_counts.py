@@ -5,7 +5,7 @@ import time
 import pytest
 
 from embedded.redis import EmbeddedRedis
-from embedded.scripted.fleet import MODEL, Fleet, answer, error
+from embedded.scripted.fleet import MODEL, Fleet, make_error, make_outcome
 from tests.unit.images.image_factory import picture
 
 WRONG = ("x", "nan", "1.5", "inf", "")
@@ -57,7 +57,7 @@ def test_the_jobs_of_an_image_are_counted_anew(fleet: Fleet, wrong: str | None, 
     damage(fleet, ":blobs", wrong)
     if submits:
         jobs.append(fleet.queue.multimodal(MODEL, "x", images=pictures, wait_for_model=True))
-    blobs = [f"{fleet.keys.prefix}{name}" for name in fleet.names() if name.startswith(":blob:")]
+    blobs = [f"{fleet.keys.prefix}{name}" for name in fleet.key_names() if name.startswith(":blob:")]
 
     for job in jobs[1:]:
         job.cancel()
@@ -72,7 +72,7 @@ def test_the_jobs_of_an_image_are_counted_anew(fleet: Fleet, wrong: str | None, 
 @pytest.mark.parametrize("wrong", ["x", "nan", "inf", "-inf", "1e300", ""])
 def test_a_damaged_lane_refuses_no_submit(fleet: Fleet, field: str, wrong: str) -> None:
     """Before a worker has looked for damaged keys, too. The jobs keep their order."""
-    store = fleet.host()
+    store = fleet.add_host()
     jobs = [fleet.submit() for _ in range(2)]
     fleet.redis.hset(f"{fleet.keys.prefix}:lane:normal:{MODEL}", field, wrong)
     jobs += [fleet.submit(), *fleet.queue.submit_many([{"kind": "generate", "model": MODEL, "prompt": "x"}] * 2)]
@@ -82,7 +82,7 @@ def test_a_damaged_lane_refuses_no_submit(fleet: Fleet, field: str, wrong: str) 
         ended += slots
         claimed = store.claim(slots[0])
         assert claimed is not None
-        store.complete(claimed, answer())
+        store.complete(claimed, make_outcome())
 
     assert ended == [job.id for job in jobs]
 
@@ -94,14 +94,14 @@ def test_a_tenants_damaged_score_does_not_put_it_last_for_ever(fleet: Fleet, sco
     fleet.redis.zadd(f"{fleet.keys.prefix}:tenants:normal:{MODEL}", {"default": score, "=default": score})
     job, _ = fleet.submit(), fleet.submit(tenant="other")
 
-    assert fleet.waiting().index(job.id) == 1
+    assert fleet.waiting_jobs().index(job.id) == 1
 
 
 @pytest.mark.parametrize("wrong", ["nan", "inf inf", "1e300 1e300", "-1 -1", "1.5 nan", "x", ""])
 def test_a_damaged_service_time_is_in_no_event(fleet: Fleet, wrong: str) -> None:
     """JSON has no such number: nobody could read the log. Tenants are charged as before."""
-    store = fleet.host()
-    _, claimed = fleet.running(store)
+    store = fleet.add_host()
+    _, claimed = fleet.start_job(store)
     fleet.redis.hset(f"{fleet.keys.prefix}:service", MODEL, wrong)
     job = fleet.submit()
 
@@ -109,9 +109,9 @@ def test_a_damaged_service_time_is_in_no_event(fleet: Fleet, wrong: str) -> None
     assert queued["eta_seconds"] is None or 0 <= queued["eta_seconds"] < 10
     assert next(job.events()).type == "queued"
     assert fleet.queue.waiting()[0].eta_seconds == queued["eta_seconds"]
-    assert store.complete(claimed, answer()) == "ok"
+    assert store.complete(claimed, make_outcome()) == "ok"
     fleet.redis.hset(fleet.keys.record(job.id), "assigned_at", time.time() - 3)
-    assert store.complete(fleet.claim(store, job), answer()) == "ok"
+    assert store.complete(fleet.claim(store, job), make_outcome()) == "ok"
     slow, fast = fleet.redis.hget(f"{fleet.keys.prefix}:service", MODEL).split(" ")
     assert 0 <= float(slow) < 10
     assert 0 <= float(fast) < 10
@@ -127,7 +127,7 @@ def test_a_damaged_number_of_a_record_ends_its_job_whole(fleet: Fleet, field: st
     assert job.cancel()
 
     assert fleet.types(job.id) == ["queued", "cancelled"]
-    assert fleet.waiting() == [other.id]
+    assert fleet.waiting_jobs() == [other.id]
     assert fleet.redis.ttl(fleet.keys.record(job.id)) > 0
 
 
@@ -135,12 +135,12 @@ def test_a_damaged_number_of_a_record_ends_its_job_whole(fleet: Fleet, field: st
 @pytest.mark.parametrize("end", ["completed", "failed", "cancelled"])
 def test_the_log_of_an_ended_job_begins_anew_with_its_end(fleet: Fleet, how: str, end: str) -> None:
     """Whoever waits for the result would wait for ever."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
     if end == "completed":
-        store.complete(claimed, answer("all of it"))
+        store.complete(claimed, make_outcome("all of it"))
     elif end == "failed":
-        store.fail(claimed, error())
+        store.fail(claimed, make_error())
     else:
         job.cancel('it is "enough"')
     log = fleet.keys.events(job.id)

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from redis.exceptions import RedisError
 
-from embedded.scripted.fleet import LEASE_SECONDS, MODEL, Fleet, answer, error
+from embedded.scripted.fleet import LEASE_SECONDS, MODEL, Fleet, make_error, make_outcome
 from llamaq import Job, JobQueue
 from llamaq.store.worker.job_store import REAPED_AT_A_TIME
 from llamaq.vocabulary.errors import BrokerUnavailable
@@ -72,8 +72,8 @@ class World:
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
-        self.store = fleet.host(name="alpha")
-        self.running, self.claimed = fleet.running(self.store, start_within=900)
+        self.store = fleet.add_host(name="alpha")
+        self.running, self.claimed = fleet.start_job(self.store, start_within=900)
         self.waiting = fleet.submit(start_within=900)
         self.turns = [fleet.queue.chat(MODEL, conversation="c", message=text) for text in "ab"]
         self.retrying = fleet.submit(tenant="other")
@@ -87,7 +87,7 @@ class World:
         """A few seconds of the reaper and of reports; then all that is held or delayed is due."""
         reaper = Reaper(self.store, lambda _: None)
         for _ in range(3):
-            for step in (reaper.run_round, lambda: self.fleet.host(name="alpha")):
+            for step in (reaper.run_round, lambda: self.fleet.add_host(name="alpha")):
                 try:
                     step()
                 except RedisError:  # the supervisor logs it, and the next round begins
@@ -95,7 +95,7 @@ class World:
         for index in (":leases", ":delayed"):
             members = self.fleet.redis.zrange(self.fleet.keys.prefix + index, 0, -1)
             self.fleet.redis.zadd(self.fleet.keys.prefix + index, dict.fromkeys(members, 1)) if members else None
-        self.fleet.patient()
+        self.fleet.end_reaper_leadership()
 
     def end_all(self) -> None:
         """Run what a worker gets, until every job has ended."""
@@ -104,7 +104,7 @@ class World:
             for job_id in self.fleet.slots():
                 claimed = self.store.claim(job_id)
                 if claimed is not None:
-                    self.store.complete(claimed, answer())
+                    self.store.complete(claimed, make_outcome())
             if all(job.status().state == "completed" for job in self.jobs):
                 return
         pytest.fail(f"{[(job.id, job.status()) for job in self.jobs]}")
@@ -163,7 +163,7 @@ def test_a_damaged_field_holds_up_nothing(fleet: Fleet, name: str, field: str, v
 
     assert "llamaq_redis_up 1.0" in scraped(fleet)
     world.rounds()
-    fleet.host(name="alpha")
+    fleet.add_host(name="alpha")
     world.jobs.append(first_that_works(fleet.submit))
     world.end_all()
 
@@ -196,12 +196,12 @@ def test_what_belongs_to_one_conversation_holds_up_no_other(fleet: Fleet, name: 
 @pytest.mark.parametrize("name", [":leases", ":ended", ":images_of", f":lane{QUEUE}", ".host.alpha"])
 def test_the_end_of_an_attempt_does_not_wait_for_the_reaper(fleet: Fleet, name: str) -> None:
     """A worker sets aside what stops a call of its own, and sends the call again: the job does not fail for it."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
     fleet.submit()
     overwrite(fleet, fleet.keys.prefix + name, "hash" if name in (":leases", ".host.alpha") else "zset")
 
-    assert store.complete(claimed, answer()) == "ok"
+    assert store.complete(claimed, make_outcome()) == "ok"
     assert job.status().state == "completed"
     assert len(fleet.slots()) == 1
 
@@ -211,7 +211,7 @@ def test_jobs_of_an_index_that_was_deleted_by_hand_end(fleet: Fleet, name: str) 
     """The reaper looks at a page of all jobs in each round, and puts back those that are in no index."""
     world = World(fleet)
     fleet.redis.delete(fleet.keys.prefix + name)
-    assert world.store.complete(world.claimed, answer()) == "ok"
+    assert world.store.complete(world.claimed, make_outcome()) == "ok"
     world.end_all()
 
 
@@ -220,20 +220,20 @@ def test_a_queue_of_another_type_fails_none_of_its_jobs(fleet: Fleet, monkeypatc
     world, key = World(fleet), f"{fleet.keys.prefix}:waiting{QUEUE}"
     monkeypatch.setattr(world.store, "mend", lambda: 0)
     fleet.queue.submit_many([{"kind": "generate", "model": MODEL, "prompt": "x"}] * (2 * REAPED_AT_A_TIME))
-    before = fleet.waiting()
+    before = fleet.waiting_jobs()
     world.store.reap()
     overwrite(fleet, key, "zset")
 
     world.store.reap()
 
-    assert fleet.waiting() == before
+    assert fleet.waiting_jobs() == before
     assert [job.status().state for job in world.jobs] == ["running", "queued", "queued", "queued", "retrying"]
 
 
 def test_a_restored_lease_has_its_whole_time(fleet: Fleet) -> None:
     """One that was deleted by hand; those that are there stay as they are."""
-    store = fleet.host(slots=2)
-    deleted, kept = (fleet.running(store)[0].id for _ in range(2))
+    store = fleet.add_host(slots=2)
+    deleted, kept = (fleet.start_job(store)[0].id for _ in range(2))
     leases = fleet.keys.leases()
     fleet.redis.zadd(leases, {f"{kept} alpha": fleet.redis.time()[0] + 7})
     before = fleet.redis.zscore(leases, f"{kept} alpha")
@@ -247,8 +247,8 @@ def test_a_restored_lease_has_its_whole_time(fleet: Fleet) -> None:
 
 def test_a_job_that_cannot_be_assigned_holds_up_none_behind_it_in_its_call(fleet: Fleet) -> None:
     """A producer may not mend its host's damaged queue. Jobs of the other host, also a turn, get slots all the same."""
-    fleet.host("alpha", models=["a:latest"])
-    fleet.host("beta", models=["b:latest"], slots=3)
+    fleet.add_host("alpha", models=["a:latest"])
+    fleet.add_host("beta", models=["b:latest"], slots=3)
     fleet.redis.set(f"{fleet.keys.prefix}.host.alpha", "x")
     fleet.redis.acl_setuser("producer", enabled=True, nopass=True, keys="*", channels="*", commands=["+@all", "-type"])
     queue = JobQueue(fleet.url.replace("://", "://producer:x@"), prefix=fleet.keys.prefix)
@@ -263,7 +263,7 @@ def test_a_job_that_cannot_be_assigned_holds_up_none_behind_it_in_its_call(fleet
 
 def test_a_running_job_whose_host_was_deleted_by_hand_is_cancelled(fleet: Fleet) -> None:
     """Also where nothing tells which worker runs it."""
-    job, _ = fleet.running(fleet.host())
+    job, _ = fleet.start_job(fleet.add_host())
     fleet.redis.hdel(fleet.keys.record(job.id), "host")
     job.cancel()
     assert job.status().state == "cancelled"
@@ -271,23 +271,23 @@ def test_a_running_job_whose_host_was_deleted_by_hand_is_cancelled(fleet: Fleet)
 
 def test_a_damaged_service_time_fails_no_attempt(fleet: Fleet) -> None:
     """A tenant is charged by it."""
-    store = fleet.host()
-    _, claimed = fleet.running(store)
+    store = fleet.add_host()
+    _, claimed = fleet.start_job(store)
     fleet.submit()
     fleet.redis.hset(f"{fleet.keys.prefix}:service", MODEL, "x")
-    assert store.fail(claimed, error()) == "ok"
+    assert store.fail(claimed, make_error()) == "ok"
 
 
 def test_the_table_has_every_key(fleet: Fleet) -> None:
     """Those of a busy fleet, but for what belongs to one job, conversation or tenant."""
     World(fleet)
-    shared = {name for name in fleet.names() if not name.startswith((":{", ":turns:", ":conversation", ":about:"))}
+    shared = {name for name in fleet.key_names() if not name.startswith((":{", ":turns:", ":conversation", ":about:"))}
     assert shared <= set(KEYS)
 
 
 def test_sound_keys_stay_as_they_are(fleet: Fleet) -> None:
     """Nothing is set aside, and nothing is noted."""
     world = World(fleet)
-    before = fleet.names()
+    before = fleet.key_names()
     assert world.store.mend() == 0
-    assert fleet.names() - {":reaper"} == before
+    assert fleet.key_names() - {":reaper"} == before

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from embedded.scripted.fleet import MODEL, Fleet, answer
+from embedded.scripted.fleet import MODEL, Fleet, make_outcome
 from llamaq.vocabulary.errors import BrokerUnavailable
 
 WRONG = ("x", "nan", "inf", "-inf", "1e300", "999999999", "-1", "")
@@ -16,8 +16,8 @@ OTHERS = ("patience", "lane_patience", "assigned_at", "retry_at", "default_ctx",
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_number_of_a_host_fails_no_verb(fleet: Fleet, field: str, wrong: str) -> None:
     """A loop up to a number that is too large would hold Redis up for ever, for all its clients."""
-    store = fleet.host(slots=2)
-    job, claimed = fleet.running(store)
+    store = fleet.add_host(slots=2)
+    job, claimed = fleet.start_job(store)
     fleet.redis.hset(fleet.keys.host("alpha"), mapping={field: wrong, "circuit": "half_open"})
     fleet.forget_forecasts()
     waiting = fleet.submit()
@@ -27,18 +27,18 @@ def test_a_wrong_number_of_a_host_fails_no_verb(fleet: Fleet, field: str, wrong:
     waiting.status()
     fleet.queue.pause(host="alpha")
     fleet.queue.resume(host="alpha")
-    store.complete(claimed, answer())
+    store.complete(claimed, make_outcome())
 
     assert job.status().state == "completed"
-    fleet.host(slots=2)
-    store.complete(fleet.claim(store, waiting), answer())
+    fleet.add_host(slots=2)
+    store.complete(fleet.claim(store, waiting), make_outcome())
     assert waiting.status().state == "completed"
 
 
 @pytest.mark.parametrize("score", ["-inf", "+inf", "-1e300", "1e300", "0"])
 def test_a_foreign_member_of_a_queues_ages_is_not_its_oldest_job(fleet: Fleet, score: str) -> None:
     """An age without an end could be shown nowhere."""
-    fleet.host()
+    fleet.add_host()
     fleet.queue.pause(host="alpha")
     fleet.submit()
     fleet.redis.zadd(f"{fleet.keys.prefix}:ages:normal:{MODEL}", {"foreign": score})

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from embedded.scripted.fleet import MODEL, Fleet, error
+from embedded.scripted.fleet import MODEL, Fleet, make_error
 from llamaq import AsyncJobQueue
 from llamaq.client import list_pages
 
@@ -23,7 +23,7 @@ def test_a_list_of_several_pages_is_whole_and_in_order(fleet: Fleet, limit: int)
     """Jobs, conversations and dead letters, the newest first, in either client, as many as are asked for."""
     turns = [fleet.queue.chat(MODEL, conversation=f"c{number}", message="a") for number in range(LISTED)]
     for number in range(LISTED):
-        fleet.worker().refuse("", f"k{number}", "inbox", "x", error())
+        fleet.open_store().refuse("", f"k{number}", "inbox", "x", make_error())
     for number in range(LISTED):
         fleet.queue.conversation(f"c{number}").set(system=f"s{number}")
 

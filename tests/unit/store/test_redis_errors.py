@@ -146,7 +146,7 @@ def test_a_command_that_is_not_there_is_named_without_what_was_sent(command: str
 
 def test_a_user_who_may_not_mend_a_key_is_told_what_is_wrong_with_it(fleet: Fleet) -> None:
     """And not that a right is missing. So it is with Celery's queue of a host, and the user of producers."""
-    fleet.host()
+    fleet.add_host()
     fleet.redis.hset(f"{fleet.keys.prefix}.host.alpha", "x", 1)
     fleet.redis.acl_setuser(
         "narrow", enabled=True, passwords=[f"+{SECRET}"], commands=["+@all", "-type"], keys=["*"], channels=["*"]

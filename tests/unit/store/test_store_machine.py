@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from embedded.redis import EmbeddedRedis
-from embedded.scripted.fleet import ENDINGS, Fleet, error
+from embedded.scripted.fleet import ENDINGS, Fleet, make_error
 from llamaq import Job
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Completed
@@ -37,7 +37,7 @@ class Store(RuleBasedStateMachine):
     def __init__(self, url: str) -> None:
         super().__init__()
         self.fleet = Fleet(url, f"machine-{uuid.uuid4().hex}", max_attempts=2)
-        self.stores = {(host, name): self.fleet.worker(host, name) for host in HOSTS for name in ("w1", "w2")}
+        self.stores = {(host, name): self.fleet.open_store(host, name) for host in HOSTS for name in ("w1", "w2")}
         self.flushes: Counter[tuple[str, int]] = Counter()
         for host in HOSTS:
             self.come_back(host)
@@ -111,13 +111,15 @@ class Store(RuleBasedStateMachine):
 
     @rule(claim=claims)
     def fail(self, claim: ClaimedJob) -> None:
-        self.stores[claim.host, "w1"].fail(claim, error())
+        self.stores[claim.host, "w1"].fail(claim, make_error())
 
     @rule(claim=claims, delay=st.sampled_from((0, 600)), counts=st.booleans(), again=st.booleans())
     def release(self, claim: ClaimedJob, delay: float, counts: bool, again: bool) -> None:
         known = self.failed.get(claim.id, set())
         self.failed[claim.id] = (set() if claim.host in known else known) | {claim.host}
-        words = [self.stores[claim.host, "w1"].release(claim, error(), delay, counts=counts) for _ in range(1 + again)]
+        words = [
+            self.stores[claim.host, "w1"].release(claim, make_error(), delay, counts=counts) for _ in range(1 + again)
+        ]
         if words[0] != "ok" or not counts:
             self.failed[claim.id] = known
 
@@ -158,7 +160,7 @@ class Store(RuleBasedStateMachine):
 
     @rule(host=st.sampled_from(HOSTS), name=st.sampled_from(("w1", "w2")))
     def reap(self, host: str, name: str) -> None:
-        self.fleet.patient()
+        self.fleet.end_reaper_leadership()
         for lease in self.fleet.redis.zrangebyscore(self.fleet.keys.leases(), 0, 1):
             job_id, _ = lease.split()
             if self.fleet.record(job_id).get("lease") == "assigned":
@@ -231,7 +233,7 @@ class Store(RuleBasedStateMachine):
         assert (unended, seen.pairs) == ([], set())
         places = (":scheduled", ":delayed", ":start_by", ":turns", ":waiting", ":blobs", ":leases", ":host:alpha:slots")
         gone = (*places, ":runner", ":queued", ":lane", ":tenants")
-        names = self.fleet.names()
+        names = self.fleet.key_names()
         assert not [name for name in names if name.startswith(gone)]
         assert not [name for name in names for job in self.deleted if job.id in name]
         for name in "cd":

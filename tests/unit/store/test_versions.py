@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from embedded.redis import EmbeddedRedis
-from embedded.scripted.fleet import MODEL, Fleet, answer
+from embedded.scripted.fleet import MODEL, Fleet, make_outcome
 from llamaq import JobQueue, VersionMismatch
 from llamaq.store import script_runs, scripts
 from llamaq.store.connections.clients import connect
@@ -37,7 +37,7 @@ NEWER = {
 }
 PROGRAM = """
 import json, sys
-from embedded.scripted.fleet import MODEL, Fleet, answer
+from embedded.scripted.fleet import MODEL, Fleet, make_outcome
 from llamaq import VersionMismatch
 from llamaq.store.script_drivers import run
 from llamaq.store.producer_scripts import Submit
@@ -51,12 +51,12 @@ for word in words:
             registry = ScriptRegistry(fleet.redis, fleet.keys)
             registry.load(), registry.publish()
         case ["report"]:
-            fleet.host("alpha")
+            fleet.add_host("alpha")
         case ["submit"]:
             print(fleet.submit().id)
         case ["complete", job_id]:
-            store = fleet.worker("alpha")
-            store.complete(store.claim(job_id), answer())
+            store = fleet.open_store("alpha")
+            store.complete(store.claim(job_id), make_outcome())
         case ["colour"]:
             Submit.__init__.__kwdefaults__["colour"] = "red"  # as a newer client would give it
             try:
@@ -129,7 +129,7 @@ def test_an_older_producer_runs_the_newer_fleets_scripts(fleet: Fleet, run_newer
     assert fleet.record(job.id)["submitted_by"] == "2"
     assert fleet.record(job.id)["colour"] == ""
     assert fleet.slots("alpha") == {job.id: MODEL}
-    assert [message.job_id for message in fleet.messages("alpha")] == [job.id]
+    assert [message.job_id for message in fleet.take_messages("alpha")] == [job.id]
     run_newer(f"complete={job.id}")
     assert job.result(30).text == "hello"
 
@@ -137,14 +137,14 @@ def test_an_older_producer_runs_the_newer_fleets_scripts(fleet: Fleet, run_newer
 def test_a_newer_producer_runs_the_older_fleets_scripts(fleet: Fleet, run_newer: Run) -> None:
     """Its own scheduler writes nothing: the older workers would not know it."""
     publish(fleet)
-    store = fleet.host("alpha")
+    store = fleet.add_host("alpha")
 
     (job_id,) = run_newer("submit")
 
     assert "submitted_by" not in fleet.record(job_id)
     claimed = store.claim(job_id)
     assert claimed is not None
-    assert store.complete(claimed, answer()) == "ok"
+    assert store.complete(claimed, make_outcome()) == "ok"
     assert "finished_by" not in fleet.record(job_id)
 
 
@@ -161,12 +161,12 @@ def test_a_newer_producer_is_told_what_the_older_fleet_cannot_do(fleet: Fleet, r
 def test_workers_of_both_versions_run_the_newer_scripts(fleet: Fleet, run_newer: Run) -> None:
     """While they are replaced one by one: an older worker's end of a job is the newer scheduler's."""
     publish(fleet)
-    store = fleet.host("alpha")
-    before, claimed = fleet.running(store)
-    store.complete(claimed, answer())
+    store = fleet.add_host("alpha")
+    before, claimed = fleet.start_job(store)
+    store.complete(claimed, make_outcome())
     run_newer("publish")
-    after, claimed = fleet.running(store)
-    store.complete(claimed, answer())
+    after, claimed = fleet.start_job(store)
+    store.complete(claimed, make_outcome())
 
     assert "finished_by" not in fleet.record(before.id)
     assert fleet.record(after.id)["finished_by"] == "2"
@@ -176,16 +176,16 @@ def test_an_end_that_the_fleets_script_cannot_claim_with_is_written(fleet: Fleet
     """The next job gets its message, as in the older version."""
     run_newer("publish")
     _without_next(fleet)
-    store = fleet.host("alpha")
+    store = fleet.add_host("alpha")
     store.direct = Begun()
-    job, claimed = fleet.running(store)
+    job, claimed = fleet.start_job(store)
     following = fleet.submit()
-    fleet.messages()
+    fleet.take_messages()
 
-    assert store.complete(claimed, answer()) == "ok"
+    assert store.complete(claimed, make_outcome()) == "ok"
 
     assert fleet.record(job.id)["finished_by"] == "2"
-    assert [message.job_id for message in fleet.messages()] == [following.id]
+    assert [message.job_id for message in fleet.take_messages()] == [following.id]
     assert store.direct.jobs == []
 
 
@@ -283,7 +283,7 @@ def test_an_older_fleet_ends_the_job_of_a_newer_worker(fleet: Fleet, tmp_path: P
     store = {"digest": scripts.digest(folder), "version": "1", "script:finish": script_runs.encode_published(older)}
     fleet.redis.hset(fleet.keys.store(), mapping=store)
 
-    assert attempt.store.complete(attempt.claimed, Completed(answer().result, events=3, pieces=3)) == "ok"
+    assert attempt.store.complete(attempt.claimed, Completed(make_outcome().result, events=3, pieces=3)) == "ok"
 
     record = fleet.record(attempt.job.id)
     assert (record["state"], record["pieces"]) == ("completed", "3")

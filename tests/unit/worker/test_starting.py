@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from embedded.child import bound
+from embedded.child import bind_command
 from tests.commands import ended
 from worker.__main__ import list_unused
 
@@ -21,7 +21,7 @@ _SLOW = "import signal, sys; sys.stdout.write('importing'); sys.stdout.flush(); 
 def _ran(*words: str, **environment: str) -> tuple[int, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMAQ_", "OLLAMA_"))}
     done = subprocess.run(
-        bound([sys.executable, "-m", *words]),
+        bind_command([sys.executable, "-m", *words]),
         cwd=ROOT,
         env=clean | environment,
         stdout=subprocess.PIPE,
@@ -46,7 +46,7 @@ def test_ctrl_c_during_the_imports_is_quiet(tmp_path: Path, program: list[str], 
     """No traceback, and the code 130."""
     (tmp_path / f"{slow}.py").write_text(_SLOW)
     process = subprocess.Popen(
-        bound([sys.executable, *program]),
+        bind_command([sys.executable, *program]),
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"},
         stdout=subprocess.PIPE,
@@ -67,7 +67,7 @@ def test_a_worker_imports_no_command_line() -> None:
     And nothing that is imported only because it is installed.
     """
     run = [sys.executable, "-X", "importtime", "-m", "worker", "--no-such-option"]
-    done = subprocess.run(bound(run), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(bind_command(run), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "No such option '--no-such-option'" in done.stderr
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
@@ -97,7 +97,7 @@ assert gc.isenabled()
 assert gc.get_freeze_count() > 1000
 """
     done = subprocess.run(
-        bound([sys.executable, "-c", program]), cwd=ROOT, capture_output=True, timeout=60, check=False
+        bind_command([sys.executable, "-c", program]), cwd=ROOT, capture_output=True, timeout=60, check=False
     )
     assert (done.returncode, done.stderr) == (0, b"")
 

@@ -57,7 +57,7 @@ def until(met: Callable[[], Any]) -> None:
 
 def begin(fleet: Fleet, writer: EventWriter, *, silent: bool = False) -> tuple[Job[Any], ClaimedJob, EventBuffer]:
     """A job that has just begun, with its event buffer."""
-    job, claimed = fleet.running(fleet.host(slots=20))
+    job, claimed = fleet.start_job(fleet.add_host(slots=20))
     return job, claimed, writer.open(claimed, Attempt(job.id), silent=silent)
 
 

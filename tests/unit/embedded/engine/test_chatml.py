@@ -1,6 +1,6 @@
 """The prompt SmolLM2 gets."""
 
-from embedded.engine.chatml import messages_of, render, without_oldest
+from embedded.engine.chatml import drop_oldest, messages_of, render
 from embedded.engine.interface import Call, Model
 
 
@@ -15,6 +15,6 @@ def test_a_prompt_is_one_user_message() -> None:
 def test_the_oldest_message_goes_first() -> None:
     """But never a system message, and never the last."""
     history = [{"role": "system"}, {"role": "user", "content": "1"}, {"role": "assistant"}, {"role": "user"}]
-    shorter = without_oldest(history)
+    shorter = drop_oldest(history)
     assert shorter == [history[0], history[2], history[3]]
-    assert without_oldest([history[0], history[3]]) is None
+    assert drop_oldest([history[0], history[3]]) is None

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from embedded.engine.closed_schema import closed
+from embedded.engine.closed_schema import close_schema
 
 OPEN: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
 CLOSED = OPEN | {"additionalProperties": False}
@@ -22,7 +22,7 @@ CLOSED = OPEN | {"additionalProperties": False}
 )
 def test_an_object_that_names_its_properties_takes_no_others(schema: dict[str, Any], wanted: dict[str, Any]) -> None:
     """Wherever it stands."""
-    assert closed(schema) == wanted
+    assert close_schema(schema) == wanted
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_an_object_that_names_its_properties_takes_no_others(schema: dict[str, A
 )
 def test_what_closing_would_break_stays_as_it_is(schema: dict[str, Any]) -> None:
     """It says what else it takes, or several schemas make up one object, or it requires a name it does not define."""
-    assert closed(schema) == schema
+    assert close_schema(schema) == schema
 
 
 @pytest.mark.parametrize("form", ["uri", "password", "int32", "regex", "json-pointer"])
@@ -47,8 +47,8 @@ def test_a_format_that_the_engine_does_not_know_is_left_out(form: str) -> None:
     """For it the engine would leave the whole schema out; a property may be called so."""
     text = {"type": "string", "format": form}
 
-    assert closed({"items": text, "allOf": [OPEN, {"properties": {"format": text}}]}) == {
+    assert close_schema({"items": text, "allOf": [OPEN, {"properties": {"format": text}}]}) == {
         "items": {"type": "string"},
         "allOf": [OPEN, {"properties": {"format": {"type": "string"}}}],
     }
-    assert closed({"format": "uuid"}) == {"format": "uuid"}
+    assert close_schema({"format": "uuid"}) == {"format": "uuid"}

@@ -9,7 +9,7 @@ import requests
 from embedded.engine.chatml import TEMPLATE, messages_of, render
 from embedded.engine.interface import Call, Model
 from embedded.ollama.process import EmbeddedOllama
-from embedded.weights import weights
+from embedded.weights import fetch_weights
 from llamaq import ChatRequest
 from tasks.input_policy.token_escaping import compile_tokens, escape_body
 
@@ -36,7 +36,7 @@ def test_the_rendered_prompt_has_the_services_turns_alone() -> None:
 
 @pytest.fixture(scope="module")
 def embedded() -> Iterator[EmbeddedOllama]:
-    with EmbeddedOllama.start(weights(), slots=1, threads=1) as server:
+    with EmbeddedOllama.start(fetch_weights(), slots=1, threads=1) as server:
         yield server
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from embedded.ollama.process import EmbeddedOllama
-from embedded.weights import weights
+from embedded.weights import fetch_weights
 
 pytestmark = pytest.mark.model
 
@@ -29,7 +29,7 @@ _SAME = {"temperature": 0}
 
 @pytest.fixture(scope="module")
 def ollama() -> Iterator[EmbeddedOllama]:
-    with EmbeddedOllama.start(weights(), slots=1, threads=1) as server:
+    with EmbeddedOllama.start(fetch_weights(), slots=1, threads=1) as server:
         yield server
 
 
@@ -107,7 +107,7 @@ def test_a_model_that_leaves_as_soon_as_it_has_come(ollama: EmbeddedOllama) -> N
 def test_two_slots_decode_together(wire: type[Any]) -> None:
     """With two slots a second request gets tokens while the first is still being answered."""
     with (
-        EmbeddedOllama.start(weights(), slots=2, threads=1) as server,
+        EmbeddedOllama.start(fetch_weights(), slots=2, threads=1) as server,
         wire(server.url, raw=True, options=_ENDLESS) as first,
         wire(server.url, raw=True, options=_ENDLESS) as second,
     ):
@@ -119,7 +119,7 @@ def test_two_slots_decode_together(wire: type[Any]) -> None:
 @pytest.mark.needs("Linux")
 def test_sigterm_ends_it_in_order(wire: type[Any]) -> None:
     """Even in the middle of an answer: exit status 0, the client's connection closed."""
-    server = EmbeddedOllama.start(weights(), threads=1)
+    server = EmbeddedOllama.start(fetch_weights(), threads=1)
     with wire(server.url, raw=True, options=_ENDLESS) as client:
         client.until(b'"response"')
         descriptor = os.pidfd_open(server.pid)

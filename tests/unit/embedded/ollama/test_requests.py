@@ -3,7 +3,7 @@
 import pytest
 
 from embedded.engine.interface import EngineError, Model
-from embedded.engine.request_checks import check_thinking, schema_of
+from embedded.engine.request_checks import check_thinking, read_schema
 from embedded.ollama.server import context_length
 
 
@@ -16,7 +16,7 @@ def test_the_context_is_within_the_models_reach() -> None:
 def test_a_schema_may_not_point_elsewhere() -> None:
     """A `$ref` to another server is refused, not fetched."""
     with pytest.raises(EngineError) as caught:
-        schema_of({"format": {"$ref": "http://127.0.0.1:9/schema.json"}})
+        read_schema({"format": {"$ref": "http://127.0.0.1:9/schema.json"}})
     assert caught.value.status == 400
 
 

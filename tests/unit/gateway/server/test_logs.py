@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from embedded.child import bound
+from embedded.child import bind_command
 
 SAYS = r"""
 import logging
@@ -20,7 +20,9 @@ except ValueError:
 
 def test_what_others_say_does_not_control_the_terminal() -> None:
     """In the text of a line, in its fields, and in the exception of a fault; the colours are our own."""
-    done = subprocess.run(bound([sys.executable, "-c", SAYS]), capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        bind_command([sys.executable, "-c", SAYS]), capture_output=True, text=True, timeout=60, check=True
+    )
 
     said = done.stderr
     assert not any(found in said for found in ("\x1b[2J", "\x1b]", "\x07", "\x9b"))

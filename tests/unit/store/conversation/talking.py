@@ -25,7 +25,7 @@ def answer(store: JobStore, claimed: ClaimedJob, said: str) -> None:
 
 def talked(fleet: Fleet, *texts: str) -> JobStore:
     """A conversation in which each text was answered."""
-    store = fleet.host()
+    store = fleet.add_host()
     for text in texts:
         answer(store, fleet.claim(store, turn(fleet, text)), text)
     return store

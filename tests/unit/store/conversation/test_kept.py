@@ -81,7 +81,7 @@ def test_a_wrong_setting_is_refused_by_name(fleet: Fleet, prefix: str, changes: 
 
 def test_a_turn_without_a_model_goes_to_the_conversations(fleet: Fleet, talk: Conversation) -> None:
     """A model that is named goes before it; where there is none at all, the turn is refused."""
-    fleet.host(models=[MODEL, "other:latest"])
+    fleet.add_host(models=[MODEL, "other:latest"])
     with pytest.raises(InvalidRequest, match="model"):
         talk.send("a")
     talk.set(model="other")
@@ -95,7 +95,7 @@ def test_a_turn_without_a_model_goes_to_the_conversations(fleet: Fleet, talk: Co
 
 def test_the_runner_of_the_conversations_options_is_the_turns(fleet: Fleet, talk: Conversation) -> None:
     """So that its turns are assigned where no model must be loaded anew; a turn's own options go before."""
-    fleet.host()
+    fleet.add_host()
     talk.set(model=MODEL, options={"num_ctx": 64, "seed": 1})
 
     jobs = [talk.send("a"), talk.send("b", options={"num_ctx": 128})]

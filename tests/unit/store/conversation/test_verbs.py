@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from embedded.scripted.fleet import MODEL, Fleet, error
+from embedded.scripted.fleet import MODEL, Fleet, make_error
 from llamaq import Conversation, ConversationBusy, ConversationExists, ConversationNotFound, InvalidRequest
 from llamaq.store.producer_scripts import ConversationDelete
 from llamaq.store.script_drivers import run
@@ -125,7 +125,7 @@ def test_a_busy_conversation_is_not_changed_under_its_turn(
     assert refused.value.job_id == running.id
     assert contents(talk) == ["a", "re: a"]
 
-    store.fail(fleet.claim(store, running), error())
+    store.fail(fleet.claim(store, running), make_error())
     verb(talk)
 
 
@@ -173,4 +173,4 @@ def test_a_deleted_conversation_is_gone(fleet: Fleet, talk: Conversation) -> Non
     for verb in (talk.delete, lambda: talk.fork("new"), lambda: talk.delete(after=0)):
         with pytest.raises(ConversationNotFound):
             verb()
-    assert not [name for name in fleet.names() if name.rpartition(":")[2] == NAME]
+    assert not [name for name in fleet.key_names() if name.rpartition(":")[2] == NAME]

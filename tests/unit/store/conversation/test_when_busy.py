@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from embedded.redis import EmbeddedRedis
-from embedded.scripted.fleet import MODEL, Fleet, error
+from embedded.scripted.fleet import MODEL, Fleet, make_error
 from llamaq import Conversation, ConversationBusy, InvalidRequest, QueueFull
 from tests.unit.store.conversation.talking import NAME, answer, contents, turn
 
@@ -17,7 +17,7 @@ def talk(fleet: Fleet) -> Conversation:
 
 def test_reject_refuses_a_turn_while_another_has_not_ended(fleet: Fleet) -> None:
     """Nothing is queued; the same key still stands for the turn that was."""
-    store = fleet.host()
+    store = fleet.add_host()
     first = turn(fleet, "a", when_busy="reject", idempotency_key="k")
 
     with pytest.raises(ConversationBusy) as refused:
@@ -32,11 +32,11 @@ def test_reject_refuses_a_turn_while_another_has_not_ended(fleet: Fleet) -> None
 
 def test_interrupt_keeps_what_was_said(fleet: Fleet, talk: Conversation) -> None:
     """The running turn ends cancelled; its question and the last attempt's text so far are in the history, once."""
-    store = fleet.host(slots=2)
+    store = fleet.add_host(slots=2)
     first = turn(fleet, 'a "quoted"\n/ line')
     claimed = fleet.claim(store, first)
     fleet.append(claimed, 1, text="void")
-    store.release(claimed, error(), 0, counts=True)
+    store.release(claimed, make_error(), 0, counts=True)
     claimed = fleet.claim(store, first)
     fleet.append(claimed, 1, text="Hé\\")
     fleet.append(claimed, 2, thinking="hm")
@@ -57,7 +57,7 @@ def test_interrupt_keeps_what_was_said(fleet: Fleet, talk: Conversation) -> None
 
 def test_interrupt_of_a_turn_that_said_nothing_keeps_the_question(fleet: Fleet, talk: Conversation) -> None:
     """It was asked, also where the answer had not begun or its model did not stream."""
-    fleet.host()
+    fleet.add_host()
     first = turn(fleet, "a")
 
     second = turn(fleet, "b", when_busy="interrupt")
@@ -68,7 +68,7 @@ def test_interrupt_of_a_turn_that_said_nothing_keeps_the_question(fleet: Fleet, 
 
 def test_a_long_answer_is_kept_whole(fleet: Fleet, talk: Conversation) -> None:
     """Also one whose log is read in several pages."""
-    store = fleet.host(slots=2)
+    store = fleet.add_host(slots=2)
     claimed = fleet.claim(store, turn(fleet, "a"))
     for number in range(1201):
         fleet.append(claimed, number + 1, text=f"{number} ")
@@ -80,7 +80,7 @@ def test_a_long_answer_is_kept_whole(fleet: Fleet, talk: Conversation) -> None:
 
 def test_rollback_drops_the_turn(fleet: Fleet, talk: Conversation) -> None:
     """As if it had never been asked."""
-    store = fleet.host(slots=2)
+    store = fleet.add_host(slots=2)
     first = turn(fleet, "a")
     claimed = fleet.claim(store, first)
     fleet.append(claimed, 1, text="He")
@@ -97,7 +97,7 @@ def test_rollback_drops_the_turn(fleet: Fleet, talk: Conversation) -> None:
 @pytest.mark.parametrize("how", ["interrupt", "rollback"])
 def test_turns_that_wait_keep_their_place(fleet: Fleet, how: Any) -> None:
     """Only the turn whose turn it is gives way: those behind it were sent before, and run before."""
-    store = fleet.host(slots=2)
+    store = fleet.add_host(slots=2)
     first, waiting = turn(fleet, "a"), turn(fleet, "b")
     fleet.claim(store, first)
 
@@ -124,7 +124,7 @@ def test_a_turn_that_gave_way_is_not_ahead(fleet: Fleet, how: Any) -> None:
 def test_a_turn_that_is_refused_disturbs_nobody(redis_server: EmbeddedRedis, prefix: str, how: Any) -> None:
     """A full queue refuses it before the running turn is touched."""
     fleet = Fleet(redis_server.url, prefix, max_queued=1)
-    store = fleet.host()
+    store = fleet.add_host()
     first = turn(fleet, "a")
     fleet.claim(store, first)
     fleet.submit()
@@ -139,15 +139,15 @@ def test_a_turn_that_is_refused_disturbs_nobody(redis_server: EmbeddedRedis, pre
 @pytest.mark.parametrize("how", ["interrupt", "rollback"])
 def test_a_retry_that_waits_gives_way_as_well(fleet: Fleet, talk: Conversation, how: Any) -> None:
     """It leaves its delay; nobody will void what its last attempt has said, so an interrupt keeps that."""
-    store = fleet.host()
+    store = fleet.add_host()
     first = turn(fleet, "a")
     claimed = fleet.claim(store, first)
     fleet.append(claimed, 1, text="so far")
-    store.release(claimed, error(), 30, counts=True)
+    store.release(claimed, make_error(), 30, counts=True)
 
     second = turn(fleet, "b", when_busy=how)
 
-    assert not [name for name in fleet.names() if name == ":delayed"]
+    assert not [name for name in fleet.key_names() if name == ":delayed"]
     assert list(fleet.slots()) == [second.id]
     assert contents(talk) == (["a", "so far"] if how == "interrupt" else [])
 
@@ -161,11 +161,11 @@ def test_when_busy_is_about_conversations(fleet: Fleet) -> None:
 @pytest.mark.parametrize("how", ["enqueue", "interrupt", "rollback"])
 def test_a_turn_whose_record_was_deleted_holds_nobody_up(fleet: Fleet, talk: Conversation, how: Any) -> None:
     """It will never end: the next new turn finds it gone, and those behind it run."""
-    store = fleet.host()
+    store = fleet.add_host()
     first, second = turn(fleet, "a"), turn(fleet, "b")
     fleet.redis.delete(fleet.keys.record(first.id))
-    fleet.lapse(first.id)
-    fleet.patient()
+    fleet.expire_lease(first.id)
+    fleet.end_reaper_leadership()
     store.reap()
 
     third = turn(fleet, "c", when_busy=how)
@@ -179,7 +179,7 @@ def test_a_turn_whose_record_was_deleted_holds_nobody_up(fleet: Fleet, talk: Con
 
 def test_a_turn_that_ends_lets_in_the_one_behind_a_deleted_one(fleet: Fleet, talk: Conversation) -> None:
     """The record that somebody deleted is passed over; and a conversation without any other turn is free again."""
-    store = fleet.host()
+    store = fleet.add_host()
     first, deleted, third = (turn(fleet, said) for said in "abc")
     fleet.redis.delete(fleet.keys.record(deleted.id))
 

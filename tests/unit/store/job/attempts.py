@@ -53,8 +53,8 @@ class Attempt:
 
     def __init__(self, fleet: Fleet, **fields: Any) -> None:
         self.fleet = fleet
-        self.store = fleet.host(slots=9)
-        self.job, self.claimed = fleet.running(self.store, **fields)
+        self.store = fleet.add_host(slots=9)
+        self.job, self.claimed = fleet.start_job(self.store, **fields)
         self.wire = Wire(fleet.redis)
         self.logs = AttemptLogs(self.wire, fleet.keys, LEASE_SECONDS, SYSTEM)
         self.place: Place | None = None
@@ -85,5 +85,5 @@ class Attempt:
 def strays(attempt: Attempt) -> None:
     """The lease was taken out of the record by hand."""
     attempt.fleet.redis.hset(attempt.fleet.keys.record(attempt.job.id), "lease", "")
-    attempt.fleet.patient()
+    attempt.fleet.end_reaper_leadership()
     attempt.store.reap()

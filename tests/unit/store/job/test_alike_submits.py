@@ -68,7 +68,7 @@ def begin(fleet: Fleet, slots: int) -> None:
     fleet.redis.zadd(f"{fleet.keys.prefix}:tenants:normal:{MODEL}", shares)
     fleet.redis.set(f"{fleet.keys.prefix}:webhook_sender:none", 1)
     if slots:
-        fleet.host(slots=slots, models=[MODEL, OTHER], loaded=[MODEL])
+        fleet.add_host(slots=slots, models=[MODEL, OTHER], loaded=[MODEL])
     run_many(fleet.redis, calls(fleet, [({"tenant": "light"}, 5), (PLAIN, 4)], 1, 0)[6 : 6 + (slots != 1)])
     fleet.redis.delete(fleet.keys.record(LEFT_BEHIND))
 
@@ -141,7 +141,7 @@ def test_one_call_leaves_what_single_calls_leave(
                 answers += outcomes(run_many(fleet.redis, made[start : start + number]))
         texts = [answer.replace(fleet.keys.prefix, "") for answer in answers]
         found.append({**held(fleet), "answers": [text.partition("retry_after")[0] for text in texts]})
-        fleet.redis.delete(*(fleet.keys.prefix + name for name in fleet.names()))
+        fleet.redis.delete(*(fleet.keys.prefix + name for name in fleet.key_names()))
         fleet.close()
 
     assert differences(*found) == {}

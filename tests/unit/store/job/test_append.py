@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from embedded.redis import EmbeddedRedis
-from embedded.scripted.fleet import LEASE_SECONDS, Fleet, answer, error
+from embedded.scripted.fleet import LEASE_SECONDS, Fleet, make_error, make_outcome
 from llamaq import Job
 from llamaq.store.answers import Answer
 from llamaq.store.connections import deadline
@@ -18,8 +18,8 @@ from llamaq.vocabulary.wire import dump_members
 
 def test_an_append_writes_publishes_and_renews(fleet: Fleet) -> None:
     """One step: the entry in the log, the same on the channel behind its cursor, and a lease that runs anew."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
     fleet.redis.zadd(fleet.keys.leases(), {f"{job.id} alpha": 1})
     with fleet.redis.pubsub(ignore_subscribe_messages=True) as pubsub:
         pubsub.subscribe(fleet.keys.events(job.id))
@@ -40,8 +40,8 @@ def test_an_append_writes_publishes_and_renews(fleet: Fleet) -> None:
 
 def test_a_flush_sent_twice_is_written_once(fleet: Fleet) -> None:
     """Its number tells: also one that arrives behind its successor is not written again."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
 
     answers = [fleet.append(claimed, number, text=str(number)) for number in (1, 1, 2, 1, 2, 3)]
 
@@ -51,8 +51,8 @@ def test_a_flush_sent_twice_is_written_once(fleet: Fleet) -> None:
 
 def test_a_flush_never_overtakes_the_one_before(fleet: Fleet) -> None:
     """Of a batch that Redis refused in part, the later flush is refused as well, until the missing one is there."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
 
     assert fleet.append(claimed, 2, text="2") == "GAP"
 
@@ -62,10 +62,10 @@ def test_a_flush_never_overtakes_the_one_before(fleet: Fleet) -> None:
 
 def test_a_new_attempt_counts_its_flushes_from_the_start(fleet: Fleet) -> None:
     """The numbers belong to the attempt."""
-    store = fleet.host()
-    job, first = fleet.running(store)
+    store = fleet.add_host()
+    job, first = fleet.start_job(store)
     fleet.append(first, 1, text="old")
-    store.release(first, error(), 0, counts=True)
+    store.release(first, make_error(), 0, counts=True)
     second = fleet.claim(store, job)
 
     assert fleet.append(second, 1, text="new") == "OK"
@@ -75,9 +75,9 @@ def test_a_new_attempt_counts_its_flushes_from_the_start(fleet: Fleet) -> None:
 
 def test_an_older_attempt_is_fenced(fleet: Fleet) -> None:
     """After the job went back, while it waits and while the next attempt runs, the old one writes nothing."""
-    store = fleet.host()
-    job, old = fleet.running(store)
-    store.release(old, error(), 0, counts=True)
+    store = fleet.add_host()
+    job, old = fleet.start_job(store)
+    store.release(old, make_error(), 0, counts=True)
     assert (fleet.append(old, 1, text="late"), fleet.renew(old)) == ("FENCED", "FENCED")
     new = fleet.claim(store, job)
 
@@ -89,11 +89,11 @@ def test_an_older_attempt_is_fenced(fleet: Fleet) -> None:
 
 def test_an_ended_job_takes_no_more_words(fleet: Fleet) -> None:
     """Cancelled, or completed by itself: the answer says stop, and the terminal event stays the last one."""
-    store = fleet.host(slots=2)
-    cancelled, first = fleet.running(store)
-    completed, second = fleet.running(store)
+    store = fleet.add_host(slots=2)
+    cancelled, first = fleet.start_job(store)
+    completed, second = fleet.start_job(store)
     cancelled.cancel()
-    store.complete(second, answer())
+    store.complete(second, make_outcome())
 
     assert [fleet.append(claimed, 1, text="late") for claimed in (first, second)] == ["CANCELLED"] * 2
     assert [fleet.renew(claimed) for claimed in (first, second)] == ["CANCELLED"] * 2
@@ -103,8 +103,8 @@ def test_an_ended_job_takes_no_more_words(fleet: Fleet) -> None:
 
 def test_a_job_whose_record_is_gone_takes_no_more_words(fleet: Fleet) -> None:
     """A worker that was frozen for a day does not bring a record or a log back to life."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
     job.cancel()
     fleet.redis.delete(fleet.keys.record(job.id), fleet.keys.events(job.id))
 
@@ -116,9 +116,9 @@ def test_a_job_whose_record_is_gone_takes_no_more_words(fleet: Fleet) -> None:
 
 def test_a_renewal_gives_no_lease_to_one_who_has_none(fleet: Fleet) -> None:
     """A lease exists exactly while the slot is held: renewing never makes one."""
-    store = fleet.host()
-    _, claimed = fleet.running(store)
-    store.complete(claimed, answer())
+    store = fleet.add_host()
+    _, claimed = fleet.start_job(store)
+    store.complete(claimed, make_outcome())
 
     fleet.renew(claimed)
     fleet.append(claimed, 1, text="late")
@@ -128,7 +128,7 @@ def test_a_renewal_gives_no_lease_to_one_who_has_none(fleet: Fleet) -> None:
 
 def test_an_attempt_that_redis_has_forgotten_is_fenced(fleet: Fleet) -> None:
     """After a failover that lost the claim, another attempt has the same number; the first one writes nothing more."""
-    store = fleet.host()
+    store = fleet.add_host()
     job = fleet.submit()
     keys = [key for key in fleet.redis.scan_iter(f"{fleet.keys.prefix}*") if isinstance(key, str)]
     with redis.Redis.from_url(fleet.url) as raw:
@@ -145,14 +145,14 @@ def test_an_attempt_that_redis_has_forgotten_is_fenced(fleet: Fleet) -> None:
     assert (found.attempt, lost.attempt) == (1, 1)
     assert fleet.append(found, 1, text="B1 ") == "OK"
     assert (fleet.append(lost, 2, text="A2 "), fleet.renew(lost)) == ("FENCED", "FENCED")
-    assert store.complete(lost, answer()) == "fenced"
+    assert store.complete(lost, make_outcome()) == "fenced"
     assert [event.get("text") for event in fleet.log(job.id)] == [None, None, "B1 "]
 
 
 def test_a_damaged_log_holds_up_no_other_attempt(fleet: Fleet) -> None:
     """Of three attempts in one call the middle one has a damaged log; the others are written."""
-    store = fleet.host(slots=3)
-    running = [fleet.running(store) for _ in range(3)]
+    store = fleet.add_host(slots=3)
+    running = [fleet.start_job(store) for _ in range(3)]
     log = fleet.keys.events(running[1][0].id)
     fleet.redis.rename(log, f"{log}:aside")
     fleet.redis.set(log, "not a log")
@@ -172,7 +172,7 @@ def test_a_state_of_redis_is_an_error_of_the_whole_call(prefix: str) -> None:
     """A replica that takes no writes is no fault of an attempt: the client has to see the error, and connects again."""
     with EmbeddedRedis.start() as server:
         fleet = Fleet(server.url, prefix)
-        flushes = [_two_events(fleet.running(fleet.host(slots=2))[1]) for _ in range(2)]
+        flushes = [_two_events(fleet.start_job(fleet.add_host(slots=2))[1]) for _ in range(2)]
         fleet.renew(flushes[0].job)  # Redis knows the script
         fleet.redis.replicaof("127.0.0.1", "1")
         with redis.Redis.from_url(server.url) as client:
@@ -186,7 +186,7 @@ def test_a_state_of_redis_is_an_error_of_the_whole_call(prefix: str) -> None:
 
 def test_many_flushes_go_in_several_calls(fleet: Fleet) -> None:
     """At most 64 attempts or a million characters in one, and the outcomes are in the order of the flushes."""
-    claimed = fleet.running(fleet.host())[1]
+    claimed = fleet.start_job(fleet.add_host())[1]
     flushes = [Flush(claimed, "lease", renews=False, events=[(1, "delta", "x" * 400_000)]) for _ in range(5)]
     flushes += [Flush(claimed, "lease", renews=True, events=()) for _ in range(70)]
 
@@ -213,8 +213,8 @@ def _together(fleet: Fleet, running: list[tuple[Job[Any], ClaimedJob]]) -> list[
 
 def test_the_status_tells_how_far_the_answer_is(fleet: Fleet) -> None:
     """The pieces so far, and the time of the last one. A progress event is none; another attempt begins with none."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
     assert (job.status().tokens, job.status().last_token_at) == (0, None)
 
     def flush(number: int, kind: str, pieces: int) -> None:
@@ -230,14 +230,14 @@ def test_the_status_tells_how_far_the_answer_is(fleet: Fleet) -> None:
     assert status.last_token_at.timestamp() == fleet.log(job.id)[-1]["at"]
     flush(2, "progress", 9)
     assert job.status().tokens == 7
-    store.release(claimed, error(), 0, counts=True)
+    store.release(claimed, make_error(), 0, counts=True)
     fleet.claim(store, job)
     assert (job.status().tokens, job.status().last_token_at) == (0, None)
 
 
 def test_a_write_that_fails_over_one_connection_has_one_limit(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     """The calls that follow it have what is left of the time of a call, and not their own beside it."""
-    claimed = fleet.running(fleet.host())[1]
+    claimed = fleet.start_job(fleet.add_host())[1]
     left: list[float] = []
 
     def refused(*_: object) -> None:

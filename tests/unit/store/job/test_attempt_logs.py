@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from embedded.redis import EmbeddedRedis
-from embedded.scripted.fleet import Fleet, answer, error
+from embedded.scripted.fleet import Fleet, make_error, make_outcome
 from llamaq.store.worker.outcome import Completed
 from llamaq.vocabulary.wire import dump_members
 from tests.unit.store.job.attempts import Attempt, strays
@@ -44,7 +44,7 @@ def test_ids_are_in_order_as_texts_too(fleet: Fleet) -> None:
     attempt.place = attempt.place._replace(cursor=late)
     for number in range(12):
         assert attempt.say(str(number)) == "OK"
-    attempt.store.complete(attempt.claimed, answer())
+    attempt.store.complete(attempt.claimed, make_outcome())
 
     cursors = [cursor for cursor, _ in fleet.redis.xrange(fleet.keys.events(attempt.job.id))]
 
@@ -53,8 +53,8 @@ def test_ids_are_in_order_as_texts_too(fleet: Fleet) -> None:
 
 def lapses(attempt: Attempt) -> None:
     """The lease; and another attempt begins."""
-    attempt.fleet.lapse(attempt.job.id)
-    attempt.fleet.patient()
+    attempt.fleet.expire_lease(attempt.job.id)
+    attempt.fleet.end_reaper_leadership()
     attempt.store.reap()
     attempt.fleet.claim(attempt.store, attempt.job)
 
@@ -62,8 +62,8 @@ def lapses(attempt: Attempt) -> None:
 def lapses_for_good(attempt: Attempt) -> None:
     """The lease, and no try is left."""
     attempt.fleet.redis.hset(attempt.fleet.keys.record(attempt.job.id), "max_attempts", 1)
-    attempt.fleet.lapse(attempt.job.id)
-    attempt.fleet.patient()
+    attempt.fleet.expire_lease(attempt.job.id)
+    attempt.fleet.end_reaper_leadership()
     attempt.store.reap()
 
 
@@ -71,9 +71,9 @@ ENDINGS: dict[str, Callable[[Attempt], object]] = {
     "cancel": lambda attempt: attempt.job.cancel(),
     "cancel without the SDK": lambda attempt: attempt.store.call_off(attempt.job.id, "over"),
     "delete": lambda attempt: attempt.fleet.queue.delete(attempt.job.id),
-    "release": lambda attempt: attempt.store.release(attempt.claimed, error(), 0, counts=True),
-    "fail": lambda attempt: attempt.store.fail(attempt.claimed, error()),
-    "complete": lambda attempt: attempt.store.complete(attempt.claimed, answer()),
+    "release": lambda attempt: attempt.store.release(attempt.claimed, make_error(), 0, counts=True),
+    "fail": lambda attempt: attempt.store.fail(attempt.claimed, make_error()),
+    "complete": lambda attempt: attempt.store.complete(attempt.claimed, make_outcome()),
     "lapse": lapses,
     "lapse for good": lapses_for_good,
     "stray": strays,
@@ -138,7 +138,7 @@ def test_the_end_of_a_job_leaves_the_others_of_the_host_alone(fleet: Fleet) -> N
     assert kept.say("a") == "OK"
     kept.wire.sent.clear()
 
-    assert ended.store.complete(ended.claimed, answer()) == "ok"
+    assert ended.store.complete(ended.claimed, make_outcome()) == "ok"
 
     assert kept.say("b") == "OK"
     assert "EVALSHA" not in kept.wire.sent
@@ -187,7 +187,7 @@ def test_events_that_redis_has_lost_are_noticed(prefix: str, renews: bool) -> No
         words.append(attempt.say("fourth"))
 
         assert words[-1] == "GAP"
-        assert attempt.store.complete(attempt.claimed, Completed(answer().result, events=4)) == "fenced"
+        assert attempt.store.complete(attempt.claimed, Completed(make_outcome().result, events=4)) == "fenced"
         attempt.logs.release()
         fleet.close()
 
@@ -255,8 +255,8 @@ def test_a_job_whose_events_were_lost_does_not_complete(fleet: Fleet) -> None:
     attempt = Attempt(fleet)
     attempt.say("second")
 
-    assert attempt.store.complete(attempt.claimed, Completed(answer().result, events=3)) == "fenced"
-    assert attempt.store.complete(attempt.claimed, Completed(answer().result, events=2)) == "ok"
+    assert attempt.store.complete(attempt.claimed, Completed(make_outcome().result, events=3)) == "fenced"
+    assert attempt.store.complete(attempt.claimed, Completed(make_outcome().result, events=2)) == "ok"
 
 
 def test_a_redis_without_memory_holds_the_events(fleet: Fleet) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from embedded.scripted.fleet import Fleet, answer, error
+from embedded.scripted.fleet import Fleet, make_error, make_outcome
 from llamaq.store.worker.outcome import Completed
 from tests.unit.store.job.attempts import Attempt, strays
 
@@ -26,7 +26,7 @@ def test_the_status_tells_how_far_the_answer_is(fleet: Fleet) -> None:
     ((last, _),) = fleet.redis.xrevrange(fleet.keys.events(cancelled.job.id), count=1)
     fleet.redis.hset(fleet.keys.record(cancelled.job.id), "cursor", f"{last.partition('-')[0]}-0")  # in one millisecond
     fleet.redis.xadd(fleet.keys.events(cancelled.job.id), {"event": "{}"}, id=f"{last.partition('-')[0]}-9000001")
-    cancelled.store.release(cancelled.claimed, error(), 0, counts=True)
+    cancelled.store.release(cancelled.claimed, make_error(), 0, counts=True)
     assert cancelled.job.status().tokens == 2
     stray = Attempt(fleet)
     stray.say("second")
@@ -34,5 +34,5 @@ def test_the_status_tells_how_far_the_answer_is(fleet: Fleet) -> None:
         strays(stray)
         assert progress(stray.job) == (2, 2)
     # It has joined two pieces in one event.
-    attempt.store.complete(attempt.claimed, Completed(answer().result, events=4, pieces=5))
+    attempt.store.complete(attempt.claimed, Completed(make_outcome().result, events=4, pieces=5))
     assert (progress(attempt.job), attempt.job.status().state) == ((5, 4), "completed")

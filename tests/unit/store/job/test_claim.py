@@ -2,14 +2,14 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from embedded.scripted.fleet import LEASE_SECONDS, MODEL, Fleet, answer, error
+from embedded.scripted.fleet import LEASE_SECONDS, MODEL, Fleet, make_error, make_outcome
 from llamaq.store.answers import Answer
 from llamaq.store.worker.worker_scripts import Claim
 
 
 def test_a_claim_begins_an_attempt(fleet: Fleet) -> None:
     """State, attempt, fence and lease are set together with the `started` event, and the job comes with its request."""
-    store = fleet.host()
+    store = fleet.add_host()
     job = fleet.submit(prompt="Why?", tenant="t")
 
     claimed = fleet.claim(store, job)
@@ -29,9 +29,9 @@ def test_a_claim_begins_an_attempt(fleet: Fleet) -> None:
 
 def test_doubled_messages_start_one_attempt(fleet: Fleet) -> None:
     """Eight workers of one host hear of the same job at the same time: one gets it."""
-    fleet.host()
+    fleet.add_host()
     job = fleet.submit()
-    stores = [fleet.worker(name=f"w{number}") for number in range(8)]
+    stores = [fleet.open_store(name=f"w{number}") for number in range(8)]
 
     with ThreadPoolExecutor(8) as pool:
         claims = list(pool.map(lambda store: store.claim(job.id), stores))
@@ -42,7 +42,7 @@ def test_doubled_messages_start_one_attempt(fleet: Fleet) -> None:
 
 def test_a_claim_whose_answer_got_lost_may_be_sent_again(fleet: Fleet) -> None:
     """The same claim, sent twice, is one attempt and has one answer; another's claim is refused."""
-    fleet.host()
+    fleet.add_host()
     job = fleet.submit()
 
     def claim(fence: str) -> Answer:
@@ -63,41 +63,41 @@ def test_a_claim_whose_answer_got_lost_may_be_sent_again(fleet: Fleet) -> None:
 
 def test_stale_messages_do_nothing(fleet: Fleet) -> None:
     """A message for a job that waits, runs, has ended, is assigned on another host, or never was, claims nothing."""
-    store, other = fleet.host("alpha"), fleet.host("beta", models=["b:latest"])
+    store, other = fleet.add_host("alpha"), fleet.add_host("beta", models=["b:latest"])
     assigned, waiting = fleet.submit(), fleet.submit()
-    names = fleet.names()
+    names = fleet.key_names()
 
     assert store.claim("nobody") is None
     assert store.claim(waiting.id) is None
     assert other.claim(assigned.id) is None
-    assert fleet.names() == names
+    assert fleet.key_names() == names
     claimed = fleet.claim(store, assigned)
     assert store.claim(assigned.id) is None
-    store.complete(claimed, answer())
+    store.complete(claimed, make_outcome())
     assert store.claim(assigned.id) is None
     assert fleet.types(assigned.id) == ["queued", "started", "completed"]
 
 
 def test_a_job_placed_too_late_expires_instead_of_starting(fleet: Fleet) -> None:
     """`start_within` holds up to the claim: the late job ends `expired`, and its slot goes to the next."""
-    store = fleet.host()
+    store = fleet.add_host()
     late, following = fleet.submit(start_within=30), fleet.submit()
     fleet.redis.hset(fleet.keys.record(late.id), "start_by", 1)
-    fleet.messages()
+    fleet.take_messages()
 
     assert store.claim(late.id) is None
 
     assert fleet.types(late.id) == ["queued", "expired"]
-    assert [message.job_id for message in fleet.messages()] == [following.id]
+    assert [message.job_id for message in fleet.take_messages()] == [following.id]
     assert list(fleet.slots()) == [following.id]
     assert f"{late.id} alpha" not in fleet.leases()
 
 
 def test_start_within_counts_for_the_first_start_alone(fleet: Fleet) -> None:
     """A job that has begun in time does not expire in its second attempt."""
-    store = fleet.host()
-    job, claimed = fleet.running(store, start_within=30)
-    store.release(claimed, error(), 0, counts=True)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store, start_within=30)
+    store.release(claimed, make_error(), 0, counts=True)
     fleet.redis.hset(fleet.keys.record(job.id), "start_by", 1)
 
     again = fleet.claim(store, job)
@@ -108,8 +108,8 @@ def test_start_within_counts_for_the_first_start_alone(fleet: Fleet) -> None:
 
 def test_times_are_those_of_redis(fleet: Fleet) -> None:
     """Times in the record and in the events are Redis' own, and agree with each other."""
-    store = fleet.host()
-    job, _ = fleet.running(store)
+    store = fleet.add_host()
+    job, _ = fleet.start_job(store)
 
     status = job.status()
 

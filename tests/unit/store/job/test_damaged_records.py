@@ -47,7 +47,7 @@ def test_a_reason_that_cannot_be_stored_is_refused(fleet: Fleet, reason: Any) ->
 @pytest.mark.parametrize("field", ["state", "tenant", "model", "host", "fence", "lease", "images", "idem"])
 def test_a_job_with_a_damaged_record_can_be_deleted(fleet: Fleet, field: str, *, claimed: bool) -> None:
     """Nothing of it is left for readers, and the job behind it has the slot at the latest when the lease lapses."""
-    store = fleet.host()
+    store = fleet.add_host()
     damaged, following = fleet.submit(), fleet.submit()
     if claimed:
         fleet.claim(store, damaged)
@@ -57,8 +57,8 @@ def test_a_job_with_a_damaged_record_can_be_deleted(fleet: Fleet, field: str, *,
 
     assert not fleet.redis.exists(fleet.keys.events(damaged.id))
     if damaged.id in fleet.slots():
-        fleet.lapse(damaged.id)
-    fleet.patient()
+        fleet.expire_lease(damaged.id)
+    fleet.end_reaper_leadership()
     assert store.reap() is not None
     assert list(fleet.slots()) == [following.id]
 
@@ -70,15 +70,15 @@ LOST_FIELDS = ("ttl", "running", "weight", "assigned_at", "attempt", "idem", "bl
 @pytest.mark.parametrize("field", LOST_FIELDS)
 def test_a_job_with_a_damaged_record_lets_the_others_go(fleet: Fleet, field: str, tries: int) -> None:
     """Its leases lapse, and its attempts cannot be settled; after some rounds the job behind it has the slot."""
-    store = fleet.host()
-    damaged, _ = fleet.running(store)
+    store = fleet.add_host()
+    damaged, _ = fleet.start_job(store)
     fleet.redis.hset(fleet.keys.record(damaged.id), "tries", tries)
     following = fleet.submit()
     fleet.redis.hdel(fleet.keys.record(damaged.id), field)
 
     for _ in range(4):
-        fleet.lapse(next(iter(fleet.slots())))
-        fleet.patient()
+        fleet.expire_lease(next(iter(fleet.slots())))
+        fleet.end_reaper_leadership()
         assert store.reap() is not None
         if list(fleet.slots()) == [following.id]:
             return
@@ -90,7 +90,7 @@ def test_a_job_with_a_damaged_record_lets_the_others_go(fleet: Fleet, field: str
 @pytest.mark.parametrize("field", [name for name in LOST_FIELDS if name not in ("conversation", "tenant")])
 def test_a_damaged_turn_lets_the_next_turn_go(fleet: Fleet, field: str, value: str | None) -> None:
     """Its readers get the end of it, and nothing of it is counted any more."""
-    store = fleet.host()
+    store = fleet.add_host()
     damaged, following = (fleet.queue.chat(MODEL, conversation="c", message=text) for text in "ab")
     fleet.claim(store, damaged)
     fleet.redis.hset(fleet.keys.record(damaged.id), "tries", 3)
@@ -98,8 +98,8 @@ def test_a_damaged_turn_lets_the_next_turn_go(fleet: Fleet, field: str, value: s
         fleet.redis.hdel(fleet.keys.record(damaged.id), field)
     else:
         fleet.redis.hset(fleet.keys.record(damaged.id), field, value)
-    fleet.lapse(damaged.id)
-    fleet.patient()
+    fleet.expire_lease(damaged.id)
+    fleet.end_reaper_leadership()
 
     assert store.reap() is not None
 
@@ -110,14 +110,14 @@ def test_a_damaged_turn_lets_the_next_turn_go(fleet: Fleet, field: str, value: s
 
 def test_records_deleted_by_hand_hold_nobody_up(fleet: Fleet) -> None:
     """Their slots become free, the jobs behind them run, and once no job waits their tenant has none counted."""
-    store = fleet.host()
-    running, _ = fleet.running(store)
+    store = fleet.add_host()
+    running, _ = fleet.start_job(store)
     deleted, last = fleet.submit(), fleet.submit()
     for job in (running, deleted):
         fleet.redis.delete(fleet.keys.record(job.id))
 
-    fleet.lapse(running.id)
-    fleet.patient()
+    fleet.expire_lease(running.id)
+    fleet.end_reaper_leadership()
     assert store.reap() is not None
 
     assert list(fleet.slots()) == [last.id]
@@ -126,8 +126,8 @@ def test_records_deleted_by_hand_hold_nobody_up(fleet: Fleet) -> None:
 
 def test_records_deleted_by_hand_are_counted_nowhere(fleet: Fleet) -> None:
     """While others of their tenant wait: neither their images nor they themselves count on."""
-    store = fleet.host()
-    fleet.running(store)
+    store = fleet.add_host()
+    fleet.start_job(store)
     pictures = [fleet.queue.multimodal(MODEL, "x", images=[PICTURE], wait_for_model=True) for _ in range(2)]
     others = [fleet.submit() for _ in range(2)]
     (image,) = fleet.redis.hgetall(f"{fleet.keys.prefix}:blobs")
@@ -146,10 +146,10 @@ def test_records_deleted_by_hand_are_counted_nowhere(fleet: Fleet) -> None:
 @pytest.mark.parametrize("field", ["v", "attempt", "tries", "start_by"])
 def test_a_job_that_no_claim_can_take_ends(fleet: Fleet, field: str) -> None:
     """It would be assigned again for ever: no worker gets past the claim."""
-    store = fleet.host()
+    store = fleet.add_host()
     damaged, following = fleet.submit(), fleet.submit()
     fleet.redis.hset(fleet.keys.record(damaged.id), field, "no number")
-    fleet.lapse(damaged.id)
+    fleet.expire_lease(damaged.id)
 
     assert store.reap() is not None
 
@@ -160,7 +160,7 @@ def test_a_job_that_no_claim_can_take_ends(fleet: Fleet, field: str) -> None:
 @pytest.mark.parametrize("field", [*LOST_FIELDS, "lane"])
 def test_a_job_with_a_damaged_record_can_be_cancelled(fleet: Fleet, field: str) -> None:
     """It ends with what its record still says; the next turn of its conversation follows."""
-    store = fleet.host()
+    store = fleet.add_host()
     damaged, following = (fleet.queue.chat(MODEL, conversation="c", message=text) for text in "ab")
     claimed = fleet.claim(store, damaged)
     fleet.redis.hdel(fleet.keys.record(damaged.id), field)

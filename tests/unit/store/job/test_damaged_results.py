@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from embedded.scripted.fleet import Fleet, answer
+from embedded.scripted.fleet import Fleet, make_outcome
 from llamaq import Job
 from llamaq.vocabulary.errors import BrokerUnavailable, StreamError
 
@@ -13,9 +13,9 @@ NO_OBJECTS = ("1e300", "-1", "[]", '"x"')
 
 def ended(fleet: Fleet) -> Job[Any]:
     """A job that has completed."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
-    store.complete(claimed, answer())
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
+    store.complete(claimed, make_outcome())
     return job
 
 
@@ -42,7 +42,7 @@ def test_the_status_of_a_result_that_is_no_object(fleet: Fleet, result: str) -> 
 @pytest.mark.parametrize("field", ["submitted_at", "error", "state"])
 def test_a_timeout_on_a_damaged_record_is_one(fleet: Fleet, field: str) -> None:
     """Where the job stands is left out of the message."""
-    job, _ = fleet.running(fleet.host())
+    job, _ = fleet.start_job(fleet.add_host())
     fleet.redis.hset(fleet.keys.record(job.id), field, "x")
 
     with pytest.raises(TimeoutError, match="not ended"):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from embedded.scripted.fleet import MODEL, Fleet, answer, error
+from embedded.scripted.fleet import MODEL, Fleet, make_error, make_outcome
 from llamaq import InvalidRequest, Job, JobNotFound
 from llamaq.store.worker.host_state import Reaped
 from llamaq.store.worker.outcome import Completed
@@ -23,7 +23,7 @@ def _png(shade: int) -> bytes:
 def _left(fleet: Fleet) -> set[str]:
     """The keys that are not of a host."""
     return {
-        name for name in fleet.names() - COUNTERS if not name.startswith((":host", ":model:", ".host", ":forecast"))
+        name for name in fleet.key_names() - COUNTERS if not name.startswith((":host", ":model:", ".host", ":forecast"))
     }
 
 
@@ -32,7 +32,7 @@ def _shown(fleet: Fleet, shade: int, **fields: Any) -> Job[Any]:
 
 
 def _blobs(fleet: Fleet) -> int:
-    return sum(name.startswith(":blob:") for name in fleet.names())
+    return sum(name.startswith(":blob:") for name in fleet.key_names())
 
 
 @pytest.mark.usefixtures("hasty")
@@ -51,11 +51,11 @@ def test_nothing_is_left_of_a_job_that_waits(fleet: Fleet) -> None:
 
 def test_an_ended_job_is_deleted_with_its_texts(fleet: Fleet) -> None:
     """Completed, failed, cancelled: the index of jobs and the index of what expires do not have it either."""
-    store = fleet.host(slots=3)
+    store = fleet.add_host(slots=3)
     jobs = [fleet.submit() for _ in range(3)]
     claimed = [fleet.claim(store, job) for job in jobs]
-    store.complete(claimed[0], answer())
-    store.fail(claimed[1], error())
+    store.complete(claimed[0], make_outcome())
+    store.fail(claimed[1], make_error())
     jobs[2].cancel()
     store.free_slot(claimed[2])
 
@@ -66,8 +66,8 @@ def test_an_ended_job_is_deleted_with_its_texts(fleet: Fleet) -> None:
 
 def test_a_running_job_is_cancelled_for_its_readers_and_its_worker(fleet: Fleet) -> None:
     """Its texts are gone at once. Its slot is kept until the worker, whose writes are refused, has let go."""
-    store = fleet.host()
-    job, claimed = fleet.running(store, prompt="secret")
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store, prompt="secret")
     following = fleet.submit()
     fleet.append(claimed, 1, text="secret")
     with fleet.redis.pubsub(ignore_subscribe_messages=True) as pubsub:
@@ -86,7 +86,7 @@ def test_a_running_job_is_cancelled_for_its_readers_and_its_worker(fleet: Fleet)
     assert fleet.log(job.id) == []
     assert "secret" not in str(fleet.record(job.id))
     assert (list(fleet.slots()), fleet.append(claimed, 2, text="late")) == ([job.id], "CANCELLED")
-    assert store.complete(claimed, answer()) == "cancelled"
+    assert store.complete(claimed, make_outcome()) == "cancelled"
     assert list(fleet.slots()) == [following.id]
     assert fleet.record(job.id) == {}
     assert fleet.redis.zscore(fleet.keys.jobs(), job.id) is None
@@ -95,8 +95,8 @@ def test_a_running_job_is_cancelled_for_its_readers_and_its_worker(fleet: Fleet)
 @pytest.mark.usefixtures("hasty")
 def test_while_its_worker_has_it_a_deleted_job_is_unknown(fleet: Fleet) -> None:
     """To status, cancel, delete and the list; and its id is not taken for another job, which would be lost."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
     fleet.queue.delete(job.id)
 
     for asked in (job.status, job.cancel):
@@ -113,11 +113,11 @@ def test_while_its_worker_has_it_a_deleted_job_is_unknown(fleet: Fleet) -> None:
 
 def test_the_slot_of_a_deleted_job_comes_back_when_its_worker_died(fleet: Fleet) -> None:
     """With its lease; it is not tried again, and nothing of it is left."""
-    store = fleet.host()
-    job, _ = fleet.running(store)
+    store = fleet.add_host()
+    job, _ = fleet.start_job(store)
     fleet.queue.delete(job.id)
-    fleet.lapse(job.id)
-    fleet.patient()
+    fleet.expire_lease(job.id)
+    fleet.end_reaper_leadership()
 
     assert store.reap() == Reaped()
 
@@ -127,9 +127,9 @@ def test_the_slot_of_a_deleted_job_comes_back_when_its_worker_died(fleet: Fleet)
 
 def test_an_image_stays_while_another_job_shows_it(fleet: Fleet) -> None:
     """One that waits, and one that has ended and is kept; with the last of them it goes."""
-    store = fleet.host()
+    store = fleet.add_host()
     jobs = [_shown(fleet, 1) for _ in range(3)]
-    store.complete(fleet.claim(store, jobs[0]), answer())
+    store.complete(fleet.claim(store, jobs[0]), make_outcome())
     jobs[1].cancel()
 
     left: list[int] = []
@@ -142,12 +142,12 @@ def test_an_image_stays_while_another_job_shows_it(fleet: Fleet) -> None:
 
 def test_an_image_stays_while_a_conversation_shows_it(fleet: Fleet) -> None:
     """Its later turns send it again: a turn is deleted, its message in the history is not."""
-    store = fleet.host()
+    store = fleet.add_host()
     turn = fleet.queue.chat(
         MODEL, conversation="c", message={"role": "user", "content": "x", "images": [_png(1)]}, wait_for_model=True
     )
     claimed = fleet.claim(store, turn)
-    store.complete(claimed, Completed(answer().result, ({"role": "user", "content": "x"},)))
+    store.complete(claimed, Completed(make_outcome().result, ({"role": "user", "content": "x"},)))
 
     assert fleet.queue.delete(turn.id)
 
@@ -160,4 +160,4 @@ def test_the_next_turn_follows_a_deleted_one(fleet: Fleet) -> None:
 
     fleet.queue.delete(first.id)
 
-    assert fleet.waiting() == [second.id]
+    assert fleet.waiting_jobs() == [second.id]

@@ -7,7 +7,7 @@ import jsonschema_rs
 import pytest
 
 from docs.schemas import HERE
-from embedded.scripted.fleet import MODEL, Fleet, answer
+from embedded.scripted.fleet import MODEL, Fleet, make_outcome
 from llamaq import InvalidRequest, Notify
 from llamaq.store.worker.outcome import Error
 from llamaq.store.worker.webhook_deliveries import PAUSES, Deliveries, Delivery
@@ -36,11 +36,11 @@ def told(delivery: Delivery) -> Any:
 
 def test_an_end_is_owed_without_what_was_said(fleet: Fleet, deliveries: Deliveries) -> None:
     """Id, kind, model, state and metadata; nothing of the prompt or the answer."""
-    store = fleet.host()
-    job, claimed = fleet.running(store, notify={"url": URL}, metadata={"order": "17"})
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store, notify={"url": URL}, metadata={"order": "17"})
     assert deliveries.take() is None
 
-    store.complete(claimed, answer("a secret answer"))
+    store.complete(claimed, make_outcome("a secret answer"))
 
     delivery = taken(deliveries)
     body = told(delivery)
@@ -56,8 +56,8 @@ def test_a_failure_tells_its_code_and_on_request_the_whole_error(
     fleet: Fleet, deliveries: Deliveries, whole: bool
 ) -> None:
     """The last answer that came is in an error too, and so is not told unasked."""
-    store = fleet.host()
-    _, claimed = fleet.running(store, notify={"url": URL, "include_result": whole})
+    store = fleet.add_host()
+    _, claimed = fleet.start_job(store, notify={"url": URL, "include_result": whole})
 
     store.fail(claimed, Error("invalid_output", "no", details={"text": "a secret answer"}))
 
@@ -68,10 +68,10 @@ def test_a_failure_tells_its_code_and_on_request_the_whole_error(
 
 def test_the_result_is_told_on_request(fleet: Fleet, deliveries: Deliveries) -> None:
     """As it stands in the record."""
-    store = fleet.host()
-    _, claimed = fleet.running(store, notify=Notify(url=URL, include_result=True))
+    store = fleet.add_host()
+    _, claimed = fleet.start_job(store, notify=Notify(url=URL, include_result=True))
 
-    store.complete(claimed, answer("hello"))
+    store.complete(claimed, make_outcome("hello"))
 
     assert told(taken(deliveries))["data"]["result"]["text"] == "hello"
 
@@ -79,12 +79,12 @@ def test_the_result_is_told_on_request(fleet: Fleet, deliveries: Deliveries) -> 
 @pytest.mark.parametrize("asked", [True, False])
 def test_what_is_very_long_is_left_out_and_told(fleet: Fleet, deliveries: Deliveries, asked: bool) -> None:
     """Each try would send it and a dead letter keep it; whoever did not ask for it is not told."""
-    store = fleet.host()
+    store = fleet.add_host()
     notify = {"url": URL, "include_result": asked}
-    _, first = fleet.running(store, notify=notify)
-    store.complete(first, answer("x" * 2_000_000))
+    _, first = fleet.start_job(store, notify=notify)
+    store.complete(first, make_outcome("x" * 2_000_000))
     completed = told(taken(deliveries))["data"]
-    _, second = fleet.running(store, notify=notify)
+    _, second = fleet.start_job(store, notify=notify)
     store.fail(second, Error("invalid_output", "no", details={"text": "x" * 2_000_000}))
     failed = told(taken(deliveries))["data"]
 
@@ -94,12 +94,12 @@ def test_what_is_very_long_is_left_out_and_told(fleet: Fleet, deliveries: Delive
 
 def test_every_way_to_an_end_owes(fleet: Fleet, deliveries: Deliveries) -> None:
     """Cancelled by a producer, expired, and an end that was not asked for: nothing."""
-    store = fleet.host()
+    store = fleet.add_host()
     cancelled = fleet.submit(notify={"url": URL, "events": ["cancelled"]})
     cancelled.cancel("no")
     assert told(taken(deliveries))["data"]["state"] == "cancelled"
     expired = fleet.submit(notify={"url": URL}, start_within=30)
-    fleet.overdue(expired.id)
+    fleet.expire_start_within(expired.id)
     store.claim(expired.id)
     assert told(taken(deliveries))["type"] == "job.expired"
     unasked = fleet.submit(notify={"url": URL, "events": ["completed"]})
@@ -124,7 +124,7 @@ def test_one_worker_has_it_until_its_time_is_over(fleet: Fleet, deliveries: Deli
     deliveries.record_success(first)
     assert fleet.redis.exists(f"{fleet.keys.prefix}:webhook:{job.id}") == 1
     deliveries.record_success(second)
-    assert [name for name in fleet.names() if name.startswith(":webhook")] == []
+    assert [name for name in fleet.key_names() if name.startswith(":webhook")] == []
 
 
 def test_after_the_last_try_it_is_set_aside(fleet: Fleet, deliveries: Deliveries) -> None:
@@ -198,9 +198,9 @@ def test_a_webhook_that_cannot_be_is_refused_at_submit(notify: dict[str, Any]) -
 
 def test_what_cannot_be_read_is_set_aside(fleet: Fleet, deliveries: Deliveries) -> None:
     """Damaged, or nested deeper than is read: found among the dead letters, not taken for ever, and in nobody's way."""
-    store = fleet.host()
-    job, claimed = fleet.running(store, notify={"url": URL})
-    store.complete(claimed, answer())
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store, notify={"url": URL})
+    store.complete(claimed, make_outcome())
     fleet.redis.hset(f"{fleet.keys.prefix}:webhook:{job.id}", "fields", '"deep":' + "[" * 300 + "]" * 300)
 
     with pytest.raises(ValueError):  # noqa: PT011 - whatever the reader says
@@ -211,14 +211,14 @@ def test_what_cannot_be_read_is_set_aside(fleet: Fleet, deliveries: Deliveries) 
     assert letter.reason == "webhook: it cannot be read (ValueError)"
     assert "shop.example" not in letter.message
     assert deliveries.take() is None
-    assert not [name for name in fleet.names() if name.startswith(":webhook")]
+    assert not [name for name in fleet.key_names() if name.startswith(":webhook")]
 
 
 def test_what_nobody_could_settle_is_set_aside(fleet: Fleet, deliveries: Deliveries) -> None:
     """Taken again and again by workers that died of it."""
-    store = fleet.host()
-    job, claimed = fleet.running(store, notify={"url": URL})
-    store.complete(claimed, answer())
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store, notify={"url": URL})
+    store.complete(claimed, make_outcome())
     fleet.redis.hset(f"{fleet.keys.prefix}:webhook:{job.id}", "tries", 50)
 
     assert deliveries.take() is None

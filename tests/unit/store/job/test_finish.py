@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from embedded.scripted.fleet import MODEL, Fleet, Message, answer, error
+from embedded.scripted.fleet import MODEL, Fleet, Message, make_error, make_outcome
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import MOST_RESULT_BYTES, Completed
 from tests.unit.store.job.ends import finish
@@ -16,12 +16,12 @@ def _finish(fleet: Fleet, claimed: ClaimedJob, state: str = "completed", events:
 
 def test_the_end_is_one_step(fleet: Fleet) -> None:
     """Terminal event, state, result, expiry, the freed slot and its next job come together."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
     following = fleet.submit()
-    fleet.messages()
+    fleet.take_messages()
 
-    store.complete(claimed, answer("done"))
+    store.complete(claimed, make_outcome("done"))
 
     record = fleet.record(job.id)
     assert record["state"] == "completed"
@@ -31,14 +31,14 @@ def test_the_end_is_one_step(fleet: Fleet) -> None:
     assert f"{last['at']:.3f}" == record["finished_at"]
     assert fleet.redis.ttl(fleet.keys.record(job.id)) > 86_000
     assert fleet.redis.ttl(fleet.keys.events(job.id)) > 86_000
-    assert fleet.messages() == [Message(following.id, "generate", "alpha")]
+    assert fleet.take_messages() == [Message(following.id, "generate", "alpha")]
     assert fleet.slots() == {following.id: MODEL}
 
 
 def test_a_result_whose_text_is_lost_does_not_complete(fleet: Fleet) -> None:
     """Redis lost events that it had confirmed: the log is not the text of the result, and the job runs again."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
     fleet.append(claimed, 1)
 
     assert _finish(fleet, claimed, events=2) == "FENCED"
@@ -50,8 +50,8 @@ def test_a_result_whose_text_is_lost_does_not_complete(fleet: Fleet) -> None:
 
 def test_a_finish_sent_twice_acts_once(fleet: Fleet) -> None:
     """The second one finds it done, says so, and gives no slot of anybody's back."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
     following = fleet.submit()
 
     answers = [_finish(fleet, claimed) for _ in range(2)]
@@ -63,8 +63,8 @@ def test_a_finish_sent_twice_acts_once(fleet: Fleet) -> None:
 
 def test_a_finish_after_a_cancel_gives_the_slot_back_and_says_so(fleet: Fleet) -> None:
     """Who comes too late changes nothing of the end."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
     job.cancel()
     assert list(fleet.slots()) == [job.id]
 
@@ -77,9 +77,9 @@ def test_a_finish_after_a_cancel_gives_the_slot_back_and_says_so(fleet: Fleet) -
 
 def test_an_older_attempt_cannot_end_the_job(fleet: Fleet) -> None:
     """Neither while the job waits for its next attempt, nor while that runs."""
-    store = fleet.host()
-    job, old = fleet.running(store)
-    store.release(old, error(), 0, counts=True)
+    store = fleet.add_host()
+    job, old = fleet.start_job(store)
+    store.release(old, make_error(), 0, counts=True)
     assert _finish(fleet, old) == "FENCED"
     fleet.claim(store, job)
 
@@ -91,13 +91,13 @@ def test_an_older_attempt_cannot_end_the_job(fleet: Fleet) -> None:
 
 def test_a_release_that_counts_takes_a_try(fleet: Fleet) -> None:
     """A failure uses up one of the tries; a worker's orderly stop does not. The attempt's number rises either way."""
-    store = fleet.host()
-    job, first = fleet.running(store)
-    store.release(first, error(), 0, counts=False)
+    store = fleet.add_host()
+    job, first = fleet.start_job(store)
+    store.release(first, make_error(), 0, counts=False)
     second = fleet.claim(store, job)
     assert (second.attempt, second.tries) == (2, 1)
     assert second.fence != first.fence
-    store.release(second, error(), 0, counts=True)
+    store.release(second, make_error(), 0, counts=True)
 
     third = fleet.claim(store, job)
 
@@ -107,16 +107,16 @@ def test_a_release_that_counts_takes_a_try(fleet: Fleet) -> None:
 @pytest.mark.parametrize("jump", [-7200, 7200])
 def test_the_clock_of_redis_does_not_count_towards_the_deadline(fleet: Fleet, jump: int) -> None:
     """It was set while an attempt ran, and another lost its worker: what the worker measured counts, and no more."""
-    store = fleet.host()
-    job, first = fleet.running(store)
+    store = fleet.add_host()
+    job, first = fleet.start_job(store)
     claimed_at = float(fleet.record(job.id)["claimed_at"])
     fleet.redis.hset(fleet.keys.record(job.id), "claimed_at", claimed_at - jump)
-    store.release(first, error(), 0, counts=True, ran_seconds=2.5)
+    store.release(first, make_error(), 0, counts=True, ran_seconds=2.5)
     assert fleet.claim(store, job).ran_seconds == 2.5
 
     fleet.redis.hset(fleet.keys.record(job.id), "claimed_at", claimed_at - jump)
-    fleet.lapse(job.id)
-    fleet.patient()
+    fleet.expire_lease(job.id)
+    fleet.end_reaper_leadership()
     assert store.reap() is not None
 
     assert fleet.claim(store, job).ran_seconds == 2.5
@@ -124,15 +124,15 @@ def test_the_clock_of_redis_does_not_count_towards_the_deadline(fleet: Fleet, ju
 
 def test_a_released_job_keeps_its_place(fleet: Fleet) -> None:
     """It goes before everyone who was submitted later, and is rung for at once where a slot is free."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
     later = fleet.submit()
-    fleet.messages()
+    fleet.take_messages()
 
-    store.release(claimed, error(), 0, counts=True)
+    store.release(claimed, make_error(), 0, counts=True)
 
-    assert [message.job_id for message in fleet.messages()] == [job.id]
-    assert fleet.waiting() == [later.id]
+    assert [message.job_id for message in fleet.take_messages()] == [job.id]
+    assert fleet.waiting_jobs() == [later.id]
     assert fleet.types(job.id) == ["queued", "started", "retrying"]
     assert fleet.log(job.id)[-1]["error"]["code"] == "ollama_error"
     assert fleet.record(job.id)["state"] == "retrying"
@@ -140,14 +140,14 @@ def test_a_released_job_keeps_its_place(fleet: Fleet) -> None:
 
 def test_a_delayed_release_waits_outside(fleet: Fleet) -> None:
     """While its delay lasts a job is in nobody's way: the slot is free, and the next job has it."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
     later = fleet.submit()
 
-    store.release(claimed, error(), 30, counts=True)
+    store.release(claimed, make_error(), 30, counts=True)
 
     assert list(fleet.slots()) == [later.id]
-    assert fleet.waiting() == []
+    assert fleet.waiting_jobs() == []
     assert fleet.log(job.id)[-1]["delay_seconds"] == 30
     seconds, _ = fleet.redis.time()
     assert 25 < fleet.redis.zscore(f"{fleet.keys.prefix}:delayed", job.id) - seconds <= 31
@@ -155,14 +155,14 @@ def test_a_delayed_release_waits_outside(fleet: Fleet) -> None:
 
 def test_a_release_sent_twice_acts_once(fleet: Fleet) -> None:
     """Also when the job has been assigned, or claimed, again in between."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
     for _ in range(2):
-        store.release(claimed, error(), 0, counts=True)
+        store.release(claimed, make_error(), 0, counts=True)
     assert fleet.types(job.id) == ["queued", "started", "retrying"]
     again = fleet.claim(store, job)
 
-    store.release(claimed, error(), 0, counts=True)
+    store.release(claimed, make_error(), 0, counts=True)
 
     assert fleet.record(job.id)["state"] == "running"
     assert list(fleet.slots()) == [job.id]
@@ -171,8 +171,8 @@ def test_a_release_sent_twice_acts_once(fleet: Fleet) -> None:
 
 def test_letting_go_of_a_cancelled_job_frees_its_slot_once(fleet: Fleet) -> None:
     """The connection to Ollama is closed: now, and not before, the slot is another's."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
     following = fleet.submit()
     job.cancel()
     assert list(fleet.slots()) == [job.id]
@@ -187,21 +187,21 @@ def test_letting_go_of_a_cancelled_job_frees_its_slot_once(fleet: Fleet) -> None
 
 def test_the_word_of_an_attempt_is_told_what_became_of_it(fleet: Fleet) -> None:
     """`ok`, `cancelled` for a job that had ended, `fenced` for one that another has by now; also of a release."""
-    store = fleet.host(slots=3)
-    done, (cancelled, late), (lost, stale) = fleet.running(store), fleet.running(store), fleet.running(store)
+    store = fleet.add_host(slots=3)
+    done, (cancelled, late), (lost, stale) = fleet.start_job(store), fleet.start_job(store), fleet.start_job(store)
     cancelled.cancel()
-    fleet.lapse(lost.id)
-    fleet.patient()
+    fleet.expire_lease(lost.id)
+    fleet.end_reaper_leadership()
     assert store.reap() is not None
 
-    assert store.complete(done[1], answer()) == "ok"
-    assert store.complete(late, answer()) == "cancelled"
-    assert store.complete(stale, answer()) == store.release(stale, error(), 0, counts=True) == "fenced"
+    assert store.complete(done[1], make_outcome()) == "ok"
+    assert store.complete(late, make_outcome()) == "cancelled"
+    assert store.complete(stale, make_outcome()) == store.release(stale, make_error(), 0, counts=True) == "fenced"
 
 
 def test_an_end_that_redis_refuses_ends_the_job_with_the_reason(fleet: Fleet) -> None:
     """A deterministic error is no outage: it is not sent again, and the job is `failed` with the text of the error."""
-    store = fleet.host()
+    store = fleet.add_host()
     turn = fleet.queue.chat(MODEL, conversation="c", message="a")
     claimed = fleet.claim(store, turn)
     fleet.redis.hset(fleet.keys.about("default", "c"), "ttl", "1e18")
@@ -217,8 +217,8 @@ def test_an_end_that_redis_refuses_ends_the_job_with_the_reason(fleet: Fleet) ->
 
 def test_a_result_that_redis_cannot_take_ends_the_job_with_its_size(fleet: Fleet) -> None:
     """Redis closes the connection at an argument of more than 512 MiB, which looks like an outage for ever."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
 
     assert store.complete(claimed, Completed({"text": "x" * MOST_RESULT_BYTES})) == "ok"
 
@@ -229,7 +229,7 @@ def test_a_result_that_redis_cannot_take_ends_the_job_with_its_size(fleet: Fleet
 
 def test_a_turn_of_ten_thousand_messages_is_kept(fleet: Fleet) -> None:
     """Lua's unpack takes some 8,000 values; the history is as long as it was."""
-    store = fleet.host()
+    store = fleet.add_host()
     turn = fleet.queue.chat(MODEL, conversation="c", message="a")
     messages = tuple({"role": "assistant", "content": str(number)} for number in range(10_000))
 
@@ -241,12 +241,12 @@ def test_a_turn_of_ten_thousand_messages_is_kept(fleet: Fleet) -> None:
 @pytest.mark.parametrize("jump", [-7200, 7200])
 def test_the_clock_of_redis_is_no_service_time(fleet: Fleet, jump: int) -> None:
     """It was set while the job ran: the estimate of the next ones goes by what the worker measured."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
     assigned_at = float(fleet.record(job.id)["assigned_at"])
     fleet.redis.hset(fleet.keys.record(job.id), "assigned_at", assigned_at - jump)
 
-    assert store.complete(claimed, answer("done"), 2.0) == "ok"
+    assert store.complete(claimed, make_outcome("done"), 2.0) == "ok"
 
     means = fleet.redis.hget(f"{fleet.keys.prefix}:service", MODEL)
     assert [float(mean) for mean in means.split()] == pytest.approx([2.0, 2.0], abs=0.01)

@@ -45,7 +45,7 @@ def test_jobs_in_one_call_keep_their_order_in_the_queue_and_in_the_list(fleet: F
     assert words(run_many(fleet.redis, calls[1:])) == ["OK"] * (len(calls) - 1)
 
     assert fleet.redis.info("commandstats")["cmdstat_evalsha"]["calls"] <= 1 + 1 + 3  # one of them loads the script
-    assert fleet.waiting() == ids(calls)
+    assert fleet.waiting_jobs() == ids(calls)
     assert fleet.redis.zrange(fleet.keys.jobs(), 0, -1) == ids(calls)
     assert [fleet.queue.job(each).status().position for each in ids(calls)] == list(range(len(calls)))
     assert [fleet.record(each)["request"] for each in ids(calls)] == [
@@ -55,7 +55,7 @@ def test_jobs_in_one_call_keep_their_order_in_the_queue_and_in_the_list(fleet: F
 
 def test_what_is_refused_stands_between_what_is_accepted(fleet: Fleet) -> None:
     """The model, the idempotency key and the limits are looked at for each job by itself."""
-    fleet.host()
+    fleet.add_host()
     known = call(fleet, idempotency_key="k")
     calls = [
         call(fleet, idempotency_key="k"),
@@ -71,26 +71,26 @@ def test_what_is_refused_stands_between_what_is_accepted(fleet: Fleet) -> None:
     assert isinstance(answers[3], Answer)
     assert answers[3].text("id") == ids(calls)[0]
     first, _, other, _, last = ids(calls)
-    assert fleet.messages() == [Message(first, "generate", "alpha")]
-    assert fleet.waiting() == [last]
-    assert fleet.waiting(lane="batch") == [other]
+    assert fleet.take_messages() == [Message(first, "generate", "alpha")]
+    assert fleet.waiting_jobs() == [last]
+    assert fleet.waiting_jobs(lane="batch") == [other]
     assert (fleet.record(other)["tenant"], fleet.record(other)["lane"]) == ("other", "batch")
 
 
 def test_free_slots_are_filled_by_the_jobs_of_one_call(fleet: Fleet) -> None:
     """Each job that finds a slot gets it at once; the others wait."""
-    fleet.host(slots=2)
+    fleet.add_host(slots=2)
     calls = [call(fleet) for _ in range(4)]
 
     assert words(run_many(fleet.redis, calls)) == ["OK"] * 4
 
-    assert [message.job_id for message in fleet.messages()] == ids(calls)[:2]
-    assert fleet.waiting() == ids(calls)[2:]
+    assert [message.job_id for message in fleet.take_messages()] == ids(calls)[:2]
+    assert fleet.waiting_jobs() == ids(calls)[2:]
 
 
 def test_turns_of_one_conversation_go_behind_each_other(fleet: Fleet) -> None:
     """Two turns in one call, and a job without a conversation between them, which takes nothing over from the first."""
-    fleet.host(slots=4)
+    fleet.add_host(slots=4)
     turn = {"kind": "chat", "model": MODEL, "conversation": "c", "message": "q"}
     first, second = (
         submission.build_call(fleet.queue._preparation.prepare_item(turn), fleet.queue.settings) for _ in range(2)
@@ -99,9 +99,9 @@ def test_turns_of_one_conversation_go_behind_each_other(fleet: Fleet) -> None:
 
     assert words(run_many(fleet.redis, calls)) == ["OK"] * 3
 
-    assert [message.job_id for message in fleet.messages()] == ids(calls)[:2]
+    assert [message.job_id for message in fleet.take_messages()] == ids(calls)[:2]
     assert fleet.record(ids(calls)[1])["conversation"] == ""
-    assert fleet.waiting() == []  # the second turn is behind the first
+    assert fleet.waiting_jobs() == []  # the second turn is behind the first
 
 
 def test_an_error_of_one_is_its_alone(fleet: Fleet) -> None:
@@ -112,7 +112,7 @@ def test_an_error_of_one_is_its_alone(fleet: Fleet) -> None:
 
     assert words(answers) == ["OK", "ResponseError", "OK"]
     assert "arithmetic" in str(answers[1])
-    assert fleet.waiting() == [ids(calls)[0], ids(calls)[2]]
+    assert fleet.waiting_jobs() == [ids(calls)[0], ids(calls)[2]]
     assert fleet.record(ids(calls)[1]) == {}
 
 
@@ -121,7 +121,7 @@ def test_an_error_of_the_first_is_that_of_the_call(fleet: Fleet) -> None:
     answers = run_many(fleet.redis, [broken(fleet), call(fleet)])
 
     assert all(isinstance(answer, ResponseError) for answer in answers)
-    assert fleet.waiting() == []
+    assert fleet.waiting_jobs() == []
 
 
 def test_a_published_script_without_groups_gets_one_job_a_call(fleet: Fleet) -> None:

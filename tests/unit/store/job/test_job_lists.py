@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from embedded.scripted.fleet import MODEL, Fleet, answer, error
+from embedded.scripted.fleet import MODEL, Fleet, make_error, make_outcome
 from llamaq import InvalidRequest, Job, JobPage
 from llamaq.client import job_lists
 from llamaq.store.answers import Answer
@@ -23,14 +23,14 @@ def _ids(jobs: list[Any]) -> list[str]:
 
 def _mixed(fleet: Fleet) -> dict[str, Job[Any]]:
     """One job of each sort, the oldest first."""
-    store = fleet.host(slots=2)
-    completed, claimed = fleet.running(store, tenant="x")
-    store.complete(claimed, answer())
-    failed, claimed = fleet.running(store, tenant="y", priority="batch")
+    store = fleet.add_host(slots=2)
+    completed, claimed = fleet.start_job(store, tenant="x")
+    store.complete(claimed, make_outcome())
+    failed, claimed = fleet.start_job(store, tenant="y", priority="batch")
     store.fail(claimed, Error("internal", 'it said "code":"timed_out"'))
-    timed_out, claimed = fleet.running(store)
-    store.fail(claimed, error("timed_out"))
-    running, _ = fleet.running(store, tenant="x")
+    timed_out, claimed = fleet.start_job(store)
+    store.fail(claimed, make_error("timed_out"))
+    running, _ = fleet.start_job(store, tenant="x")
     other = fleet.submit("other", tenant="x")
     pull = fleet.queue.pull("Other")
     embedding = fleet.queue.embed(MODEL, ["a"], priority="interactive", wait_for_model=True)
@@ -128,10 +128,10 @@ def test_one_call_looks_at_a_bounded_number_of_jobs(fleet: Fleet, monkeypatch: p
 
 def test_a_list_says_why_each_job_waits_and_has_no_results(fleet: Fleet) -> None:
     """A result may have megabytes, of each of many jobs; the rest is as in the status of the one job."""
-    store = fleet.host()
-    done, claimed = fleet.running(store, tenant="t", priority="batch")
-    store.complete(claimed, answer())
-    running, _ = fleet.running(store)
+    store = fleet.add_host()
+    done, claimed = fleet.start_job(store, tenant="t", priority="batch")
+    store.complete(claimed, make_outcome())
+    running, _ = fleet.start_job(store)
     waits = fleet.submit(metadata={"a": "b"})
 
     listed = {status.id: status for status in fleet.queue.jobs()}

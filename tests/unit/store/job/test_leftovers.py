@@ -6,7 +6,7 @@ import json
 import PIL.Image
 import redis
 
-from embedded.scripted.fleet import MODEL, Fleet, answer, error
+from embedded.scripted.fleet import MODEL, Fleet, make_error, make_outcome
 from llamaq.store.worker.outcome import Completed
 
 OF_THE_HOST = {
@@ -32,28 +32,28 @@ def _picture() -> bytes:
 
 def _every_ending(fleet: Fleet) -> list[str]:
     """A job for each way through the service, of which none is left running; their ids."""
-    store = fleet.host(slots=9)
-    completed, claimed = fleet.running(store, idempotency_key="k", start_within=60)
+    store = fleet.add_host(slots=9)
+    completed, claimed = fleet.start_job(store, idempotency_key="k", start_within=60)
     fleet.append(claimed, 1, text="x")
-    store.complete(claimed, answer())
+    store.complete(claimed, make_outcome())
     picture = fleet.queue.multimodal(MODEL, "x", images=[_picture()])
-    store.fail(fleet.claim(store, picture), error())
-    cancelled, claimed = fleet.running(store)
+    store.fail(fleet.claim(store, picture), make_error())
+    cancelled, claimed = fleet.start_job(store)
     cancelled.cancel()
     store.free_slot(claimed)
     expired = fleet.submit(start_within=60)
-    fleet.overdue(expired.id)
+    fleet.expire_start_within(expired.id)
     assert store.claim(expired.id) is None
-    retried, claimed = fleet.running(store)
-    store.release(claimed, error(), 30, counts=True)
-    fleet.due(retried.id)
-    fleet.patient()
+    retried, claimed = fleet.start_job(store)
+    store.release(claimed, make_error(), 30, counts=True)
+    fleet.make_retry_due(retried.id)
+    fleet.end_reaper_leadership()
     assert store.reap() is not None
     fleet.claim(store, retried)
-    fleet.lapse(retried.id)
-    fleet.patient()
+    fleet.expire_lease(retried.id)
+    fleet.end_reaper_leadership()
     assert store.reap() is not None
-    store.complete(fleet.claim(store, retried), answer())
+    store.complete(fleet.claim(store, retried), make_outcome())
     turns = [fleet.queue.chat(MODEL, conversation="c", message="a") for _ in range(2)]
     for turn in turns:
         message = {"role": "assistant", "content": "b"}
@@ -64,39 +64,39 @@ def _every_ending(fleet: Fleet) -> list[str]:
 def test_nothing_but_what_is_kept_on_purpose_stays(fleet: Fleet) -> None:
     """No lease, slot, place in a line, delay, turn or count survives the jobs; what stays has a time to live."""
     ids = _every_ending(fleet)
-    fleet.messages()  # as Celery's consumer takes them
+    fleet.take_messages()  # as Celery's consumer takes them
 
     kept = {f":{{{job_id}}}" for job_id in ids} | {f":{{{job_id}}}:events" for job_id in ids}
-    blobs = {name for name in fleet.names() if name.startswith(":blob:")}
+    blobs = {name for name in fleet.key_names() if name.startswith(":blob:")}
     shown = {name.replace(":blob:", ":shown:") for name in blobs}
     conversation = {":conversation:default:c", ":about:default:c", ":conversations:default", ":lapses"}
     lapsing = kept | blobs | shown | conversation | {":idem:default:k"}
     assert len(blobs) == 1
-    assert fleet.names() - FOR_SECONDS == lapsing | OF_THE_HOST | OF_THE_FLEET
+    assert fleet.key_names() - FOR_SECONDS == lapsing | OF_THE_HOST | OF_THE_FLEET
     assert all(fleet.redis.ttl(fleet.keys.prefix + name) > 0 for name in lapsing)
 
 
 def test_after_the_times_to_live_only_the_fleet_is_left(fleet: Fleet) -> None:
     """Once the records have lapsed and the workers have left, what remains does not grow with the number of jobs."""
     ids = _every_ending(fleet)
-    for name in fleet.names() - OF_THE_HOST - OF_THE_FLEET - FOR_SECONDS:
+    for name in fleet.key_names() - OF_THE_HOST - OF_THE_FLEET - FOR_SECONDS:
         fleet.redis.delete(fleet.keys.prefix + name)
     fleet.expire_kept()
 
-    fleet.worker().leave()
+    fleet.open_store().leave()
     fleet.silence_host("alpha")
-    fleet.worker().reap()
+    fleet.open_store().reap()
 
     assert ids
-    assert fleet.names() - FOR_SECONDS == {":service", ":reaper", ":ended"}
+    assert fleet.key_names() - FOR_SECONDS == {":service", ":reaper", ":ended"}
 
 
 def test_short_results_really_lapse(redis_server: object, fleet: Fleet, prefix: str) -> None:
     """LLAMAQ_RESULT_TTL is the producer's, and Redis itself removes the record and the log."""
     brief = Fleet(fleet.url, prefix, result_ttl=1)
-    store = brief.host()
-    job, claimed = brief.running(store)
-    store.complete(claimed, answer())
+    store = brief.add_host()
+    job, claimed = brief.start_job(store)
+    store.complete(claimed, make_outcome())
     with (
         redis.Redis.from_url(fleet.url, decode_responses=True) as client,
         client.pubsub(ignore_subscribe_messages=True) as pubsub,
@@ -110,5 +110,5 @@ def test_short_results_really_lapse(redis_server: object, fleet: Fleet, prefix: 
             message = pubsub.get_message(timeout=0.1)
             gone |= {message["data"]} if message else set()
 
-    assert json.dumps(sorted(brief.names() & {f":{{{job.id}}}"})) == "[]"
+    assert json.dumps(sorted(brief.key_names() & {f":{{{job.id}}}"})) == "[]"
     brief.close()

@@ -1,6 +1,6 @@
 """reap.lua: whatever lost its owner goes back or ends; one worker leads."""
 
-from embedded.scripted.fleet import Fleet, answer, error
+from embedded.scripted.fleet import Fleet, make_error, make_outcome
 from llamaq.store.worker.host_state import Reaped
 from llamaq.store.worker.job_store import REAPED_AT_A_TIME
 from llamaq.store.worker.worker_scripts import Reap
@@ -8,18 +8,18 @@ from llamaq.store.worker.worker_scripts import Reap
 
 def test_a_job_whose_worker_died_is_tried_again(fleet: Fleet) -> None:
     """A lapsed lease: the readers learn of it, the slot is free, and the job is assigned again as attempt 2."""
-    store = fleet.host()
-    job, old = fleet.running(store)
+    store = fleet.add_host()
+    job, old = fleet.start_job(store)
     fleet.append(old, 1, text="half")
-    fleet.messages()
-    fleet.lapse(job.id)
-    fleet.patient()
+    fleet.take_messages()
+    fleet.expire_lease(job.id)
+    fleet.end_reaper_leadership()
 
     assert store.reap() == Reaped(lost=1)
 
     assert fleet.types(job.id) == ["queued", "started", "delta", "retrying"]
     assert fleet.log(job.id)[-1]["error"]["code"] == "internal"
-    assert [message.job_id for message in fleet.messages()] == [job.id]
+    assert [message.job_id for message in fleet.take_messages()] == [job.id]
     assert fleet.append(old, 2, text="late") == "FENCED"
     again = fleet.claim(store, job)
     assert (again.attempt, again.tries) == (2, 2)
@@ -29,10 +29,10 @@ def test_a_job_whose_worker_died_is_tried_again(fleet: Fleet) -> None:
 
 def test_a_lapsed_lease_is_acted_on_once(fleet: Fleet) -> None:
     """The next round finds nothing to do."""
-    store = fleet.host()
-    job, _ = fleet.running(store)
-    fleet.lapse(job.id)
-    fleet.patient()
+    store = fleet.add_host()
+    job, _ = fleet.start_job(store)
+    fleet.expire_lease(job.id)
+    fleet.end_reaper_leadership()
 
     rounds = [store.reap(), store.reap()]
 
@@ -42,11 +42,11 @@ def test_a_lapsed_lease_is_acted_on_once(fleet: Fleet) -> None:
 
 def test_a_lease_that_is_kept_is_left_alone(fleet: Fleet) -> None:
     """A renewal in time is all that a living worker needs."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
-    fleet.lapse(job.id)
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
+    fleet.expire_lease(job.id)
     assert fleet.renew(claimed) == "OK"
-    fleet.patient()
+    fleet.end_reaper_leadership()
 
     assert store.reap() == Reaped()
 
@@ -55,27 +55,27 @@ def test_a_lease_that_is_kept_is_left_alone(fleet: Fleet) -> None:
 
 def test_a_placed_job_that_nobody_claims_is_rung_for_again(fleet: Fleet) -> None:
     """Its message got lost: no attempt is used up, no event is written, and the same job is assigned once more."""
-    store = fleet.host()
+    store = fleet.add_host()
     job = fleet.submit()
-    fleet.messages()
-    fleet.lapse(job.id)
-    fleet.patient()
+    fleet.take_messages()
+    fleet.expire_lease(job.id)
+    fleet.end_reaper_leadership()
 
     assert store.reap() == Reaped(unclaimed=1)
 
-    assert [message.job_id for message in fleet.messages()] == [job.id]
+    assert [message.job_id for message in fleet.take_messages()] == [job.id]
     assert fleet.types(job.id) == ["queued"]
     assert fleet.claim(store, job).attempt == 1
 
 
 def test_a_job_that_takes_its_worker_with_it_every_time_ends(fleet: Fleet) -> None:
     """After LLAMAQ_MAX_ATTEMPTS lost workers it is not tried again: `attempts_exhausted`."""
-    store = fleet.host()
+    store = fleet.add_host()
     job = fleet.submit()
     for _ in range(3):
         fleet.claim(store, job)
-        fleet.lapse(job.id)
-        fleet.patient()
+        fleet.expire_lease(job.id)
+        fleet.end_reaper_leadership()
         assert store.reap() == Reaped(lost=1)
 
     status = job.status()
@@ -89,25 +89,25 @@ def test_a_job_that_takes_its_worker_with_it_every_time_ends(fleet: Fleet) -> No
 
 def test_after_a_silence_the_living_get_one_lease_time(fleet: Fleet) -> None:
     """Redis was down, and nobody could renew: at first only what was never begun is taken up."""
-    store = fleet.host(slots=2)
-    running, claimed = fleet.running(store)
+    store = fleet.add_host(slots=2)
+    running, claimed = fleet.start_job(store)
     assigned = fleet.submit()
-    fleet.lapse(running.id)
-    fleet.lapse(assigned.id)
+    fleet.expire_lease(running.id)
+    fleet.expire_lease(assigned.id)
 
     assert store.reap() == Reaped(unclaimed=1)
 
     assert fleet.record(running.id)["state"] == "running"
     assert fleet.append(claimed, 1, text="still here") == "OK"
-    fleet.patient()
+    fleet.end_reaper_leadership()
     assert store.reap() == Reaped()
 
 
 def test_the_time_of_grace_ends(fleet: Fleet) -> None:
     """A worker that does not renew within it is lost."""
-    store = fleet.host()
-    job, _ = fleet.running(store)
-    fleet.lapse(job.id)
+    store = fleet.add_host()
+    job, _ = fleet.start_job(store)
+    fleet.expire_lease(job.id)
     assert store.reap() == Reaped()
     fleet.redis.hset(f"{fleet.keys.prefix}:reaper", "grace", 1)
 
@@ -119,9 +119,9 @@ def test_rounds_that_always_come_late_give_no_grace_for_ever(fleet: Fleet) -> No
 
     A round in time allows it again.
     """
-    store, leader = fleet.host(), f"{fleet.keys.prefix}:reaper"
-    job, _ = fleet.running(store)
-    fleet.lapse(job.id)
+    store, leader = fleet.add_host(), f"{fleet.keys.prefix}:reaper"
+    job, _ = fleet.start_job(store)
+    fleet.expire_lease(job.id)
 
     def late() -> Reaped | None:
         """A round long after the one before, when the grace that it gave is over."""
@@ -132,40 +132,40 @@ def test_rounds_that_always_come_late_give_no_grace_for_ever(fleet: Fleet) -> No
 
     store.reap()
     again = fleet.claim(store, job)
-    fleet.lapse(job.id)
+    fleet.expire_lease(job.id)
     assert late() == Reaped()
     assert fleet.renew(again) == "OK"
 
 
 def test_the_first_round_of_all_counts_as_no_silence(fleet: Fleet) -> None:
     """Else three outages right after the first start would use one grace more than there are."""
-    fleet.host().reap()
+    fleet.add_host().reap()
 
     assert fleet.redis.hget(f"{fleet.keys.prefix}:reaper", "slow") == "0"
 
 
 def test_a_retry_that_is_due_comes_back(fleet: Fleet) -> None:
     """And not before it is due."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
-    store.release(claimed, error(), 30, counts=True)
-    fleet.messages()
-    fleet.patient()
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
+    store.release(claimed, make_error(), 30, counts=True)
+    fleet.take_messages()
+    fleet.end_reaper_leadership()
     assert store.reap() == Reaped()
-    fleet.due(job.id)
+    fleet.make_retry_due(job.id)
 
     assert store.reap() == Reaped(due=1)
 
-    assert [message.job_id for message in fleet.messages()] == [job.id]
+    assert [message.job_id for message in fleet.take_messages()] == [job.id]
 
 
 def test_jobs_not_started_in_time_expire(fleet: Fleet) -> None:
     """Waiting or assigned, a job past `start_within` ends; an assigned one gives its slot to the next."""
-    store = fleet.host()
+    store = fleet.add_host()
     assigned, waiting, patient = fleet.submit(start_within=30), fleet.submit(start_within=30), fleet.submit()
-    fleet.overdue(assigned.id)
-    fleet.overdue(waiting.id)
-    fleet.patient()
+    fleet.expire_start_within(assigned.id)
+    fleet.expire_start_within(waiting.id)
+    fleet.end_reaper_leadership()
 
     assert store.reap() == Reaped(expired=2)
 
@@ -176,7 +176,7 @@ def test_jobs_not_started_in_time_expire(fleet: Fleet) -> None:
 
 def test_one_worker_leads_until_it_falls_silent(fleet: Fleet) -> None:
     """A second worker follows while the first leads, and takes over when it has not been heard of."""
-    first, second = fleet.worker(name="w1"), fleet.worker(name="w2")
+    first, second = fleet.open_store(name="w1"), fleet.open_store(name="w2")
     assert first.reap() is not None
     assert second.reap() is None
     assert first.reap() is not None
@@ -189,7 +189,7 @@ def test_one_worker_leads_until_it_falls_silent(fleet: Fleet) -> None:
 
 def test_free_slots_are_served_though_nobody_rang(fleet: Fleet) -> None:
     """A job that waits beside a free slot, whatever brought that about, is assigned with the host's next report."""
-    fleet.host()
+    fleet.add_host()
     job = fleet.submit()
     fleet.redis.hdel(fleet.keys.slots("alpha"), job.id)
     fleet.redis.zrem(fleet.keys.leases(), f"{job.id} alpha")
@@ -197,19 +197,19 @@ def test_free_slots_are_served_though_nobody_rang(fleet: Fleet) -> None:
     fleet.redis.zadd(f"{fleet.keys.prefix}:waiting:normal:smollm2:135m", {job.id: 1})
     fleet.redis.sadd(f"{fleet.keys.prefix}:waiting:normal", "smollm2:135m")
 
-    fleet.host()
+    fleet.add_host()
 
     assert list(fleet.slots()) == [job.id]
 
 
 def test_a_backlog_is_reaped_in_pages(fleet: Fleet) -> None:
     """A script handles 100 jobs, however many are due; a round runs it until none is left."""
-    store = fleet.host(slots=320)
+    store = fleet.add_host(slots=320)
     jobs = fleet.queue.submit_many({"kind": "generate", "model": "smollm2:135m", "prompt": "x"} for _ in range(320))
     for job in jobs:
         fleet.claim(store, job)
-        fleet.lapse(job.id)
-    fleet.patient()
+        fleet.expire_lease(job.id)
+    fleet.end_reaper_leadership()
 
     texts = {"lost": '"error":{}', "exhausted": '"error":{}', "exhausted_error": "{}", "orphan_error": "{}"}
     page = fleet.run(
@@ -225,25 +225,25 @@ def test_a_backlog_is_reaped_in_pages(fleet: Fleet) -> None:
 
 def test_the_list_of_jobs_is_swept_behind_expired_records(fleet: Fleet) -> None:
     """`queue.jobs()` and its index forget a job whose result is no longer kept."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
-    store.complete(claimed, answer())
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
+    store.complete(claimed, make_outcome())
     fleet.redis.delete(fleet.keys.record(job.id), fleet.keys.events(job.id))
     assert fleet.queue.jobs() == []
     assert store.reap() is not None
-    assert {":jobs", ":expiring"} <= fleet.names()
+    assert {":jobs", ":expiring"} <= fleet.key_names()
     fleet.expire_kept()
 
     assert store.reap() is not None
 
-    assert not {":jobs", ":expiring"} & fleet.names()
+    assert not {":jobs", ":expiring"} & fleet.key_names()
 
 
 def test_an_id_that_was_used_again_stays_in_the_list_of_jobs(fleet: Fleet) -> None:
     """The record of the first job with that id has expired; the second one is there."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
-    store.complete(claimed, answer())
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
+    store.complete(claimed, make_outcome())
     fleet.redis.delete(fleet.keys.record(job.id), fleet.keys.events(job.id))
     again = fleet.queue.submit({"kind": "generate", "model": "smollm2:135m", "prompt": "x"}, job_id=job.id)
     fleet.expire_kept()
@@ -255,9 +255,9 @@ def test_an_id_that_was_used_again_stays_in_the_list_of_jobs(fleet: Fleet) -> No
 
 def test_a_host_long_gone_is_forgotten(fleet: Fleet) -> None:
     """Nothing of it is left, so that its models are unknown again."""
-    fleet.host("beta")
+    fleet.add_host("beta")
     fleet.silence_host("beta")
 
-    assert fleet.worker().reap() is not None
+    assert fleet.open_store().reap() is not None
 
-    assert fleet.names() == {":reaper"}
+    assert fleet.key_names() == {":reaper"}

@@ -1,12 +1,12 @@
 """The clock of Redis' machine is set back or forward: nothing waits for a time that was, and nothing is given up."""
 
-from embedded.scripted.fleet import LEASE_SECONDS, Fleet, error
+from embedded.scripted.fleet import LEASE_SECONDS, Fleet, make_error
 from llamaq.store.worker.host_state import Reaped
 
 
 def test_after_a_clock_was_set_back_each_retry_waits_its_own_delay(fleet: Fleet) -> None:
     """In pages, from the latest one, whatever waits in between for long by its own right."""
-    store = fleet.host()
+    store = fleet.add_host()
     seconds, _ = fleet.redis.time()
     delays = {f"job-{number}": 3000 if number % 3 else 7 for number in range(250)}
     for job_id, delay in delays.items():
@@ -26,10 +26,10 @@ def test_after_a_clock_was_set_back_each_retry_waits_its_own_delay(fleet: Fleet)
 
 def test_a_clock_of_redis_that_was_set_back_delays_nothing_for_long(fleet: Fleet) -> None:
     """Leases, retries, hosts and leadership from an hour ahead count as the latest that they can be."""
-    store, other = fleet.host(slots=2), fleet.worker(name="w2")
-    lost, _ = fleet.running(store)
-    delayed, claimed = fleet.running(store)
-    store.release(claimed, error(), 30, counts=True)
+    store, other = fleet.add_host(slots=2), fleet.open_store(name="w2")
+    lost, _ = fleet.start_job(store)
+    delayed, claimed = fleet.start_job(store)
+    store.release(claimed, make_error(), 30, counts=True)
     seconds, _ = fleet.redis.time()
     ahead = seconds + 7200
     prefix = fleet.keys.prefix
@@ -43,13 +43,13 @@ def test_a_clock_of_redis_that_was_set_back_delays_nothing_for_long(fleet: Fleet
     assert fleet.redis.zscore(f"{prefix}:leases", f"{lost.id} alpha") <= seconds + LEASE_SECONDS + 60
     assert fleet.redis.zscore(f"{prefix}:delayed", delayed.id) <= seconds + 30 + 60
     assert fleet.redis.zscore(f"{prefix}:hosts", "alpha") <= seconds + 60
-    fleet.lapse(lost.id)
+    fleet.expire_lease(lost.id)
     assert other.reap() == Reaped(lost=1)
 
 
 def test_after_a_clock_was_set_back_each_webhook_is_due_as_before(fleet: Fleet) -> None:
     """One that is due at the end of its job, and one that is tried again, do not wait for the time that was."""
-    store = fleet.host()
+    store = fleet.add_host()
     seconds, _ = fleet.redis.time()
     webhooks = f"{fleet.keys.prefix}:webhooks"
     fleet.redis.zadd(webhooks, {"new": seconds + 3600, "again": seconds + 3660, "over": seconds - 5})
@@ -65,10 +65,10 @@ def test_after_a_clock_was_set_back_each_webhook_is_due_as_before(fleet: Fleet) 
 
 def test_a_refused_job_has_a_try_where_the_clock_was_set_forward_beyond_its_deadline(fleet: Fleet) -> None:
     """As after an outage of all workers, in which nobody tried it."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
-    store.release(claimed, error(), 30, counts=True, blame="model", wait_seconds=30)
-    fleet.patient()
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
+    store.release(claimed, make_error(), 30, counts=True, blame="model", wait_seconds=30)
+    fleet.end_reaper_leadership()
     assert store.reap() == Reaped()
     prefix = fleet.keys.prefix
     seconds, _ = fleet.redis.time()
@@ -78,5 +78,5 @@ def test_a_refused_job_has_a_try_where_the_clock_was_set_forward_beyond_its_dead
 
     assert store.reap() == Reaped(due=1)
     assert job.status().state == "retrying"
-    fleet.patient()
+    fleet.end_reaper_leadership()
     assert store.reap() == Reaped(refused=1)

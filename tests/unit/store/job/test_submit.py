@@ -7,7 +7,7 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, Message, error
+from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, Message, make_error
 from llamaq import InvalidRequest, QueueFull, UnknownModel
 from llamaq.admission import submission
 from llamaq.admission.submission import UploadExpired
@@ -39,21 +39,21 @@ def test_a_submitted_job_waits_with_its_record_and_its_first_event(fleet: Fleet)
             "eta_seconds": None,
         }
     ]
-    assert fleet.waiting() == [job.id]
-    assert fleet.messages() == []
+    assert fleet.waiting_jobs() == [job.id]
+    assert fleet.take_messages() == []
     assert job.status().position == 0
 
 
 def test_a_job_that_finds_a_free_slot_is_placed_in_the_same_step(fleet: Fleet) -> None:
     """The submit itself gives the slot, with a lease, and sends Celery's message; such a job still counts as queued."""
-    fleet.host()
+    fleet.add_host()
 
     job = fleet.submit()
 
-    assert fleet.messages() == [Message(job.id, "generate", "alpha")]
+    assert fleet.take_messages() == [Message(job.id, "generate", "alpha")]
     assert fleet.slots() == {job.id: MODEL}
     assert fleet.leases() == [f"{job.id} alpha"]
-    assert fleet.waiting() == []
+    assert fleet.waiting_jobs() == []
     status = job.status()
     assert (status.state, status.position, status.host) == ("queued", None, "alpha")
 
@@ -65,17 +65,17 @@ def test_the_same_id_is_queued_once(fleet: Fleet) -> None:
     again = fleet.queue.submit({**request, "prompt": "other"}, job_id="one")
 
     assert first.id == again.id == "one"
-    assert fleet.waiting() == ["one"]
+    assert fleet.waiting_jobs() == ["one"]
     assert fleet.types("one") == ["queued"]
 
 
 def test_an_idempotency_key_stands_for_one_job_of_its_tenant(fleet: Fleet) -> None:
     """The same key gives the same job, also once it has ended; another tenant's key is another key."""
-    store = fleet.host()
+    store = fleet.add_host()
     first = fleet.submit(idempotency_key="order 1:{x}", tenant="a")
     fleet.submit(idempotency_key="order 1:{x}", tenant="b")
     assert fleet.submit(idempotency_key="order 1:{x}", tenant="a").id == first.id
-    store.fail(fleet.claim(store, first), error())
+    store.fail(fleet.claim(store, first), make_error())
 
     assert fleet.submit(idempotency_key="order 1:{x}", tenant="a").id == first.id
     assert len(fleet.queue.jobs()) == 2
@@ -83,11 +83,11 @@ def test_an_idempotency_key_stands_for_one_job_of_its_tenant(fleet: Fleet) -> No
 
 def test_an_idempotency_key_is_kept_as_long_as_its_job(fleet: Fleet) -> None:
     """Once the record is gone the key stands for nothing, and while it is kept the two lapse together."""
-    store = fleet.host()
+    store = fleet.add_host()
     job = fleet.submit(idempotency_key="k")
     key = fleet.keys.idempotency("default", "k")
     assert fleet.redis.ttl(key) == -1
-    store.fail(fleet.claim(store, job), error())
+    store.fail(fleet.claim(store, job), make_error())
     assert fleet.redis.ttl(key) > 86_000
     fleet.redis.delete(fleet.keys.record(job.id), fleet.keys.events(job.id))
 
@@ -99,13 +99,13 @@ def test_a_full_queue_refuses_with_the_time_to_wait(fleet: Fleet, prefix: str) -
     full = Fleet(fleet.url, prefix, max_queued=2)
     full.submit(priority="interactive")
     full.submit(priority="batch")
-    before = full.names()
+    before = full.key_names()
 
     with pytest.raises(QueueFull, match=r"\(Settings.max_queued\)") as refused:
         full.submit()
 
     assert refused.value.retry_after > 0
-    assert full.names() - before <= {f":forecast:{MODEL}"}
+    assert full.key_names() - before <= {f":forecast:{MODEL}"}
     full.submit("another")
     full.close()
 
@@ -125,7 +125,7 @@ def test_jobs_of_higher_lanes_count_as_ahead(fleet: Fleet) -> None:
 
 def test_a_model_that_no_live_host_has_is_refused_with_what_is_near(fleet: Fleet) -> None:
     """With hosts alive, an unknown model is named, beside what looks like it; a job may ask to wait for it."""
-    store = fleet.worker()
+    store = fleet.open_store()
     models = '{"version":"0","models":[{"model":"llama3.2:latest"}]}'
     store.report(1, 1, models, ["llama3.2:latest"], **PATIENCE)
 
@@ -139,7 +139,7 @@ def test_a_model_that_no_live_host_has_is_refused_with_what_is_near(fleet: Fleet
 
 def test_without_any_live_host_a_job_waits_for_the_first(fleet: Fleet) -> None:
     """Producers may start before workers: a fleet that is not there yet refuses nothing."""
-    fleet.host()
+    fleet.add_host()
     fleet.silence_host("alpha")
 
     job = fleet.queue.generate("whatever", "x")
@@ -179,30 +179,30 @@ def test_an_image_that_lapsed_after_its_upload_is_stored_again(fleet: Fleet, mon
 
 def test_images_are_stored_once_and_counted(fleet: Fleet) -> None:
     """An image shown by several jobs is one blob; it stays while one of them needs it, and then as long as results."""
-    store = fleet.host(slots=2)
+    store = fleet.add_host(slots=2)
     source = base64.b64encode(_png()).decode()
     jobs = [fleet.queue.multimodal(MODEL, "x", images=[source, _png()]) for _ in range(2)]
-    (blob,) = [name for name in fleet.names() if name.startswith(":blob:")]
+    (blob,) = [name for name in fleet.key_names() if name.startswith(":blob:")]
     key = fleet.keys.prefix + blob
     claimed = [fleet.claim(store, job) for job in jobs]
 
     assert fleet.redis.ttl(key) == -1
-    store.fail(claimed[0], error())
+    store.fail(claimed[0], make_error())
     assert fleet.redis.ttl(key) == -1
-    store.fail(claimed[1], error())
+    store.fail(claimed[1], make_error())
     assert fleet.redis.ttl(key) > 86_000
-    assert ":blobs" not in fleet.names()
+    assert ":blobs" not in fleet.key_names()
 
 
 def test_one_of_many_that_is_refused_does_not_hold_up_the_others(fleet: Fleet) -> None:
     """In one round trip some may be assigned and one refused: the error is raised, the others get messages."""
-    fleet.host(slots=2)
+    fleet.add_host(slots=2)
     request = {"kind": "generate", "model": MODEL, "prompt": "x"}
 
     with pytest.raises(UnknownModel):
         fleet.queue.submit_many([request, {**request, "model": "nobody-has-it"}, request])
 
-    assert len(fleet.messages()) == 2
+    assert len(fleet.take_messages()) == 2
 
 
 def test_none_of_many_is_queued_when_one_is_invalid(fleet: Fleet) -> None:

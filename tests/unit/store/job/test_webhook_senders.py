@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from embedded.scripted.fleet import MODEL, Fleet, answer
+from embedded.scripted.fleet import MODEL, Fleet, make_outcome
 from llamaq import InvalidRequest, JobQueue
 from llamaq.store.script_drivers import run
 from llamaq.store.script_runs import Call
@@ -28,7 +28,7 @@ def refused(queue: JobQueue, url: str = URL) -> str:
 
 def test_where_no_worker_has_a_secret(fleet: Fleet) -> None:
     """The error says what to set; nothing is queued, and a job without a webhook is taken."""
-    fleet.host(webhooks="none")
+    fleet.add_host(webhooks="none")
 
     assert "LLAMAQ_WEBHOOK_SECRET" in refused(fleet.queue)
     assert list(fleet.queue.jobs()) == []
@@ -38,7 +38,7 @@ def test_where_no_worker_has_a_secret(fleet: Fleet) -> None:
 def test_before_the_first_worker_it_is_taken(fleet: Fleet) -> None:
     """The first one may have a secret, as it may have the model. So may one that is older than these words."""
     assert asked(fleet.queue)
-    fleet.host()
+    fleet.add_host()
     assert asked(fleet.queue)
 
 
@@ -46,16 +46,16 @@ def test_before_the_first_worker_it_is_taken(fleet: Fleet) -> None:
 def test_one_worker_that_sends_is_enough(fleet: Fleet, before: bool) -> None:
     """Whichever reports first; also where its host is down."""
     if before:
-        fleet.host("other", webhooks="none")
-    fleet.worker().report_down(1, 1, "refused", webhooks="public")
-    fleet.host("other", webhooks="none")
+        fleet.add_host("other", webhooks="none")
+    fleet.open_store().report_down(1, 1, "refused", webhooks="public")
+    fleet.add_host("other", webhooks="none")
 
     assert asked(fleet.queue)
 
 
 def test_a_worker_counts_once_it_looks_for_webhooks(fleet: Fleet) -> None:
     """Its Ollama may be slow to answer, and its host is not known before; it states its webhooks once."""
-    fleet.host("other", webhooks="none")
+    fleet.add_host("other", webhooks="none")
     assert refused(fleet.queue)
     deliveries = Deliveries(fleet.redis, fleet.keys, "public")
 
@@ -69,8 +69,8 @@ def test_a_worker_counts_once_it_looks_for_webhooks(fleet: Fleet) -> None:
 
 def test_a_worker_that_is_replaced_still_counts(fleet: Fleet) -> None:
     """For a quarter of an hour: as long as that a deployment may leave only others. A worker without a secret: 15 s."""
-    fleet.host("other", webhooks="none")
-    fleet.host(webhooks="public")
+    fleet.add_host("other", webhooks="none")
+    fleet.add_host(webhooks="public")
     sends, none = (f"{fleet.keys.prefix}:webhook_sender:{word}" for word in ("public", "none"))
 
     assert 890 < fleet.redis.ttl(sends) <= 900
@@ -84,18 +84,18 @@ def test_a_worker_that_is_replaced_still_counts(fleet: Fleet) -> None:
 @pytest.mark.parametrize("url", PRIVATE)
 def test_a_private_address_that_no_worker_calls(fleet: Fleet, url: str) -> None:
     """As far as the URL itself says so; another name is resolved by the worker alone."""
-    fleet.host(webhooks="public")
+    fleet.add_host(webhooks="public")
 
     assert "LLAMAQ_WEBHOOK_PRIVATE=1" in refused(fleet.queue, url)
     assert asked(fleet.queue)
-    fleet.host("beta", webhooks="private")
+    fleet.add_host("beta", webhooks="private")
     assert asked(fleet.queue, url)
 
 
 def test_a_job_that_is_there_already_is_given(fleet: Fleet) -> None:
     """A repeated submit asks for nothing new, so it is not refused when the workers have changed meanwhile."""
     first = asked(fleet.queue, idempotency_key="k")
-    fleet.host(webhooks="none")
+    fleet.add_host(webhooks="none")
 
     assert asked(fleet.queue, idempotency_key="k") == first
 
@@ -107,10 +107,10 @@ def _figures(fleet: Fleet) -> tuple[int, int]:
 
 def test_webhooks_that_fail_or_that_nobody_sends_are_counted(fleet: Fleet, deliveries: Deliveries) -> None:
     """`failing` from the first failed try to the end of the delivery, whichever it is; `unsent` after a minute."""
-    store = fleet.host()
+    store = fleet.add_host()
     for _ in range(2):
-        _, claimed = fleet.running(store, notify={"url": "https://shop.example/hook"})
-        store.complete(claimed, answer("x"))
+        _, claimed = fleet.start_job(store, notify={"url": "https://shop.example/hook"})
+        store.complete(claimed, make_outcome("x"))
     assert _figures(fleet) == (0, 0)
     due = f"{fleet.keys.prefix}:webhooks"
     for job_id in fleet.redis.zrange(due, 0, -1):

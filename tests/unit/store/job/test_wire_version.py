@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from embedded.scripted.fleet import Fleet, answer
+from embedded.scripted.fleet import Fleet, make_outcome
 from llamaq import StreamError
 from llamaq.store import scripts
 from llamaq.vocabulary.events import WIRE_VERSION, parse
@@ -14,7 +14,7 @@ NEWER = WIRE_VERSION + 1
 
 def test_a_record_says_its_version(fleet: Fleet) -> None:
     """The scripts and Python mean the same one."""
-    fleet.host()
+    fleet.add_host()
     job = fleet.submit()
 
     assert fleet.record(job.id)["v"] == str(WIRE_VERSION)
@@ -25,7 +25,7 @@ def test_a_record_says_its_version(fleet: Fleet) -> None:
 
 def test_a_newer_record_waits_for_a_newer_worker(fleet: Fleet, caplog: pytest.LogCaptureFixture) -> None:
     """This worker does not touch it, and says why; it is still there when a worker comes that knows its version."""
-    store = fleet.host()
+    store = fleet.add_host()
     job = fleet.submit()
     fleet.redis.hset(fleet.keys.record(job.id), "v", NEWER)
     before = fleet.record(job.id)
@@ -41,7 +41,7 @@ def test_a_newer_record_waits_for_a_newer_worker(fleet: Fleet, caplog: pytest.Lo
 
 def test_a_record_of_before_versions_is_taken(fleet: Fleet) -> None:
     """One without the field is of version 1."""
-    store = fleet.host()
+    store = fleet.add_host()
     job = fleet.submit()
     fleet.redis.hdel(fleet.keys.record(job.id), "v")
 
@@ -59,52 +59,52 @@ def test_an_event_of_a_newer_worker_is_not_misread(kind: str) -> None:
 
 def test_a_newer_record_takes_no_slot(fleet: Fleet) -> None:
     """It is set aside, so that those behind it run, and looked at again every minute; `status` says why it waits."""
-    store = fleet.host()
-    _, claimed = fleet.running(store)
+    store = fleet.add_host()
+    _, claimed = fleet.start_job(store)
     newer, behind = fleet.submit(), fleet.submit()
     fleet.redis.hset(fleet.keys.record(newer.id), "v", NEWER)
-    store.complete(claimed, answer())
+    store.complete(claimed, make_outcome())
 
     assert list(fleet.slots()) == [behind.id]
-    assert fleet.messages()[-1].job_id == behind.id
+    assert fleet.take_messages()[-1].job_id == behind.id
     why = newer.status().why
     assert why is not None
     assert why.word == "newer_producer"
-    store.complete(fleet.claim(store, behind), answer())
+    store.complete(fleet.claim(store, behind), make_outcome())
     for _ in range(2):
-        fleet.due(newer.id)
-        fleet.patient()
+        fleet.make_retry_due(newer.id)
+        fleet.end_reaper_leadership()
         done = store.reap()
         assert done is not None
         assert (done.due, done.newer, fleet.slots()) == (1, 1, {})
     fleet.redis.hset(fleet.keys.record(newer.id), "v", WIRE_VERSION)
-    fleet.due(newer.id)
-    fleet.patient()
+    fleet.make_retry_due(newer.id)
+    fleet.end_reaper_leadership()
     store.reap()
     assert list(fleet.slots()) == [newer.id]
 
 
 def test_many_newer_records_are_set_aside_a_few_at_a_time(fleet: Fleet) -> None:
     """No call handles a whole backlog of them."""
-    store = fleet.host()
-    _, claimed = fleet.running(store)
+    store = fleet.add_host()
+    _, claimed = fleet.start_job(store)
     for job in [fleet.submit() for _ in range(50)]:
         fleet.redis.hset(fleet.keys.record(job.id), "v", NEWER)
-    store.complete(claimed, answer())
+    store.complete(claimed, make_outcome())
 
-    assert 20 <= 50 - len(fleet.waiting()) <= 40
+    assert 20 <= 50 - len(fleet.waiting_jobs()) <= 40
     for _ in range(3):
-        fleet.patient()
+        fleet.end_reaper_leadership()
         store.reap()
-    assert (fleet.waiting(), fleet.slots()) == ([], {})
+    assert (fleet.waiting_jobs(), fleet.slots()) == ([], {})
 
 
 def test_a_newer_host_job_is_set_aside(fleet: Fleet) -> None:
     """The next one of its kind runs."""
-    store = fleet.host()
+    store = fleet.add_host()
     first, newer, behind = (fleet.queue.pull(name) for name in "abc")
     fleet.redis.hset(fleet.keys.record(newer.id), "v", NEWER)
-    store.complete(fleet.claim(store, first), answer())
+    store.complete(fleet.claim(store, first), make_outcome())
 
-    assert fleet.messages()[-1].job_id == behind.id
+    assert fleet.take_messages()[-1].job_id == behind.id
     assert fleet.redis.zscore(f"{fleet.keys.prefix}:delayed", newer.id)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from embedded.scripted.fleet import PATIENCE, Fleet, answer, error
+from embedded.scripted.fleet import PATIENCE, Fleet, make_error, make_outcome
 from llamaq import Job
 from llamaq.store.worker.job_store import JobStore
 
@@ -29,7 +29,7 @@ def served(fleet: Fleet, store: JobStore, number: int) -> list[str]:
     for _ in range(number):
         (job_id,) = fleet.slots()
         order.append(job_id)
-        store.complete(fleet.claim(store, fleet.queue.job(job_id)), answer())
+        store.complete(fleet.claim(store, fleet.queue.job(job_id)), make_outcome())
     return order
 
 
@@ -40,7 +40,7 @@ def swaps(fleet: Fleet, host: str = "alpha") -> int:
 
 def test_each_model_is_loaded_once_for_all_who_wait_for_it(fleet: Fleet) -> None:
     """A B A A C A B C with one model at a time: all of A, all of B, all of C, in three loads."""
-    store = fleet.host(models=ALL)
+    store = fleet.add_host(models=ALL)
     jobs = [(name, fleet.submit(name)) for name in "ABAACABC"]
 
     order = served(fleet, store, len(jobs))
@@ -53,7 +53,7 @@ def test_each_model_is_loaded_once_for_all_who_wait_for_it(fleet: Fleet) -> None
 
 def test_who_has_waited_long_enough_stops_the_stream(fleet: Fleet) -> None:
     """Within the maximum wait, jobs for the model in memory go on; past it none is assigned before the swap."""
-    store = fleet.host(models=ALL, patience=15)
+    store = fleet.add_host(models=ALL, patience=15)
     stream = [fleet.submit("a") for _ in range(4)]
     other = fleet.submit("b")
 
@@ -61,37 +61,37 @@ def test_who_has_waited_long_enough_stops_the_stream(fleet: Fleet) -> None:
     assert served(fleet, store, 2) == [stream[0].id, stream[1].id]
     assert list(fleet.slots()) == [stream[2].id]
     waited(fleet, 16, other)
-    store.complete(fleet.claim(store, stream[2]), answer())
+    store.complete(fleet.claim(store, stream[2]), make_outcome())
 
     assert list(fleet.slots()) == [other.id]
-    assert fleet.waiting(A) == [stream[3].id]
+    assert fleet.waiting_jobs(A) == [stream[3].id]
 
 
 def test_the_host_drains_before_it_swaps(fleet: Fleet) -> None:
     """With several slots, those that get free stay empty until the last job of the old model has ended."""
-    store = fleet.host(models=ALL, slots=3)
+    store = fleet.add_host(models=ALL, slots=3)
     running = [fleet.submit("a") for _ in range(3)]
-    store.complete(fleet.claim(store, running[0]), answer())
+    store.complete(fleet.claim(store, running[0]), make_outcome())
     refill, behind, other = fleet.submit("a"), fleet.submit("a"), fleet.submit("b")
     waited(fleet, 20, other)
 
     for job in (running[1], running[2]):
-        store.complete(fleet.claim(store, job), answer())
-        assert fleet.waiting(A) == [behind.id]
-        assert fleet.waiting(B) == [other.id]
-    store.complete(fleet.claim(store, refill), answer())
+        store.complete(fleet.claim(store, job), make_outcome())
+        assert fleet.waiting_jobs(A) == [behind.id]
+        assert fleet.waiting_jobs(B) == [other.id]
+    store.complete(fleet.claim(store, refill), make_outcome())
 
     assert list(fleet.slots()) == [other.id]
 
 
 def test_a_swap_is_given_its_time_as_well(fleet: Fleet) -> None:
     """What was just loaded is not swapped out again at once, however long the others have waited."""
-    store = fleet.host(models=ALL)
+    store = fleet.add_host(models=ALL)
     jobs = [fleet.submit(name) for name in "aabb"]
     waited(fleet, 100, *jobs)
-    store.complete(fleet.claim(store, jobs[0]), answer())
+    store.complete(fleet.claim(store, jobs[0]), make_outcome())
     waited(fleet, 100, *jobs)
-    store.complete(fleet.claim(store, jobs[1]), answer())
+    store.complete(fleet.claim(store, jobs[1]), make_outcome())
     again = [fleet.submit("a") for _ in range(2)]
     waited(fleet, 100, *again, *jobs[2:])
 
@@ -101,14 +101,14 @@ def test_a_swap_is_given_its_time_as_well(fleet: Fleet) -> None:
 @pytest.mark.parametrize("options", [{"num_ctx": 8192}, {"num_gpu": 0}, {"use_mmap": False}])
 def test_other_runner_options_are_another_residence(fleet: Fleet, options: dict[str, Any]) -> None:
     """A job whose options would reload the model waits like one for another; a sampling option does not matter."""
-    store = fleet.host(models=ALL, slots=2, max_models=2)
+    store = fleet.add_host(models=ALL, slots=2, max_models=2)
     first = fleet.submit("a")
     reload = fleet.submit("a", options=options)
     alike = fleet.submit("a", options={"temperature": 0.5, "num_predict": 5})
 
     assert set(fleet.slots()) == {first.id, alike.id}
     for job in (first, alike):
-        store.complete(fleet.claim(store, job), answer())
+        store.complete(fleet.claim(store, job), make_outcome())
 
     assert list(fleet.slots()) == [reload.id]
     assert swaps(fleet) == 2
@@ -116,35 +116,35 @@ def test_other_runner_options_are_another_residence(fleet: Fleet, options: dict[
 
 def test_one_load_at_a_time(fleet: Fleet) -> None:
     """While a model loads no other is assigned beside it, though there is room; the model's own jobs are."""
-    store = fleet.host(models=ALL, slots=2, max_models=3)
+    store = fleet.add_host(models=ALL, slots=2, max_models=3)
     first, other, same, third = (fleet.submit(name) for name in "abac")
     assert set(fleet.slots()) == {first.id, same.id}
 
     store.report(2, 3, "{}", ALL, loaded=[A], **PATIENCE)
     assert set(fleet.slots()) == {first.id, same.id, other.id}
-    store.complete(fleet.claim(store, other), answer())
+    store.complete(fleet.claim(store, other), make_outcome())
 
     assert third.id in fleet.slots()
 
 
 def test_a_load_that_failed_makes_room_for_the_next(fleet: Fleet) -> None:
     """A job that is given back, lost or cancelled while its model loads does not keep the host waiting."""
-    store = fleet.host(models=ALL)
+    store = fleet.add_host(models=ALL)
     failing, other = fleet.submit("a"), fleet.submit("b")
-    store.release(fleet.claim(store, failing), error(), 600, counts=True)
+    store.release(fleet.claim(store, failing), make_error(), 600, counts=True)
 
     assert list(fleet.slots()) == [other.id]
     assert store.report(1, 1, "{}", ALL, **PATIENCE).loading is True
-    store.complete(fleet.claim(store, other), answer())
+    store.complete(fleet.claim(store, other), make_outcome())
     assert store.report(1, 1, "{}", ALL, loaded=[B], **PATIENCE).loading is False
 
 
 def test_the_report_corrects_what_is_known(fleet: Fleet) -> None:
     """What `/api/ps` shows is in memory, what it no longer shows is not, except where a job runs on it just now."""
-    store = fleet.host(models=ALL, loaded=[B])
+    store = fleet.add_host(models=ALL, loaded=[B])
     blocked = fleet.submit("c")
     on_a, on_b = fleet.submit("a"), fleet.submit("b")
-    store.complete(fleet.claim(store, blocked), answer())
+    store.complete(fleet.claim(store, blocked), make_outcome())
     store.report(1, 1, "{}", ALL, loaded=[], **PATIENCE)
 
     assert fleet.redis.hkeys(f"{fleet.keys.host('alpha')}:loaded") == [A]
@@ -153,9 +153,9 @@ def test_the_report_corrects_what_is_known(fleet: Fleet) -> None:
 
 def test_a_job_goes_where_its_model_is_in_memory_then_where_most_is_free(fleet: Fleet) -> None:
     """Of three hosts with the model the warm one is first; a full one is passed by; equals take turns."""
-    fleet.host("cold", slots=2)
-    fleet.host("warm", slots=2, loaded=["smollm2:135m"])
-    fleet.host("other", slots=2)
+    fleet.add_host("cold", slots=2)
+    fleet.add_host("warm", slots=2, loaded=["smollm2:135m"])
+    fleet.add_host("other", slots=2)
 
     jobs = [fleet.submit() for _ in range(6)]
 
@@ -166,13 +166,13 @@ def test_a_job_goes_where_its_model_is_in_memory_then_where_most_is_free(fleet: 
 
 def test_equal_hosts_take_turns(fleet: Fleet) -> None:
     """Single jobs, one after another, do not all go to the same one of two idle hosts."""
-    stores = {name: fleet.host(name, loaded=["smollm2:135m"]) for name in ("alpha", "beta")}
+    stores = {name: fleet.add_host(name, loaded=["smollm2:135m"]) for name in ("alpha", "beta")}
     hosts = []
     for _ in range(4):
         job = fleet.submit()
         hosts.append(fleet.record(job.id)["host"])
         store = stores[hosts[-1]]
-        store.complete(fleet.claim(store, job), answer())
+        store.complete(fleet.claim(store, job), make_outcome())
 
     assert hosts == [hosts[0], hosts[1]] * 2
     assert hosts[0] != hosts[1]
@@ -180,7 +180,7 @@ def test_equal_hosts_take_turns(fleet: Fleet) -> None:
 
 def test_patience_zero_keeps_to_the_turn(fleet: Fleet) -> None:
     """LLAMAQ_AFFINITY_PATIENCE=0 swaps whenever it is another model's turn."""
-    store = fleet.host(models=ALL, patience=0)
+    store = fleet.add_host(models=ALL, patience=0)
     jobs = [fleet.submit(name) for name in "aabb"]
     order = served(fleet, store, 4)
     assert order[0] == jobs[0].id

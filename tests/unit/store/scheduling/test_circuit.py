@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, answer, error
+from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, make_error, make_outcome
 from llamaq import Job
 from llamaq.store.worker.host_state import HostState
 from llamaq.store.worker.job_store import JobStore
@@ -19,19 +19,19 @@ def circuit(fleet: Fleet, host: str = "alpha") -> str:
 def fault(fleet: Fleet, store: JobStore, blame: Blame = "host", job: Job[Any] | None = None) -> Job[Any]:
     """A job that its host fails, and that waits for its delay."""
     job = job or fleet.submit()
-    store.release(fleet.claim(store, job), error("ollama_unavailable"), 60, counts=False, blame=blame)
+    store.release(fleet.claim(store, job), make_error("ollama_unavailable"), 60, counts=False, blame=blame)
     return job
 
 
 def rested(fleet: Fleet, host: str = "alpha") -> None:
     """Let the rest of an opened circuit be over."""
     assert fleet.redis.hset(fleet.keys.host(host), "retry_at", 1) == 0, "it does not rest"
-    fleet.host_due(host)
+    fleet.make_host_due(host)
 
 
 def test_three_faults_in_a_row_open_it(fleet: Fleet) -> None:
     """Nothing more is assigned, what waited for its delay waits in the queue, and the reason stands in the status."""
-    store = fleet.host(slots=4)
+    store = fleet.add_host(slots=4)
     for _ in range(2):
         fault(fleet, store)
     assert circuit(fleet) == "closed"
@@ -40,30 +40,30 @@ def test_three_faults_in_a_row_open_it(fleet: Fleet) -> None:
 
     assert circuit(fleet) == "open"
     assert fleet.queue.hosts()[0].last_error == "it broke"
-    assert fleet.waiting() == [last.id]
+    assert fleet.waiting_jobs() == [last.id]
     fleet.submit()
     assert fleet.slots() == {}
 
 
 def test_a_completed_job_starts_the_count_anew(fleet: Fleet) -> None:
     """Faults count in a row."""
-    store = fleet.host(slots=4)
+    store = fleet.add_host(slots=4)
     for _ in range(3):
         fault(fleet, store)
         fault(fleet, store)
-        store.complete(fleet.running(store)[1], answer())
+        store.complete(fleet.start_job(store)[1], make_outcome())
 
     assert circuit(fleet) == "closed"
 
 
 def test_one_job_alone_opens_nothing_where_it_may_be_the_cause(fleet: Fleet) -> None:
     """A job whose runner dies each time counts once; three such jobs count."""
-    store = fleet.host(slots=4)
+    store = fleet.add_host(slots=4)
     job = fleet.submit()
     for _ in range(5):
         fault(fleet, store, "doubt", job)
-        fleet.due(job.id)
-        fleet.patient()
+        fleet.make_retry_due(job.id)
+        fleet.end_reaper_leadership()
         store.reap()
     assert circuit(fleet) == "closed"
 
@@ -75,12 +75,12 @@ def test_one_job_alone_opens_nothing_where_it_may_be_the_cause(fleet: Fleet) -> 
 
 def test_one_tries_when_the_rest_is_over(fleet: Fleet) -> None:
     """One job is assigned, another not before it has ended; when it fails the host rests again, longer."""
-    store = fleet.host(slots=4)
+    store = fleet.add_host(slots=4)
     for _ in range(3):
         fault(fleet, store)
     jobs = [fleet.submit() for _ in range(3)]
     rested(fleet)
-    fleet.patient()
+    fleet.end_reaper_leadership()
     store.reap()
 
     (trial,) = fleet.slots()
@@ -92,10 +92,10 @@ def test_one_tries_when_the_rest_is_over(fleet: Fleet) -> None:
     assert circuit(fleet) == "open"
     assert fleet.redis.hget(fleet.keys.host("alpha"), "trips") == "2"
     rested(fleet)
-    fleet.patient()
+    fleet.end_reaper_leadership()
     store.reap()
     (trial,) = fleet.slots()
-    store.complete(fleet.claim(store, fleet.queue.job(trial)), answer())
+    store.complete(fleet.claim(store, fleet.queue.job(trial)), make_outcome())
 
     assert circuit(fleet) == "closed"
     assert len(fleet.slots()) == 4
@@ -104,17 +104,17 @@ def test_one_tries_when_the_rest_is_over(fleet: Fleet) -> None:
 
 def test_a_trial_that_says_nothing_of_the_host_is_followed_by_another(fleet: Fleet) -> None:
     """It is cancelled, or fails by its own fault: the next one tries."""
-    store = fleet.host(slots=4)
+    store = fleet.add_host(slots=4)
     for _ in range(3):
         fault(fleet, store)
     for _ in range(3):
         fleet.submit()
     rested(fleet)
-    fleet.patient()
+    fleet.end_reaper_leadership()
     store.reap()
     for _ in range(2):
         (trial,) = fleet.slots()
-        store.fail(fleet.claim(store, fleet.queue.job(trial)), error("invalid_request"))
+        store.fail(fleet.claim(store, fleet.queue.job(trial)), make_error("invalid_request"))
 
         assert circuit(fleet) == "half_open"
         assert len(fleet.slots()) == 1
@@ -123,7 +123,7 @@ def test_a_trial_that_says_nothing_of_the_host_is_followed_by_another(fleet: Fle
 
 def test_the_first_words_close_it(fleet: Fleet) -> None:
     """The worker that hears them says so, and all that fits is assigned."""
-    store = fleet.host(slots=2)
+    store = fleet.add_host(slots=2)
     for _ in range(3):
         fault(fleet, store)
     for _ in range(3):
@@ -142,24 +142,24 @@ def test_the_first_words_close_it(fleet: Fleet) -> None:
 
 def test_a_silent_host_is_open_until_it_answers(fleet: Fleet) -> None:
     """What was assigned and not claimed waits again; the host stays known; with the first good probe one job tries."""
-    store = fleet.host(slots=2)
+    store = fleet.add_host(slots=2)
     assigned = [fleet.submit() for _ in range(2)]
 
     assert store.report_down(2, 1, "nobody there").wanted is True
 
     assert (circuit(fleet), fleet.slots()) == ("open", {})
     assert fleet.queue.hosts()[0].last_error == "nobody there"
-    fleet.patient()
+    fleet.end_reaper_leadership()
     store.reap()
     assert fleet.slots() == {}
-    assert fleet.waiting() == [job.id for job in assigned]
+    assert fleet.waiting_jobs() == [job.id for job in assigned]
     report(store)
     assert (circuit(fleet), len(fleet.slots())) == ("half_open", 1)
 
 
 def test_a_probe_does_not_end_a_rest_that_jobs_asked_for(fleet: Fleet) -> None:
     """A host that answers probes and fails jobs is not tried at each probe."""
-    store = fleet.host(slots=2)
+    store = fleet.add_host(slots=2)
     for _ in range(3):
         fault(fleet, store)
 
@@ -170,7 +170,7 @@ def test_a_probe_does_not_end_a_rest_that_jobs_asked_for(fleet: Fleet) -> None:
 
 def test_one_worker_that_does_not_reach_its_host_opens_nothing(fleet: Fleet) -> None:
     """Another one does: the host is well."""
-    first, second = fleet.worker(name="w1"), fleet.worker(name="w2")
+    first, second = fleet.open_store(name="w1"), fleet.open_store(name="w2")
     for store in (first, second):
         report(store)
 
@@ -183,9 +183,9 @@ def test_one_worker_that_does_not_reach_its_host_opens_nothing(fleet: Fleet) -> 
 
 def test_a_job_goes_to_another_host_at_once(fleet: Fleet) -> None:
     """It does not wait for its delay where another host has a slot; where none has, it does."""
-    store = fleet.host("alpha")
+    store = fleet.add_host("alpha")
     job = fleet.submit()
-    fleet.host("beta")
+    fleet.add_host("beta")
     fault(fleet, store, job=job)
     assert list(fleet.slots("beta")) == [job.id]
     assert fleet.slots("alpha") == {}
@@ -194,14 +194,14 @@ def test_a_job_goes_to_another_host_at_once(fleet: Fleet) -> None:
     assert list(fleet.slots("alpha")) == [other.id]
     fault(fleet, store, job=other)
 
-    assert (fleet.slots("alpha"), fleet.waiting()) == ({}, [])
-    fleet.due(other.id)
+    assert (fleet.slots("alpha"), fleet.waiting_jobs()) == ({}, [])
+    fleet.make_retry_due(other.id)
 
 
 def test_a_host_is_waited_for_as_long_as_a_worker_speaks_for_it(fleet: Fleet) -> None:
     """Its models are not unknown, though it offers none of them any longer."""
-    store = fleet.host()
-    fleet.host("beta", models=["other:latest"])
+    store = fleet.add_host()
+    fleet.add_host("beta", models=["other:latest"])
     store.report_down(1, 1, "gone")
     fleet.redis.hset(fleet.keys.host("alpha"), "seen_at", 1)
 
@@ -212,7 +212,7 @@ def test_a_host_is_waited_for_as_long_as_a_worker_speaks_for_it(fleet: Fleet) ->
 
 def test_a_host_that_never_answered_makes_nothing_unknown(fleet: Fleet) -> None:
     """Who knows what it has: jobs wait, and its worker is told so."""
-    store = fleet.worker()
+    store = fleet.open_store()
     assert store.report_down(1, 1, "refused").wanted is False
 
     fleet.queue.generate(MODEL, "x")
@@ -225,7 +225,7 @@ def test_a_host_that_never_answered_makes_nothing_unknown(fleet: Fleet) -> None:
 @pytest.mark.parametrize("leaves", [True, False])
 def test_a_host_that_is_gone_disappears(fleet: Fleet, *, leaves: bool) -> None:
     """At once when its worker says good-bye; else after three probes."""
-    store = fleet.host()
+    store = fleet.add_host()
     assert fleet.queue.hosts()
 
     if leaves:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from embedded.scripted.fleet import MODEL, Fleet, answer, error
+from embedded.scripted.fleet import MODEL, Fleet, make_error, make_outcome
 from llamaq import Job
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Blame
@@ -17,7 +17,7 @@ from tests.unit.store.scheduling.test_refusals import comes_back, reaped
 
 def failed(fleet: Fleet, store: JobStore, job: Job[Any], *, counts: bool = True, blame: Blame = "") -> None:
     """A 500, or another failure; the job waits for its retry."""
-    store.release(fleet.claim(store, job), error(), 60, counts=counts, blame=blame)
+    store.release(fleet.claim(store, job), make_error(), 60, counts=counts, blame=blame)
 
 
 def at(fleet: Fleet, job: Job[Any]) -> str:
@@ -28,24 +28,24 @@ def at(fleet: Fleet, job: Job[Any]) -> str:
 @pytest.fixture
 def alpha(fleet: Fleet) -> JobStore:
     """A host with two slots."""
-    return fleet.host(slots=2, loaded=[MODEL])
+    return fleet.add_host(slots=2, loaded=[MODEL])
 
 
 @pytest.fixture
 def beta(fleet: Fleet, alpha: JobStore) -> JobStore:
     """A host with one slot, which a job holds until `freed`. No slot of `alpha` is in use."""
-    store = fleet.host("beta", loaded=[MODEL])
+    store = fleet.add_host("beta", loaded=[MODEL])
     held = [fleet.submit() for _ in range(3)]
     for job in held:
         if at(fleet, job) == "alpha":
-            alpha.complete(fleet.claim(alpha, job), answer())
+            alpha.complete(fleet.claim(alpha, job), make_outcome())
     return store
 
 
 def freed(fleet: Fleet, beta: JobStore) -> None:
     """The job that holds the slot of beta ends."""
     (job_id,) = fleet.slots("beta")
-    beta.complete(fleet.claim(beta, fleet.queue.job(job_id)), answer())
+    beta.complete(fleet.claim(beta, fleet.queue.job(job_id)), make_outcome())
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_a_job_waits_for_another_host_than_the_one_that_failed_at_it(
 
     assert [at(fleet, job) for job in (bad, *good)] == ["", "alpha", "alpha", ""]
     begun = alpha.direct = Begun()
-    alpha.complete(fleet.claim(alpha, good[0]), answer())
+    alpha.complete(fleet.claim(alpha, good[0]), make_outcome())
     assert [job.id for job in begun.jobs] == [good[2].id]
     freed(fleet, beta)
     assert at(fleet, bad) == "beta"
@@ -106,7 +106,7 @@ GOES: dict[str, Callable[[Fleet, JobStore], Any]] = {
     "silent": lambda fleet, _: fleet.silence_host("beta"),
     "its circuit is open": lambda _, beta: beta.report_down(1, 1, "it does not answer"),
     "the circuit of its model is open": lambda fleet, _: _open_model(fleet, "beta"),
-    "its model is deleted": lambda fleet, _: fleet.host("beta", models=["other:latest"]),
+    "its model is deleted": lambda fleet, _: fleet.add_host("beta", models=["other:latest"]),
 }
 
 
@@ -146,7 +146,7 @@ def test_a_job_that_no_worker_of_the_other_host_claims_may_run_anywhere(
 ) -> None:
     """That worker takes no messages, and would get it again and again."""
     freed(fleet, beta)
-    fleet.lapse(bad.id, "beta")
+    fleet.expire_lease(bad.id, "beta")
     reaped(fleet, alpha)
 
     assert at(fleet, bad)
@@ -163,7 +163,7 @@ def test_many_bad_jobs_in_front_hold_up_no_good_one(
         job_id = next(iter(fleet.slots("alpha")))
         failed(fleet, alpha, fleet.queue.job(job_id))
     for job in many:
-        fleet.due(job.id)
+        fleet.make_retry_due(job.id)
     reaped(fleet, alpha)
     assert fleet.slots("alpha") == {}
     fleet.queue.pause(host="alpha")
@@ -173,7 +173,7 @@ def test_many_bad_jobs_in_front_hold_up_no_good_one(
     assert set(fleet.slots("alpha")) <= {job.id for job in good}
     assert len(fleet.slots("alpha")) == 2
     newcomer = fleet.submit(tenant="new")
-    assert fleet.waiting().index(newcomer.id) <= 25
+    assert fleet.waiting_jobs().index(newcomer.id) <= 25
 
 
 def test_a_job_that_is_kept_away_is_no_trial(fleet: Fleet, alpha: JobStore, beta: JobStore, bad: Job[Any]) -> None:

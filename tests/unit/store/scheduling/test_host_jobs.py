@@ -11,7 +11,7 @@ from llamaq.store.worker.outcome import Completed, Error
 
 
 def _placed(fleet: Fleet) -> list[tuple[str, str, str]]:
-    return [(message.job_id, message.kind, message.host) for message in fleet.messages()]
+    return [(message.job_id, message.kind, message.host) for message in fleet.take_messages()]
 
 
 def _complete(store: Any, job: ClaimedJob) -> None:
@@ -20,7 +20,7 @@ def _complete(store: Any, job: ClaimedJob) -> None:
 
 def test_a_pull_needs_no_slot_and_takes_none(fleet: Fleet) -> None:
     """On a host whose one slot is taken it is assigned at once; while it runs, the next job gets the slot."""
-    store = fleet.host(slots=1)
+    store = fleet.add_host(slots=1)
     busy = fleet.submit()
     pull = fleet.queue.pull("Acme/New")
 
@@ -35,7 +35,7 @@ def test_a_pull_needs_no_slot_and_takes_none(fleet: Fleet) -> None:
 
 def test_one_pull_at_a_time_on_each_host(fleet: Fleet) -> None:
     """The next waits its turn, by lane and then in order; an unload does not wait for a pull."""
-    alpha = fleet.host("alpha")
+    alpha = fleet.add_host("alpha")
     first, later = fleet.queue.pull("a"), fleet.queue.pull("b")
     urgent = fleet.queue.pull("c", priority="interactive")
     unload = fleet.queue.unload(MODEL, host="alpha")[0]
@@ -45,14 +45,14 @@ def test_one_pull_at_a_time_on_each_host(fleet: Fleet) -> None:
     running = fleet.claim(alpha, first)
     _complete(alpha, running)
     assert _placed(fleet) == [(urgent.id, "pull", "alpha")]
-    fleet.host("beta")
+    fleet.add_host("beta")
     assert _placed(fleet) == [(later.id, "pull", "beta")]
 
 
 def test_a_named_host_gets_its_own_host_jobs_alone(fleet: Fleet) -> None:
     """It is done there or nowhere; a host that nobody speaks for is refused with the field, unless it is waited for."""
-    fleet.host("alpha")
-    fleet.host("beta")
+    fleet.add_host("alpha")
+    fleet.add_host("beta")
 
     job = fleet.queue.pull("m", host="beta")
 
@@ -61,7 +61,7 @@ def test_a_named_host_gets_its_own_host_jobs_alone(fleet: Fleet) -> None:
         fleet.queue.pull("m", host="gamma")
     waits = fleet.queue.pull("m", host="gamma", wait_for_model=True)
     assert _placed(fleet) == []
-    fleet.host("gamma")
+    fleet.add_host("gamma")
     assert _placed(fleet) == [(waits.id, "pull", "gamma")]
 
 
@@ -70,7 +70,7 @@ def test_without_any_host_a_host_job_waits_for_one(fleet: Fleet) -> None:
     job = fleet.queue.pull("m")
 
     assert job.status().state == "queued"
-    fleet.host()
+    fleet.add_host()
     assert _placed(fleet) == [(job.id, "pull", "alpha")]
 
 
@@ -79,7 +79,7 @@ def test_an_unload_is_one_job_for_each_host_that_has_the_model(fleet: Fleet, mon
     offered = [ModelStatus(model="m:latest", host=host) for host in ("alpha", "beta")]
     monkeypatch.setattr(fleet.queue, "models", lambda: [*offered, ModelStatus(model="other:latest", host="gamma")])
     for host in ("alpha", "beta", "gamma"):
-        fleet.host(host)
+        fleet.add_host(host)
 
     jobs = fleet.queue.unload("M")
 
@@ -91,11 +91,11 @@ def test_an_unload_is_one_job_for_each_host_that_has_the_model(fleet: Fleet, mon
 @pytest.mark.parametrize("how", ["cancelled", "failed", "given back", "lost"])
 def test_however_a_host_job_ends_its_place_is_free_again(fleet: Fleet, how: str) -> None:
     """The next one is assigned; one that was lost with its worker, or given back, comes again."""
-    store = fleet.host()
+    store = fleet.add_host()
     job = fleet.queue.pull("m")
     claimed = fleet.claim(store, job)
     next_one: Job[Any] = fleet.queue.pull("n", host="alpha")
-    fleet.messages()
+    fleet.take_messages()
 
     if how == "cancelled":
         job.cancel()
@@ -119,7 +119,7 @@ def test_however_a_host_job_ends_its_place_is_free_again(fleet: Fleet, how: str)
 
 def test_a_host_job_on_a_host_that_is_down_waits(fleet: Fleet) -> None:
     """Its circuit is open: nothing is assigned there, host jobs neither."""
-    store = fleet.host()
+    store = fleet.add_host()
     store.report_down(1, 1, "connection refused")
 
     job = fleet.queue.pull("m", host="alpha")

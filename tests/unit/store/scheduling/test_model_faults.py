@@ -23,7 +23,7 @@ def test_jobs_that_end_by_a_fault_stop_their_model_as_refusals_do(fleet: Fleet) 
     waits, runs = fleet.submit("cloud"), fleet.submit("local")
 
     assert list(fleet.slots()) == [runs.id]
-    assert fleet.waiting(CLOUD) == [waits.id]
+    assert fleet.waiting_jobs(CLOUD) == [waits.id]
     assert (circuit(fleet, CLOUD), circuit(fleet, LOCAL)) == (("closed", "open"), ("closed", "closed"))
     cloud = next(model for model in fleet.queue.models() if model.model == CLOUD)
     assert cloud.last_error == "401, 2"
@@ -46,7 +46,7 @@ def test_a_fault_is_no_refusal(fleet: Fleet) -> None:
     store = reporting(fleet, MODEL)
     job = fleet.submit()
     claimed = fleet.claim(store, job)
-    other = fleet.host("beta", models=[MODEL])
+    other = fleet.add_host("beta", models=[MODEL])
 
     store.release(claimed, Error("ollama_error", "500"), 60, counts=True, blame="fault", ran_seconds=7)
 

@@ -36,21 +36,21 @@ def one(fleet: Fleet, **fields: Any) -> None:
 
 def plain(fleet: Fleet) -> None:
     """Two that find a slot, and two that wait."""
-    fleet.host(slots=2, loaded=[MODEL])
+    fleet.add_host(slots=2, loaded=[MODEL])
     for _ in range(4):
         one(fleet)
 
 
 def needs_load(fleet: Fleet) -> None:
     """A host without the model in memory; another model is to be unloaded for it, and no slot is left."""
-    fleet.host(models=[MODEL, OTHER], loaded=[OTHER])
+    fleet.add_host(models=[MODEL, OTHER], loaded=[OTHER])
     one(fleet)
     one(fleet, model=OTHER)
 
 
 def options(fleet: Fleet) -> None:
     """Load options: the runner in memory is another one."""
-    fleet.host(slots=4, loaded=[MODEL])
+    fleet.add_host(slots=4, loaded=[MODEL])
     one(fleet, options={"num_ctx": 8192})
     one(fleet, options={"num_ctx": 8192})
     one(fleet)
@@ -58,7 +58,7 @@ def options(fleet: Fleet) -> None:
 
 def tenants(fleet: Fleet) -> None:
     """Shares of two tenants in two lanes, one of which has a job that waits for its time."""
-    fleet.host(slots=8)
+    fleet.add_host(slots=8)
     one(fleet, tenant="later", start_after=1000)
     for tenant in ("light", "heavy", "later", "light"):
         one(fleet, tenant=tenant)
@@ -67,13 +67,13 @@ def tenants(fleet: Fleet) -> None:
 
 def images(fleet: Fleet) -> None:
     """What is written beside the queue: a key, a limit of time, a trace of the host that took it."""
-    fleet.host(slots=2)
+    fleet.add_host(slots=2)
     one(fleet, idempotency_key="k", start_within=30, metadata={"a": "b"})
 
 
 def conversations(fleet: Fleet) -> None:
     """Turns go through their queue in both."""
-    fleet.host(slots=2)
+    fleet.add_host(slots=2)
     for _ in range(2):
         number = fleet.redis.zcard(fleet.keys.jobs())
         turn = {"kind": "chat", "model": MODEL, "conversation": "c", "message": "q"}
@@ -82,8 +82,8 @@ def conversations(fleet: Fleet) -> None:
 
 def nobody(fleet: Fleet) -> None:
     """No host takes it: the offers are out of date, of hosts that are not there or lack the model."""
-    fleet.host("alpha", models=[OTHER])
-    fleet.host("beta")
+    fleet.add_host("alpha", models=[OTHER])
+    fleet.add_host("beta")
     fleet.queue.pause(host="beta")
     fleet.redis.zadd(f"{fleet.keys.prefix}:model:{MODEL}:offers", {"alpha": 1, "gone": 2})
     one(fleet)
@@ -107,7 +107,7 @@ def test_redis_holds_the_same_as_if_the_job_had_been_queued(
 
 def test_a_job_that_finds_a_slot_is_in_no_queue(direct: Fleet) -> None:
     """Nothing of its queue, its age or its tenant's waiting jobs is written."""
-    direct.host(slots=1)
+    direct.add_host(slots=1)
     direct.redis.config_resetstat()
 
     one(direct)
@@ -119,11 +119,11 @@ def test_a_job_that_finds_a_slot_is_in_no_queue(direct: Fleet) -> None:
 
 def test_a_job_that_waits_for_another_model_keeps_its_turn(direct: Fleet) -> None:
     """The host's next load is for the job that came first, and not for the new one, which finds a slot free."""
-    direct.host(slots=2, models=[MODEL, OTHER], loaded=[MODEL], patience=0)
+    direct.add_host(slots=2, models=[MODEL, OTHER], loaded=[MODEL], patience=0)
     one(direct)
     one(direct, model=OTHER)
     one(direct)
 
     assert set(direct.slots()) == {"job-0"}
-    assert direct.waiting() == ["job-2"]
-    assert direct.waiting(OTHER) == ["job-1"]
+    assert direct.waiting_jobs() == ["job-2"]
+    assert direct.waiting_jobs(OTHER) == ["job-1"]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from embedded.scripted.fleet import MODEL, ORPHAN_SECONDS, PATIENCE, Fleet, answer, error
+from embedded.scripted.fleet import MODEL, ORPHAN_SECONDS, PATIENCE, Fleet, make_error, make_outcome
 from llamaq import Job
 from llamaq.store.worker.job_store import REAPED_AT_A_TIME, JobStore
 
@@ -17,7 +17,7 @@ def vanished(fleet: Fleet, store: JobStore) -> None:
 
 def reaped(fleet: Fleet, store: JobStore) -> int:
     """The number of jobs that one round ended because no host has their model."""
-    fleet.patient()
+    fleet.end_reaper_leadership()
     done = store.reap()
     assert done is not None
     return done.orphaned
@@ -42,7 +42,7 @@ def word(job: Job[Any]) -> str | None:
 
 def test_a_model_that_vanished_ends_its_waiting_jobs(fleet: Fleet) -> None:
     """After the setting, not before; meanwhile `status` says why they wait. What runs goes on."""
-    store = fleet.host()
+    store = fleet.add_host()
     running, waiting = queued(fleet), queued(fleet, priority="batch")
     claimed = fleet.claim(store, running)
     assert (word(running), word(waiting)) == (None, "loading")
@@ -64,7 +64,7 @@ def test_a_model_that_vanished_ends_its_waiting_jobs(fleet: Fleet) -> None:
 
 def test_who_asked_to_wait_for_the_model_waits(fleet: Fleet) -> None:
     """`wait_for_model` jobs stay, however many; those behind them are found, a page a round."""
-    store = fleet.host()
+    store = fleet.add_host()
     patient = [fleet.submit() for _ in range(REAPED_AT_A_TIME + 5)]
     ends = queued(fleet)
     vanished(fleet, store)
@@ -78,27 +78,27 @@ def test_who_asked_to_wait_for_the_model_waits(fleet: Fleet) -> None:
 
 def test_a_round_ends_a_bounded_number(fleet: Fleet) -> None:
     """A script handles one page; the round goes on until all have ended."""
-    store = fleet.host()
-    _, claimed = fleet.running(store)
+    store = fleet.add_host()
+    _, claimed = fleet.start_job(store)
     jobs = [queued(fleet) for _ in range(2 * REAPED_AT_A_TIME + 3)]
     vanished(fleet, store)
     for_long(fleet)
 
     assert reaped(fleet, store) == len(jobs)
     assert {job.status().state for job in jobs} == {"failed"}
-    store.complete(claimed, answer())
-    assert not [name for name in fleet.names() if name.startswith((":lane", ":waiting", ":tenants", ":ages"))]
+    store.complete(claimed, make_outcome())
+    assert not [name for name in fleet.key_names() if name.startswith((":lane", ":waiting", ":tenants", ":ages"))]
 
 
 def test_a_model_that_comes_back_starts_the_wait_anew(fleet: Fleet) -> None:
     """As does a time in which no host is live: whoever comes next may have it."""
-    store = fleet.host()
+    store = fleet.add_host()
     queued(fleet)
     job = queued(fleet)
     for _ in range(2):
         vanished(fleet, store)
         for_long(fleet)
-        fleet.host()
+        fleet.add_host()
         reaped(fleet, store)
         assert not fleet.redis.hexists(f"{fleet.keys.prefix}:lane:normal:{MODEL}", "orphan_since")
     vanished(fleet, store)
@@ -112,10 +112,10 @@ def test_a_model_that_comes_back_starts_the_wait_anew(fleet: Fleet) -> None:
 
 def test_a_host_that_is_down_keeps_its_models(fleet: Fleet) -> None:
     """Its jobs wait for it, also beside a host that is live; the circuit is what they wait for."""
-    store = fleet.host()
+    store = fleet.add_host()
     queued(fleet)
     job = queued(fleet)
-    other = fleet.host("beta", models=[OTHER])
+    other = fleet.add_host("beta", models=[OTHER])
     store.report_down(1, 1, "gone")
     reaped(fleet, other)
 
@@ -127,10 +127,10 @@ def test_what_else_a_job_waits_for(fleet: Fleet) -> None:
     """A word for each: no worker at all, a load, an earlier turn, the pause before a retry."""
     early = fleet.submit()
     assert word(early) == "no_worker"
-    store = fleet.host(models=[MODEL, OTHER])
+    store = fleet.add_host(models=[MODEL, OTHER])
     late = fleet.submit(OTHER)
     assert word(late) == "loading"
     turns = [fleet.queue.chat(MODEL, conversation="c", message="x", wait_for_model=True) for _ in range(2)]
     assert word(turns[1]) == "conversation"
-    store.release(fleet.claim(store, early), error(), 60, counts=True)
+    store.release(fleet.claim(store, early), make_error(), 60, counts=True)
     assert word(early) == "retry"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, answer, error
+from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, make_error, make_outcome
 from llamaq import InvalidRequest, Job, UnknownModel
 from llamaq.vocabulary.wait_reason import Why
 
@@ -13,7 +13,7 @@ OTHER = "other:latest"
 
 
 def _placed(fleet: Fleet) -> list[str]:
-    return [message.job_id for message in fleet.messages()]
+    return [message.job_id for message in fleet.take_messages()]
 
 
 def _offers(fleet: Fleet, model: str = MODEL) -> list[str]:
@@ -28,16 +28,16 @@ def _why(job: Job[Any]) -> Why | None:
 @pytest.mark.parametrize("verb", ["pause", "drain"])
 def test_a_paused_host_gets_no_new_jobs(fleet: Fleet, verb: str) -> None:
     """What runs ends as usual, and frees its slot for nobody; then the jobs that wait are assigned at once."""
-    store = fleet.host(slots=2)
-    running, claimed = fleet.running(store)
+    store = fleet.add_host(slots=2)
+    running, claimed = fleet.start_job(store)
     getattr(fleet.queue, verb)(host="alpha")
-    fleet.messages()
+    fleet.take_messages()
 
     waits = fleet.submit()
-    store.complete(claimed, answer())
-    fleet.patient()
+    store.complete(claimed, make_outcome())
+    fleet.end_reaper_leadership()
     assert store.reap() is not None
-    fleet.host(slots=2)
+    fleet.add_host(slots=2)
 
     assert running.status().state == "completed"
     assert (_placed(fleet), fleet.slots(), _offers(fleet)) == ([], {}, [])
@@ -51,14 +51,14 @@ def test_a_paused_host_gets_no_new_jobs(fleet: Fleet, verb: str) -> None:
 
 def test_other_hosts_go_on(fleet: Fleet) -> None:
     """They take the jobs that were assigned there and not begun; none begins there once the pause is answered."""
-    alpha = fleet.host()
+    alpha = fleet.add_host()
     assigned = fleet.submit()
-    fleet.host("beta")
-    assert [message.host for message in fleet.messages()] == ["alpha"]
+    fleet.add_host("beta")
+    assert [message.host for message in fleet.take_messages()] == ["alpha"]
 
     fleet.queue.pause(host="alpha")
 
-    assert [(message.job_id, message.host) for message in fleet.messages()] == [(assigned.id, "beta")]
+    assert [(message.job_id, message.host) for message in fleet.take_messages()] == [(assigned.id, "beta")]
     assert alpha.claim(assigned.id) is None
     following = fleet.submit()
     assert _why(following) in (Why.of("busy"), Why.of("loading"))
@@ -67,15 +67,15 @@ def test_other_hosts_go_on(fleet: Fleet) -> None:
 
 def test_a_paused_model_gets_no_slot_on_any_host(fleet: Fleet) -> None:
     """Other models do; new hosts get none of it either, and none of it that was assigned begins."""
-    alpha = fleet.host(models=[MODEL, OTHER], slots=2)
+    alpha = fleet.add_host(models=[MODEL, OTHER], slots=2)
     assigned = fleet.submit()
-    fleet.messages()
+    fleet.take_messages()
 
     fleet.queue.pause(model="SmolLM2:135m")
 
     assert alpha.claim(assigned.id) is None
     other = fleet.submit(OTHER)
-    fleet.host("beta", models=[MODEL], slots=2)
+    fleet.add_host("beta", models=[MODEL], slots=2)
     waits = fleet.submit()
     assert _placed(fleet) == [other.id]
     assert [_why(job) for job in (assigned, waits)] == [Why.of("model_paused")] * 2
@@ -83,13 +83,13 @@ def test_a_paused_model_gets_no_slot_on_any_host(fleet: Fleet) -> None:
     assert waits.status().eta_seconds is None
     assert (_offers(fleet), _offers(fleet, OTHER)) == ([], ["alpha"])
     fleet.queue.resume(model=MODEL)
-    assert {message.job_id for message in fleet.messages()} == {assigned.id, waits.id}
+    assert {message.job_id for message in fleet.take_messages()} == {assigned.id, waits.id}
 
 
 def test_a_pause_leaves_host_jobs_and_a_drain_does_not(fleet: Fleet) -> None:
     """A host is paused to pull a model there, and drained to be shut down."""
-    fleet.host("alpha")
-    fleet.host("beta")
+    fleet.add_host("alpha")
+    fleet.add_host("beta")
     fleet.queue.pause(host="alpha")
     fleet.queue.drain(host="beta")
 
@@ -103,30 +103,30 @@ def test_a_pause_leaves_host_jobs_and_a_drain_does_not(fleet: Fleet) -> None:
 
 def test_a_pause_outlives_workers_and_the_record_of_the_host(fleet: Fleet) -> None:
     """A host that was away for so long that it is forgotten comes back paused."""
-    store = fleet.host()
+    store = fleet.add_host()
     fleet.queue.pause(host="alpha")
     store.leave()
     fleet.silence_host("alpha")
-    fleet.patient()
-    assert fleet.worker("beta").reap() is not None
+    fleet.end_reaper_leadership()
+    assert fleet.open_store("beta").reap() is not None
     assert fleet.queue.hosts() == []
     fleet.queue.pause(host="alpha")
 
-    state = fleet.host().report(1, 1, "{}", [MODEL], **PATIENCE)
+    state = fleet.add_host().report(1, 1, "{}", [MODEL], **PATIENCE)
 
     waits = fleet.submit()
     assert (state.pause, _placed(fleet)) == ("paused", [])
     assert fleet.queue.hosts()[0].state == "paused"
     fleet.queue.resume(host="alpha")
     assert _placed(fleet) == [waits.id]
-    assert ":paused" not in fleet.names()
+    assert ":paused" not in fleet.key_names()
 
 
 def test_hosts_and_models_say_so(fleet: Fleet) -> None:
     """A model is paused by itself, or with its host."""
     status = json.dumps({"models": [{"model": MODEL}, {"model": OTHER}]})
     for host in ("alpha", "beta"):
-        fleet.worker(host).report(1, 1, status, [MODEL, OTHER], **PATIENCE)
+        fleet.open_store(host).report(1, 1, status, [MODEL, OTHER], **PATIENCE)
     fleet.queue.drain(host="alpha")
     fleet.queue.pause(model=OTHER)
 
@@ -138,7 +138,7 @@ def test_hosts_and_models_say_so(fleet: Fleet) -> None:
 
 def test_twice_is_once(fleet: Fleet) -> None:
     """A call whose answer was lost is sent again."""
-    fleet.host()
+    fleet.add_host()
     for _ in range(2):
         fleet.queue.pause(host="alpha")
     waits = fleet.submit()
@@ -149,12 +149,12 @@ def test_twice_is_once(fleet: Fleet) -> None:
 
 def test_a_retry_finds_no_paused_host(fleet: Fleet) -> None:
     """It is assigned at once to another host, unless that is paused."""
-    alpha = fleet.host()
-    fleet.host("beta")
+    alpha = fleet.add_host()
+    fleet.add_host("beta")
     fleet.queue.pause(host="beta")
-    job, claimed = fleet.running(alpha)
+    job, claimed = fleet.start_job(alpha)
 
-    alpha.release(claimed, error(), 30, counts=True, blame="host")
+    alpha.release(claimed, make_error(), 30, counts=True, blame="host")
 
     assert (fleet.slots("beta"), _why(job)) == ({}, Why.of("retry"))
 
@@ -171,7 +171,7 @@ def test_a_retry_finds_no_paused_host(fleet: Fleet) -> None:
 )
 def test_what_is_wrong_is_named(fleet: Fleet, given: dict[str, Any], field: str) -> None:
     """Neither or both, an unknown host, and what can be no name."""
-    fleet.host()
+    fleet.add_host()
     for verb in (fleet.queue.pause, fleet.queue.drain, fleet.queue.resume):
         with pytest.raises(InvalidRequest) as refused:
             verb(**given)
@@ -180,7 +180,7 @@ def test_what_is_wrong_is_named(fleet: Fleet, given: dict[str, Any], field: str)
 
 def test_an_unknown_model_is_not_paused(fleet: Fleet) -> None:
     """It is most often misspelt; one that jobs wait for is known."""
-    fleet.host()
+    fleet.add_host()
     with pytest.raises(UnknownModel):
         fleet.queue.pause(model="smolm")
     fleet.submit("smolm")

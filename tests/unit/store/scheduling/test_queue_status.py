@@ -1,6 +1,6 @@
 """waiting.lua: what waits, by model and lane, and why."""
 
-from embedded.scripted.fleet import MODEL, Fleet, answer
+from embedded.scripted.fleet import MODEL, Fleet, make_outcome
 from llamaq.vocabulary.wait_reason import Why
 
 OTHER = "other:latest"
@@ -8,11 +8,11 @@ OTHER = "other:latest"
 
 def test_each_queue_is_told_with_its_size_its_age_and_its_reason(fleet: Fleet) -> None:
     """In the order of the lanes; the oldest is the first that came, and the estimate is that of a new job."""
-    store = fleet.host()
-    done, claimed = fleet.running(store)
-    store.complete(claimed, answer())
+    store = fleet.add_host()
+    done, claimed = fleet.start_job(store)
+    store.complete(claimed, make_outcome())
     fleet.redis.hset(f"{fleet.keys.prefix}:service", MODEL, "10 10")
-    fleet.running(store)
+    fleet.start_job(store)
     oldest = fleet.submit(priority="batch")
     for lane in ("batch", "interactive"):
         fleet.submit(priority=lane)
@@ -50,12 +50,12 @@ def test_jobs_that_wait_for_their_time_have_a_line_of_their_own(fleet: Fleet) ->
     later.cancel()
     sooner.cancel()
     assert fleet.queue.waiting() == []
-    assert ":scheduled" not in fleet.names()
+    assert ":scheduled" not in fleet.key_names()
 
 
 def test_pauses_are_the_reason(fleet: Fleet) -> None:
     """Of the host, or of the model."""
-    fleet.host(models=[MODEL, OTHER])
+    fleet.add_host(models=[MODEL, OTHER])
     fleet.queue.pause(model=OTHER)
     fleet.submit(OTHER)
     assert [row.why.word for row in fleet.queue.waiting()] == ["model_paused"]

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, answer
+from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, make_outcome
 from llamaq import Job
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Error, Failed, Retry
@@ -26,13 +26,13 @@ def refused(fleet: Fleet, store: JobStore, job: Job[Any], wait: float = 0, delay
 
 def comes_back(fleet: Fleet, store: JobStore, job: Job[Any]) -> None:
     """The pause of a refused job is over, and the reaper has seen it."""
-    fleet.due(job.id)
+    fleet.make_retry_due(job.id)
     reaped(fleet, store)
 
 
 def reaped(fleet: Fleet, store: JobStore) -> None:
     """A round of the reaper, which nobody else leads."""
-    fleet.patient()
+    fleet.end_reaper_leadership()
     assert store.reap()
 
 
@@ -44,7 +44,7 @@ def circuit(fleet: Fleet, model: str = MODEL) -> tuple[str, str]:
 
 def reporting(fleet: Fleet, *models: str, slots: int = 4) -> JobStore:
     """A host with these models, in its status too."""
-    store = fleet.worker()
+    store = fleet.open_store()
     status = json.dumps({"version": "0", "models": [{"model": model, "host": "alpha"} for model in models]})
     store.report(slots, len(models), status, models, loaded=models, **PATIENCE)
     return store
@@ -68,7 +68,7 @@ def pause_over(fleet: Fleet, model: str = MODEL) -> None:
     """Let the pause of a model's circuit be over."""
     key = fleet.keys.refusals("alpha")
     fleet.redis.hset(key, model, json.dumps(json.loads(fleet.redis.hget(key, model)) | {"retry_at": 1}))
-    fleet.host_due("alpha")
+    fleet.make_host_due("alpha")
 
 
 def test_one_job_alone_opens_nothing(fleet: Fleet) -> None:
@@ -92,7 +92,7 @@ def test_refusals_of_several_jobs_stop_their_model_alone(fleet: Fleet) -> None:
     waits, runs = fleet.submit("cloud"), fleet.submit("local")
 
     assert list(fleet.slots()) == [runs.id]
-    assert fleet.waiting(CLOUD) == [waits.id]
+    assert fleet.waiting_jobs(CLOUD) == [waits.id]
     assert circuit(fleet, CLOUD) == ("closed", "open")
     assert circuit(fleet, LOCAL) == ("closed", "closed")
     cloud = next(model for model in fleet.queue.models() if model.model == CLOUD)
@@ -113,9 +113,9 @@ def test_the_trial_is_another_job_than_the_last_one(fleet: Fleet) -> None:
     bad = opened(fleet, store)
     good = fleet.submit()
     for job in bad:
-        fleet.due(job.id)
+        fleet.make_retry_due(job.id)
     reaped(fleet, store)
-    assert fleet.waiting() == [job.id for job in [*bad, good]]
+    assert fleet.waiting_jobs() == [job.id for job in [*bad, good]]
     pause_over(fleet)
     reaped(fleet, store)
 
@@ -126,7 +126,7 @@ def test_the_trial_is_another_job_than_the_last_one(fleet: Fleet) -> None:
     assert (state.is_recovering, {*state.trials}) == (True, {good.id})
     store.report_answer(good.id)
     assert len(fleet.slots()) == 4
-    assert store.complete(claimed, answer()) == "ok"
+    assert store.complete(claimed, make_outcome()) == "ok"
 
 
 def test_a_trial_that_is_refused_is_followed_by_another(fleet: Fleet) -> None:
@@ -136,14 +136,14 @@ def test_a_trial_that_is_refused_is_followed_by_another(fleet: Fleet) -> None:
     third.cancel()
     trials = []
     for job in (first, second):
-        fleet.due(job.id)
+        fleet.make_retry_due(job.id)
     for _ in range(4):
         pause_over(fleet)
         reaped(fleet, store)
         (trial,) = fleet.slots()
         trials.append(trial)
         refused(fleet, store, fleet.queue.job(trial))
-        fleet.due(trial)
+        fleet.make_retry_due(trial)
         reaped(fleet, store)
 
     assert trials == [first.id, second.id] * 2
@@ -163,7 +163,7 @@ def test_a_refusal_that_others_do_not_meet_is_a_try(fleet: Fleet) -> None:
     store = reporting(fleet, MODEL)
     bad = fleet.submit()
     assert not refused(fleet, store, bad)
-    store.complete(fleet.running(store)[1], answer())
+    store.complete(fleet.start_job(store)[1], make_outcome())
 
     counted = []
     for _ in range(3):
@@ -188,10 +188,10 @@ def refused_after_another(fleet: Fleet, store: JobStore, job: Job[Any]) -> bool:
 def test_a_success_that_began_before_the_refusal_proves_nothing(fleet: Fleet) -> None:
     """The host may have become busy since."""
     store = reporting(fleet, MODEL)
-    _, early = fleet.running(store)
+    _, early = fleet.start_job(store)
     bad = fleet.submit()
     refused(fleet, store, bad)
-    store.complete(early, answer())
+    store.complete(early, make_outcome())
     comes_back(fleet, store, bad)
 
     assert not refused(fleet, store, bad)
@@ -207,7 +207,7 @@ def test_a_job_that_was_refused_for_longer_than_its_deadline_ends_with_its_cause
     assert job.status().state == "retrying"
     assert fleet.redis.zadd(f"{fleet.keys.prefix}:refused", {job.id: 1}, xx=True, ch=True) == 1
 
-    fleet.patient()
+    fleet.end_reaper_leadership()
     done = store.reap()
 
     assert done is not None
@@ -217,7 +217,7 @@ def test_a_job_that_was_refused_for_longer_than_its_deadline_ends_with_its_cause
     assert status.error is not None
     assert (status.error.code, status.error.message, status.error.status) == ("ollama_unavailable", BUSY.message, 503)
     assert fleet.types(job.id)[-1] == "failed"
-    assert not {":refused", ":delayed"} & fleet.names()
+    assert not {":refused", ":delayed"} & fleet.key_names()
 
 
 def test_a_job_that_got_a_slot_when_its_time_was_over_frees_it(fleet: Fleet) -> None:
@@ -241,7 +241,7 @@ def test_a_job_that_got_a_slot_when_its_time_was_over_frees_it(fleet: Fleet) -> 
 
 def test_a_refused_job_is_tried_once_on_each_other_host(fleet: Fleet) -> None:
     """At once where another host has a slot; but two hosts that refuse it do not pass it on without a pause."""
-    alpha, beta = fleet.host("alpha"), fleet.host("beta")
+    alpha, beta = fleet.add_host("alpha"), fleet.add_host("beta")
     stores = {"alpha": alpha, "beta": beta}
     job = fleet.submit()
     hosts = []
@@ -252,7 +252,7 @@ def test_a_refused_job_is_tried_once_on_each_other_host(fleet: Fleet) -> None:
 
     assert sorted(hosts) == ["alpha", "beta"]
     assert (fleet.slots("alpha"), fleet.slots("beta")) == ({}, {})
-    fleet.due(job.id)
+    fleet.make_retry_due(job.id)
 
 
 def test_what_is_kept_of_refusals_has_a_lifetime(fleet: Fleet) -> None:

@@ -26,7 +26,7 @@ FACTS: dict[str, Any] = {
 @pytest.fixture
 def store(fleet: Fleet) -> JobStore:
     """A worker of the host alpha, which has reported it."""
-    store = fleet.worker()
+    store = fleet.open_store()
     store.report(**FACTS)
     return store
 
@@ -79,11 +79,11 @@ CHANGED: dict[str, Callable[[Fleet], object]] = {
     "its models were deleted": _delete("host:alpha:models"),
     "its runners were deleted": _delete("host:alpha:runners"),
     "a model's hosts were deleted": _delete(f"model:{MODEL}:hosts"),
-    "another worker has reported it": lambda fleet: fleet.worker(name="w2").report(1, 1, "{}", [MODEL], **PATIENCE),
+    "another worker has reported it": lambda fleet: fleet.open_store(name="w2").report(1, 1, "{}", [MODEL], **PATIENCE),
     "another worker has left it": lambda fleet: fleet.redis.hset(
         SIZES.format(fleet.keys.host("alpha")), "w9", "1 1 1  0 0"
     ),
-    "its worker has left": lambda fleet: fleet.worker().leave(),
+    "its worker has left": lambda fleet: fleet.open_store().leave(),
 }
 
 
@@ -133,7 +133,7 @@ def _withdraw(fleet: Fleet) -> None:
 @pytest.mark.parametrize("lost", [_delete(f"model:{MODEL}:offers"), _withdraw], ids=["were deleted", "were withdrawn"])
 def test_slots_are_offered_again(fleet: Fleet, store: JobStore, lost: Callable[[Fleet], object]) -> None:
     """A submit finds the host by its offers, beside another host that has the model."""
-    fleet.worker("beta").report(**{**FACTS, "loaded": []})
+    fleet.open_store("beta").report(**{**FACTS, "loaded": []})
     lost(fleet)
     assert "alpha" not in fleet.redis.zrevrange(OFFERS.format(fleet.keys.prefix), 0, -1)
 
@@ -146,7 +146,7 @@ def test_what_waits_is_assigned(fleet: Fleet, store: JobStore) -> None:
     """A host that was silent, and answers again as it was."""
     fleet.silence_host("alpha")
     job, pull = fleet.submit(), fleet.queue.pull(OTHER, host="alpha")
-    assert fleet.waiting() == [job.id]
+    assert fleet.waiting_jobs() == [job.id]
 
     store.report(**FACTS)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from embedded.scripted.fleet import PATIENCE, Fleet, Patience, answer
+from embedded.scripted.fleet import PATIENCE, Fleet, Patience, make_outcome
 from llamaq.store.worker.job_store import JobStore
 
 A, B, C = "a:latest", "b:latest", "c:latest"
@@ -16,10 +16,10 @@ PLAIN = dict.fromkeys((A, B), f"{A} {TRAINED} ") | {C: f"{C} {TRAINED} "}
 
 def host(fleet: Fleet, context: int = 4096, runners: dict[str, str] = PLAIN, slots: int = 1, **asked: Any) -> JobStore:
     """A host that has loaded model a for a job, and tells the context that it has there."""
-    store = fleet.host(models=ALL, slots=slots, runners=runners, patience=3600)
-    _, claimed = fleet.running(store, model=A, **asked)
+    store = fleet.add_host(models=ALL, slots=slots, runners=runners, patience=3600)
+    _, claimed = fleet.start_job(store, model=A, **asked)
     store.report(slots, 1, "{}", ALL, loaded=[A], contexts={A: context}, runners=runners, **patient())
-    store.complete(claimed, answer())
+    store.complete(claimed, make_outcome())
     return store
 
 
@@ -35,13 +35,13 @@ def swaps(fleet: Fleet) -> int:
 
 def runs_at_once(fleet: Fleet, store: JobStore, model: str, **asked: Any) -> bool:
     """Whether a job needs no load, while others for the loaded model wait."""
-    store.complete(fleet.claim(store, blocker := fleet.submit(A)), answer())
+    store.complete(fleet.claim(store, blocker := fleet.submit(A)), make_outcome())
     assert blocker
     before = swaps(fleet)
     busy = fleet.submit(A)
     job = fleet.submit(model, **asked)
     behind = fleet.submit(A)
-    store.complete(fleet.claim(store, busy), answer())
+    store.complete(fleet.claim(store, busy), make_outcome())
     (got,) = fleet.slots()
     for each in (job, behind):
         each.cancel()
@@ -62,7 +62,7 @@ def test_they_share_its_slots(fleet: Fleet) -> None:
     jobs = [fleet.submit(model) for model in (A, B, A, B)]
 
     assert list(fleet.slots()) == [job.id for job in jobs[:2]]
-    assert (fleet.waiting(A), fleet.waiting(B)) == ([jobs[2].id], [jobs[3].id])
+    assert (fleet.waiting_jobs(A), fleet.waiting_jobs(B)) == ([jobs[2].id], [jobs[3].id])
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def runs_at_once_for_nothing(fleet: Fleet, store: JobStore) -> bool:
     """Whether a job without options runs while another that asks for the loaded context waits."""
     options = {"num_ctx": 4096}
     busy, job, behind = fleet.submit(A, options=options), fleet.submit(B), fleet.submit(A, options=options)
-    store.complete(fleet.claim(store, busy), answer())
+    store.complete(fleet.claim(store, busy), make_outcome())
     (got,) = fleet.slots()
     for each in (job, behind):
         each.cancel()
@@ -127,7 +127,7 @@ def test_a_job_that_fits_is_found_behind_one_that_does_not(fleet: Fleet) -> None
     for _ in range(3):
         (job_id,) = fleet.slots()
         order.append(job_id)
-        store.complete(fleet.claim(store, fleet.queue.job(job_id)), answer())
+        store.complete(fleet.claim(store, fleet.queue.job(job_id)), make_outcome())
 
     assert order == [busy.id, *(job.id for job in fits)]
     assert list(fleet.slots()) == [needs_load.id]
@@ -141,6 +141,6 @@ def test_what_is_kept_of_runners_goes_with_the_host(fleet: Fleet) -> None:
     store.report(1, 1, "{}", [A], runners={A: PLAIN[A]}, **PATIENCE)
     assert fleet.redis.hkeys(key) == [A]
     fleet.redis.zadd(fleet.keys.hosts(), {"alpha": 1})
-    fleet.patient()
-    fleet.worker("beta").reap()
+    fleet.end_reaper_leadership()
+    fleet.open_store("beta").reap()
     assert not fleet.redis.exists(key)

@@ -11,7 +11,7 @@ def report(store: JobStore, slots: int, max_models: int = 1) -> str:
 
 def test_the_least_counts_and_it_is_told(fleet: Fleet) -> None:
     """Whoever reports last: more requests than the host serves would wait inside Ollama."""
-    first, second = fleet.worker(name="w1"), fleet.worker(name="w2")
+    first, second = fleet.open_store(name="w1"), fleet.open_store(name="w2")
     assert report(first, 6, 2) == ""
     assert report(second, 1, 3) == "1x3, 6x2"
     for store, size in ((first, (6, 2)), (second, (1, 3))) * 2:
@@ -24,7 +24,7 @@ def test_the_least_counts_and_it_is_told(fleet: Fleet) -> None:
 
 def test_a_worker_that_leaves_or_dies_no_longer_counts(fleet: Fleet) -> None:
     """At once, or when it has been silent for as long as a host may be."""
-    first, second = fleet.worker(name="w1"), fleet.worker(name="w2")
+    first, second = fleet.open_store(name="w1"), fleet.open_store(name="w2")
     report(first, 6)
     report(second, 1)
     second.leave()
@@ -47,7 +47,7 @@ def test_machines_of_one_name_are_told(fleet: Fleet) -> None:
         store.report(1, 1, '{"models":[]}', [MODEL], machine=machine, **PATIENCE)
         return fleet.queue.hosts()[0].machines
 
-    first, second, third = (fleet.worker(name=f"w{number}") for number in range(3))
+    first, second, third = (fleet.open_store(name=f"w{number}") for number in range(3))
     assert machines(first, "a") is None
     assert machines(second, "a") is None
     assert machines(third, "") is None

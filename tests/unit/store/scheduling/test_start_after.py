@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from embedded.scripted.fleet import MODEL, Fleet, answer
+from embedded.scripted.fleet import MODEL, Fleet, make_outcome
 from llamaq import InvalidRequest, Job, QueueFull
 from llamaq.store.worker.job_store import JobStore
 from llamaq.vocabulary.wait_reason import Why
@@ -17,7 +17,7 @@ def _due(fleet: Fleet, store: JobStore, *jobs: Job[Any]) -> None:
     """Their time comes, in this order, and the reaper looks."""
     for number, job in enumerate(jobs):
         fleet.redis.zadd(f"{fleet.keys.prefix}:delayed", {job.id: 1 + number}, xx=True)
-    fleet.patient()
+    fleet.end_reaper_leadership()
     assert store.reap() is not None
 
 
@@ -27,7 +27,7 @@ def _chat(fleet: Fleet, **fields: Any) -> Job[Any]:
 
 def test_before_its_time_it_gets_no_slot_and_has_no_position(fleet: Fleet) -> None:
     """With a free host too; its status says when, and its readers get a `queued` event without a position."""
-    store = fleet.host()
+    store = fleet.add_host()
     job = fleet.submit(start_after=HOUR)
 
     status = job.status()
@@ -39,24 +39,24 @@ def test_before_its_time_it_gets_no_slot_and_has_no_position(fleet: Fleet) -> No
     assert fleet.queue.jobs()[0] == status
     (queued,) = fleet.log(job.id)
     assert (queued["position"], queued["eta_seconds"]) == (None, None)
-    fleet.patient()
+    fleet.end_reaper_leadership()
     assert store.reap() is not None
-    assert (fleet.messages(), fleet.waiting()) == ([], [])
+    assert (fleet.take_messages(), fleet.waiting_jobs()) == ([], [])
     following = fleet.submit()
-    assert [message.job_id for message in fleet.messages()] == [following.id], "it holds up no other"
+    assert [message.job_id for message in fleet.take_messages()] == [following.id], "it holds up no other"
 
 
 def test_when_its_time_comes_it_is_assigned(fleet: Fleet) -> None:
     """By the next round of the reaper; where no slot is free it waits in its queue, at a position."""
-    store = fleet.host()
+    store = fleet.add_host()
     first, second = fleet.submit(start_after=HOUR), fleet.submit(start_after=HOUR)
 
     _due(fleet, store, first, second)
 
-    assert [message.job_id for message in fleet.messages()] == [first.id]
+    assert [message.job_id for message in fleet.take_messages()] == [first.id]
     assert (second.status().position, second.status().why) == (0, Why.of("loading"))
-    store.complete(fleet.claim(store, first), answer())
-    assert [message.job_id for message in fleet.messages()] == [second.id]
+    store.complete(fleet.claim(store, first), make_outcome())
+    assert [message.job_id for message in fleet.take_messages()] == [second.id]
 
 
 def test_a_time_is_as_good_as_seconds(fleet: Fleet) -> None:
@@ -96,7 +96,7 @@ def test_it_counts_towards_the_limits(redis_server: Any, prefix: str) -> None:
     first.cancel()
     with pytest.raises(QueueFull, match=r"\(Settings.max_queued_per_tenant,"):
         fleet.submit(tenant="b")
-    _due(fleet, fleet.worker(), second)
+    _due(fleet, fleet.open_store(), second)
     assert fleet.redis.hgetall(f"{prefix}:queued") == {"b": "1"}
     fleet.submit(tenant="a")
     with pytest.raises(QueueFull, match=r"\(Settings.max_queued\)"):
@@ -113,35 +113,35 @@ def test_nothing_is_left_of_one_that_ends_before(fleet: Fleet, end: str) -> None
     elif end == "delete":
         fleet.queue.delete(job.id)
     else:
-        fleet.overdue(job.id)
-        fleet.patient()
-        assert fleet.worker().reap() is not None
+        fleet.expire_start_within(job.id)
+        fleet.end_reaper_leadership()
+        assert fleet.open_store().reap() is not None
     left = {":scheduled", ":delayed", ":queued", ":tenant_of", ":start_by", ":lane", ":tenants"}
-    assert not [name for name in fleet.names() if name.startswith(tuple(left))]
+    assert not [name for name in fleet.key_names() if name.startswith(tuple(left))]
 
 
 def test_those_whose_time_has_come_take_turns_with_the_others(fleet: Fleet) -> None:
     """A tenant cannot gain turns by handing jobs in ahead of time."""
-    store = fleet.host()
+    store = fleet.add_host()
     ahead = [fleet.submit(start_after=HOUR, tenant="early") for _ in range(3)]
     for _ in range(3):
-        store.complete(fleet.running(store, tenant="other")[1], answer())
-    fleet.running(store, tenant="other")
+        store.complete(fleet.start_job(store, tenant="other")[1], make_outcome())
+    fleet.start_job(store, tenant="other")
     waiting = [fleet.submit(tenant="other") for _ in range(3)]
 
     _due(fleet, store, *ahead)
 
-    owners = [fleet.record(job_id)["tenant"] for job_id in fleet.waiting()]
-    assert sorted(fleet.waiting()) == sorted(job.id for job in (*ahead, *waiting))
+    owners = [fleet.record(job_id)["tenant"] for job_id in fleet.waiting_jobs()]
+    assert sorted(fleet.waiting_jobs()) == sorted(job.id for job in (*ahead, *waiting))
     assert owners[:3] != ["early"] * 3
-    assert [job_id for job_id in fleet.waiting() if fleet.record(job_id)["tenant"] == "early"] == [
+    assert [job_id for job_id in fleet.waiting_jobs() if fleet.record(job_id)["tenant"] == "early"] == [
         job.id for job in ahead
     ]
 
 
 def test_a_turn_keeps_its_place_in_its_conversation(fleet: Fleet) -> None:
     """The turns behind it wait for it; and one whose turn comes before its time waits on."""
-    store = fleet.host(slots=3)
+    store = fleet.add_host(slots=3)
     first, second = _chat(fleet, start_after=HOUR), _chat(fleet)
     third = _chat(fleet, start_after=HOUR)
     assert [job.status().why for job in (first, second)] == [
@@ -150,8 +150,8 @@ def test_a_turn_keeps_its_place_in_its_conversation(fleet: Fleet) -> None:
     assert (second.status().position, third.status().position) == (1, None)
 
     _due(fleet, store, first)
-    store.complete(fleet.claim(store, first), answer())
-    store.complete(fleet.claim(store, second), answer())
+    store.complete(fleet.claim(store, first), make_outcome())
+    store.complete(fleet.claim(store, second), make_outcome())
 
     assert third.status().why == Why.of("not_before", third.status().start_after)
     assert store.claim(third.id) is None
@@ -169,8 +169,8 @@ def test_redis_clock_that_is_set_back_does_not_make_it_wait_for_longer(fleet: Fl
     fleet.redis.zadd(delayed, {relative.id: seconds + 9 * HOUR})
     fleet.redis.hset(f"{fleet.keys.prefix}:reaper", mapping={"delays_page": 0})
 
-    fleet.patient()
-    assert fleet.worker().reap() is not None
+    fleet.end_reaper_leadership()
+    assert fleet.open_store().reap() is not None
 
     assert fleet.redis.zscore(delayed, relative.id) <= seconds + 61 + 60
     assert fleet.redis.zscore(delayed, absolute.id) == time
@@ -181,10 +181,10 @@ def test_one_that_is_in_no_index_any_more_waits_for_its_time_again(fleet: Fleet)
     job = fleet.submit(start_after=HOUR)
     fleet.redis.delete(f"{fleet.keys.prefix}:delayed", f"{fleet.keys.prefix}:scheduled:{MODEL}")
 
-    fleet.patient()
-    assert fleet.host().reap() is not None
+    fleet.end_reaper_leadership()
+    assert fleet.add_host().reap() is not None
 
-    assert fleet.waiting() == []
+    assert fleet.waiting_jobs() == []
     assert fleet.slots() == {}
     assert job.status().why == Why.of("not_before", job.status().start_after)
     assert fleet.redis.zcard(f"{fleet.keys.prefix}:scheduled:{MODEL}") == 1

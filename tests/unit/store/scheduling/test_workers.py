@@ -2,15 +2,15 @@
 
 from datetime import UTC, datetime
 
-from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, answer
+from embedded.scripted.fleet import MODEL, PATIENCE, Fleet, make_outcome
 from llamaq import __version__
 
 
 def test_each_worker_is_listed_with_what_it_runs(fleet: Fleet) -> None:
     """By host and name; a slot counts for the worker that has claimed its job."""
-    second = fleet.worker("beta", "w2")
-    fleet.host("beta", slots=3, machine="m1")
-    fleet.host("alpha", models=["other:latest"])
+    second = fleet.open_store("beta", "w2")
+    fleet.add_host("beta", slots=3, machine="m1")
+    fleet.add_host("alpha", models=["other:latest"])
     second.report(3, 1, "{}", [MODEL], **PATIENCE)
     fleet.claim(second, fleet.submit())
     fleet.claim(second, fleet.submit())
@@ -31,22 +31,22 @@ def test_each_worker_is_listed_with_what_it_runs(fleet: Fleet) -> None:
 
 def test_pauses_and_drains_are_told(fleet: Fleet) -> None:
     """Of the host, while what runs goes on; a worker of a host that does not answer is listed too."""
-    store = fleet.host()
-    fleet.worker("down").report_down(1, 1, "no answer")
-    _, claimed = fleet.running(store)
+    store = fleet.add_host()
+    fleet.open_store("down").report_down(1, 1, "no answer")
+    _, claimed = fleet.start_job(store)
     fleet.queue.pause(host="alpha")
     assert [(each.host, each.state) for each in fleet.queue.workers()] == [("alpha", "paused"), ("down", "running")]
 
     fleet.queue.drain(host="alpha")
     assert [(each.state, each.slots_used) for each in fleet.queue.workers()][:1] == [("draining", 1)]
-    store.complete(claimed, answer())
+    store.complete(claimed, make_outcome())
     assert [(each.state, each.slots_used) for each in fleet.queue.workers()][:1] == [("draining", 0)]
 
 
 def test_a_worker_that_stops_drains_until_it_has_ended(fleet: Fleet) -> None:
     """It no longer counts for the size of its host, nor as one of its workers."""
-    store = fleet.host(slots=2)
-    fleet.running(store)
+    store = fleet.add_host(slots=2)
+    fleet.start_job(store)
     store.leave(60)
 
     (worker,) = fleet.queue.workers()
@@ -58,7 +58,7 @@ def test_a_worker_that_stops_drains_until_it_has_ended(fleet: Fleet) -> None:
 
 def test_a_worker_without_a_sign_is_not_listed(fleet: Fleet) -> None:
     """Three probes long; one of an older llamaq tells less."""
-    fleet.host()
+    fleet.add_host()
     sizes = f"{fleet.keys.host('alpha')}:sizes"
     seconds, _ = fleet.redis.time()
     fleet.redis.hset(sizes, mapping={"dead": f"{seconds - 16} 1 1 ", "old": f"{seconds} 1 1 machine"})
@@ -68,17 +68,17 @@ def test_a_worker_without_a_sign_is_not_listed(fleet: Fleet) -> None:
     assert [(each.name, each.version, each.since is None) for each in workers] == [
         *(("old", None, True), ("w1", __version__, False)),
     ]
-    assert fleet.host().report(1, 1, "{}", [MODEL], **PATIENCE).sizes == ""
+    assert fleet.add_host().report(1, 1, "{}", [MODEL], **PATIENCE).sizes == ""
 
 
 def test_what_runs_is_listed_with_its_worker(fleet: Fleet) -> None:
     """In the order in which it began, host jobs too; not what waits, is assigned, has ended or was deleted."""
-    store = fleet.host(slots=4)
-    deleted, _ = fleet.running(store)
+    store = fleet.add_host(slots=4)
+    deleted, _ = fleet.start_job(store)
     fleet.queue.delete(deleted.id)
-    cancelled, _ = fleet.running(store)
+    cancelled, _ = fleet.start_job(store)
     cancelled.cancel()
-    runs, claimed = fleet.running(store, tenant="shop")
+    runs, claimed = fleet.start_job(store, tenant="shop")
     fleet.append(claimed, 1, text="x")
     pull = fleet.queue.pull("m")
     fleet.claim(store, pull)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 import pytest
 
 from api_client import OllamaClient, OllamaError, UntrustedCertificate
-from embedded.scripted.fleet import request_json
+from embedded.scripted.fleet import make_request_json
 from llamaq.store.worker.outcome import Failed, Retry
 from tasks.attempt.failures import outcome_of_error
 from tests.unit.api_client.scripted_server import ScriptedServer, Visit
 from tests.unit.tasks.ollama import claimed
 
-JOB = claimed("generate", request_json())
+JOB = claimed("generate", make_request_json())
 
 
 def cut(visit: Visit) -> None:

@@ -32,7 +32,7 @@ from api_client import (
     UntrustedCertificate,
     WrongProtocol,
 )
-from embedded.scripted.fleet import request_json
+from embedded.scripted.fleet import make_request_json
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Failed, Retry
 from llamaq.vocabulary.errors import UnknownModel
@@ -54,7 +54,7 @@ from tasks.attempt.failures import (
 )
 from tests.unit.tasks.ollama import claimed
 
-JOB = claimed("generate", request_json(stall_after=7.0, first_token_within=8.0))
+JOB = claimed("generate", make_request_json(stall_after=7.0, first_token_within=8.0))
 TABLE: list[tuple[OllamaError, str, type, dict[str, Any]]] = [
     (HostUnreachable("m"), "ollama_unavailable", Retry, {}),
     (ConnectionLost("m"), "ollama_unavailable", Retry, {}),
@@ -207,7 +207,7 @@ def test_a_clock_that_ran_out_says_which_and_how_long() -> None:
     assert outcome.error.message == "stall_after ran out after 7 s"
     stalled = StallTimeout("m")
     stalled.seconds = 600.0  # a default, which depends on what was asked
-    outcome = outcome_of_error(stalled, claimed("generate", request_json()))
+    outcome = outcome_of_error(stalled, claimed("generate", make_request_json()))
     assert isinstance(outcome, Failed)
     assert outcome.error.message == "stall_after ran out after 600 s"
 

@@ -157,7 +157,7 @@ def test_leases_are_renewed_together(fleet: Fleet) -> None:
         writer.run_round()
     other.delta("c")
     for each in (job, other_job):
-        fleet.lapse(each.id)
+        fleet.expire_lease(each.id)
     clock.seconds += RENEW_SECONDS
 
     one.progress("loading")

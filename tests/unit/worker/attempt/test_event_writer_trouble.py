@@ -114,7 +114,7 @@ class Call:
 def test_a_cancelled_attempt_is_stopped_by_its_next_word(fleet: Fleet, writing: Writing) -> None:
     """The cancel channel may miss it; the answer to a write does not. The call to Ollama is cut."""
     writer = writing()
-    job, claimed = fleet.running(fleet.host())
+    job, claimed = fleet.start_job(fleet.add_host())
     attempt = Attempt(job.id)
     buffer = writer.open(claimed, attempt, silent=False)
     call = Call()
@@ -130,10 +130,10 @@ def test_a_cancelled_attempt_is_stopped_by_its_next_word(fleet: Fleet, writing: 
 
 def test_a_fenced_attempt_is_stopped_without_a_word(fleet: Fleet, writing: Writing) -> None:
     """A renewal is enough to learn that another attempt has the job."""
-    store = fleet.host()
-    job, old = fleet.running(store)
-    fleet.lapse(job.id)
-    fleet.patient()
+    store = fleet.add_host()
+    job, old = fleet.start_job(store)
+    fleet.expire_lease(job.id)
+    fleet.end_reaper_leadership()
     store.reap()
     fleet.claim(store, job)
     attempt = Attempt(job.id)
@@ -168,7 +168,7 @@ def test_a_lease_is_kept_while_others_speak_all_the_time(fleet: Fleet) -> None:
     writer = EventWriter(fleet.redis, fleet.keys, clock, 0, LEASE_SECONDS)
     silent_job, _, silent = begin(fleet, writer)
     busy_job, _, busy = begin(fleet, writer)
-    fleet.lapse(silent_job.id)
+    fleet.expire_lease(silent_job.id)
     clock.seconds += LEASE_SECONDS / 3
     busy.delta("x")
     writer.run_round()
@@ -185,8 +185,8 @@ def test_a_closed_buffer_is_renewed_no_longer(fleet: Fleet, writing: Writing) ->
     job, _, closed = begin(fleet, writer)
     other, _, buffer = begin(fleet, writer)
     closed.close()
-    fleet.lapse(job.id)
-    fleet.lapse(other.id)
+    fleet.expire_lease(job.id)
+    fleet.expire_lease(other.id)
 
     until(lambda: fleet.redis.zscore(fleet.keys.leases(), f"{other.id} alpha") > 1)
 
@@ -212,7 +212,7 @@ def test_words_that_are_not_json_end_their_own_attempt_alone(fleet: Fleet, writi
 def test_an_event_that_cannot_be_formatted_ends_its_own_attempt_alone(fleet: Fleet, writing: Writing) -> None:
     """A foreign type fails in the writer's thread: that attempt is stopped, and the others' events are written."""
     writer = writing()
-    bad_job, claimed = fleet.running(fleet.host(slots=20))
+    bad_job, claimed = fleet.start_job(fleet.add_host(slots=20))
     attempt, call = Attempt(bad_job.id), Call()
     bad = writer.open(claimed, attempt, silent=False)
     job, _, good = begin(fleet, writer)
@@ -273,7 +273,7 @@ def test_what_one_job_cannot_write_keeps_no_other_waiting(fleet: Fleet, writing:
 
 def test_a_redis_that_forgot_a_flush_ends_the_attempt(fleet: Fleet, writing: Writing) -> None:
     """A restart lost the last second: no reader could get the whole text, so the attempt ends, and nobody waits."""
-    job, claimed = fleet.running(fleet.host())
+    job, claimed = fleet.start_job(fleet.add_host())
     begun = fleet.redis.hget(fleet.keys.record(job.id), "cursor")
     attempt, call = Attempt(job.id), Call()
     buffer = writing(flush_seconds=0.001).open(claimed, attempt, silent=False)

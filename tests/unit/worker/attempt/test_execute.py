@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api_client import HostUnreachable, NoSuchPath, OllamaError, StreamError
-from embedded.scripted.fleet import request_json
+from embedded.scripted.fleet import make_request_json
 from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.outcome import Completed, Failed, Outcome, Retry, Stopped
 from tasks import registry
@@ -15,7 +15,7 @@ from tasks.attempt.stoppable import Attempt, StopReason
 from tests.unit.tasks.ollama import Ollama, claimed, context
 from worker.attempt import execute
 
-JOB = claimed("generate", request_json())
+JOB = claimed("generate", make_request_json())
 COMMON = {"model": "m:latest", "host": "alpha", "attempts": 1}
 DONE = Completed({"text": "x", **COMMON})
 

@@ -204,7 +204,7 @@ def test_what_comes_again_by_itself_needs_no_acknowledgement(
 @pytest.mark.parametrize("host", ["alpha", 'odd "\\/ é'])
 def test_the_message_of_an_assigned_job_is_known_by_its_form(fleet: Fleet, host: str) -> None:
     """The scripts' own message, which also says the same where it is read field by field."""
-    fleet.host(host)
+    fleet.add_host(host)
     job_id = fleet.submit().id
     text, queue = fleet.redis.rpop(fleet.keys.host_queue(host)), fleet.keys.host_queue(host)
     assert broker_message.parse_assigned(text) == ("generate", job_id)

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from embedded.child import bound
+from embedded.child import bind_command
 from worker.celery.stop_signals import UNFINISHED
 
 PROGRAM = """
@@ -20,7 +20,7 @@ threading.Event().wait()
 
 def test_a_main_thread_that_does_not_go_on_is_ended() -> None:
     """Its Python handlers never run; the signal counts all the same, and Celery's loop is woken for it."""
-    with subprocess.Popen(bound([sys.executable, "-c", PROGRAM]), stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(bind_command([sys.executable, "-c", PROGRAM]), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         process.terminate()

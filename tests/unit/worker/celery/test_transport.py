@@ -238,7 +238,7 @@ def test_the_message_of_an_assigned_job_begins_its_task(
     opened: Opened, fleet: Fleet, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     """Celery gets it where the task did not begin, and any other message. A queue that was given up begins none."""
-    fleet.host("h")
+    fleet.add_host("h")
     job_id = fleet.submit().id
     queue, text = opened.keys.host_queue("h"), fleet.redis.rpop(fleet.keys.host_queue("h"))
     celerys: list[Any] = []

@@ -16,7 +16,7 @@ from worker.duties.cancel_channel import CancelChannel
 
 def test_a_cancel_arrives_though_the_connection_has_gone_silent(fleet: Fleet) -> None:
     """The channel notices that nothing comes, subscribes anew, and looks for what was cancelled meanwhile."""
-    job, _ = fleet.running(fleet.host())
+    job, _ = fleet.start_job(fleet.add_host())
     cancelled: list[str] = []
     port = fleet.redis.connection_pool.connection_kwargs["port"]
     with OutageProxy(port) as proxy, connect(proxy.url, limit_seconds=3) as client:

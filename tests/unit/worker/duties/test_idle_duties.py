@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from embedded.scripted.fleet import Fleet, request_json
+from embedded.scripted.fleet import Fleet, make_request_json
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.clients import connect, connect_binary
 from llamaq.store.worker import host_calls, job_store
@@ -43,7 +43,7 @@ class Counted:
 @pytest.mark.usefixtures("slowly")
 def test_a_worker_that_follows_asks_when_the_leader_is_late(fleet: Fleet) -> None:
     """Not each second, and soon after the leader's time has run out."""
-    leader, follower = (Reaper(fleet.worker(name=name), lambda _: None) for name in ("w1", "w2"))
+    leader, follower = (Reaper(fleet.open_store(name=name), lambda _: None) for name in ("w1", "w2"))
     assert leader.run_round() == 1
     assert LEADER_SECONDS - 60 < follower.run_round() < LEADER_SECONDS + 1
     assert (leader.leads, follower.leads) == (True, False)
@@ -58,7 +58,7 @@ def test_a_worker_that_follows_asks_when_the_leader_is_late(fleet: Fleet) -> Non
 @pytest.mark.usefixtures("slowly")
 def test_a_worker_that_follows_asks_without_a_script(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     """It leaves to the script what is unclear: a time that is longer than a leader can have."""
-    leader, store = Reaper(fleet.worker(name="w1"), lambda _: None), fleet.worker(name="w2")
+    leader, store = Reaper(fleet.open_store(name="w1"), lambda _: None), fleet.open_store(name="w2")
     follower = Reaper(store, lambda _: None)
     leader.run_round()
     with monkeypatch.context() as broken:
@@ -73,8 +73,8 @@ def test_a_worker_that_follows_asks_without_a_script(fleet: Fleet, monkeypatch: 
 @pytest.mark.usefixtures("slowly")
 def test_the_time_of_redis_is_asked_for_once_a_minute(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the last answer did not fit: the clock of Redis was set. Until then the script decides."""
-    store, asked = fleet.worker(name="w2"), Counter[str]()
-    leader, follower = Reaper(fleet.worker(name="w1"), lambda _: None), Reaper(store, lambda _: None)
+    store, asked = fleet.open_store(name="w2"), Counter[str]()
+    leader, follower = Reaper(fleet.open_store(name="w1"), lambda _: None), Reaper(store, lambda _: None)
     execute_all = store._client.execute_all
 
     def counted(commands: Any) -> Any:
@@ -103,7 +103,7 @@ def test_the_time_of_redis_is_asked_for_once_a_minute(fleet: Fleet, monkeypatch:
 
 def test_damaged_keys_are_looked_for_now_and_then(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also at once after a round that has failed."""
-    store = fleet.host()
+    store = fleet.add_host()
     mended, mend = [], store.mend
 
     def noted() -> int:
@@ -133,7 +133,7 @@ def test_damaged_keys_are_looked_for_now_and_then(fleet: Fleet, monkeypatch: pyt
 def test_who_begins_to_lead_looks_at_the_scripts_at_once(fleet: Fleet) -> None:
     """Not when the pause of one that follows is over: the leader may have ended with Redis."""
     begun: list[str] = []
-    first, second = (Reaper(fleet.worker(name=name), lambda _: None, partial(begun.append, name)) for name in "ab")
+    first, second = (Reaper(fleet.open_store(name=name), lambda _: None, partial(begun.append, name)) for name in "ab")
     for reaper in (first, second, first):
         reaper.run_round()
     assert begun == ["a"]
@@ -148,7 +148,7 @@ def test_who_begins_to_lead_looks_at_the_scripts_at_once(fleet: Fleet) -> None:
 def test_an_empty_inbox_is_waited_for_in_one_call(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left is looked for at the start, after anything came, and every few seconds."""
     monkeypatch.setattr(inbox, "BLOCK_MILLISECONDS", 1)
-    store = fleet.host()
+    store = fleet.add_host()
     with connect_binary(fleet.url) as client:
         counted = Counted(client)
         duty = Inbox(counted, fleet.keys, fleet.queue, store, "w1")
@@ -163,7 +163,7 @@ def test_an_empty_inbox_is_waited_for_in_one_call(fleet: Fleet, monkeypatch: pyt
         assert counted.calls == {"xreadgroup": 6, "xautoclaim": 1}
         counted.calls.clear()
 
-        fleet.redis.xadd(fleet.keys.inbox(), {"id": "of-the-inbox", "kind": "generate", "request": request_json()})
+        fleet.redis.xadd(fleet.keys.inbox(), {"id": "of-the-inbox", "kind": "generate", "request": make_request_json()})
         duty.run_round()
         duty.run_round()
 
@@ -175,12 +175,12 @@ def test_an_entry_of_a_dead_worker_is_read_by_one_that_was_idle(fleet: Fleet, mo
     """Its next look takes the entry over and queues it."""
     monkeypatch.setattr(inbox, "BLOCK_MILLISECONDS", 1)
     monkeypatch.setattr(inbox, "ABANDONED_MILLISECONDS", 0)
-    store = fleet.host()
+    store = fleet.add_host()
     with connect_binary(fleet.url) as client:
         duty = Inbox(client, fleet.keys, fleet.queue, store, "w1")
         for _ in range(3):
             duty.run_round()
-        fleet.redis.xadd(fleet.keys.inbox(), {"id": "of-the-dead", "kind": "generate", "request": request_json()})
+        fleet.redis.xadd(fleet.keys.inbox(), {"id": "of-the-dead", "kind": "generate", "request": make_request_json()})
         client.xreadgroup(inbox.GROUP, "dead", {fleet.keys.inbox(): ">"}, count=1)
         monkeypatch.setattr(duty, "_looks_at", 0)
         duty.run_round()
@@ -193,12 +193,12 @@ def test_an_entry_whose_delivery_was_lost_is_read_with_the_next_round(
 ) -> None:
     """Redis has noted that this worker has it, and the answer did not arrive."""
     monkeypatch.setattr(inbox, "BLOCK_MILLISECONDS", 1)
-    store = fleet.host()
+    store = fleet.add_host()
     with connect_binary(fleet.url) as client:
         duty = Inbox(client, fleet.keys, fleet.queue, store, "w1")
         for _ in range(3):
             duty.run_round()
-        fleet.redis.xadd(fleet.keys.inbox(), {"id": "of-the-inbox", "kind": "generate", "request": request_json()})
+        fleet.redis.xadd(fleet.keys.inbox(), {"id": "of-the-inbox", "kind": "generate", "request": make_request_json()})
         read = client.xreadgroup
 
         def lost(*arguments: Any, **how: Any) -> Any:
@@ -219,7 +219,7 @@ def test_a_channel_that_fell_silent_while_nothing_ran(fleet: Fleet, monkeypatch:
     """It is asked for a sign of life as soon as an attempt runs, so the cancel of that attempt arrives."""
     monkeypatch.setattr(cancel_channel, "SILENT_SECONDS", 0.5)
     monkeypatch.setattr(cancel_channel, "LISTEN_SECONDS", 0.1)
-    job, _ = fleet.running(fleet.host())
+    job, _ = fleet.start_job(fleet.add_host())
     running: list[str] = []
     cancelled: list[str] = []
     port = fleet.redis.connection_pool.connection_kwargs["port"]

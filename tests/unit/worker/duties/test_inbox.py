@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from embedded.scripted.fleet import MODEL, Fleet, request_json
+from embedded.scripted.fleet import MODEL, Fleet, make_request_json
 from llamaq.store.connections.clients import connect_binary
 from llamaq.vocabulary.errors import BrokerUnavailable, QueueFull
 from tests.unit.worker.writing import supervised, until
@@ -37,10 +37,10 @@ class Tripping:
 
 def test_an_entry_that_cannot_be_handled_is_set_aside(fleet: Fleet) -> None:
     """Its job fails with `internal`, which a producer may send again; the one behind it is queued."""
-    store = fleet.host()
+    store = fleet.add_host()
     bad, good = str(uuid.uuid4()), str(uuid.uuid4())
     for job_id in (bad, good):
-        entry = {"id": job_id, "kind": "generate", "request": request_json(model=MODEL)}
+        entry = {"id": job_id, "kind": "generate", "request": make_request_json(model=MODEL)}
         fleet.redis.xadd(fleet.keys.inbox(), entry)
     with connect_binary(fleet.url) as client:
         inbox = Inbox(client, fleet.keys, Tripping(fleet, bad), store, "w1")  # type: ignore[arg-type]  # fails on purpose
@@ -73,7 +73,7 @@ class Ending:
 
 def rounds(fleet: Fleet, number: int, end: Callable[[str], None], *, workers: bool) -> int:
     """Rounds of workers, one after another, or of one worker; how many of them it has ended."""
-    store, ended, inbox = fleet.host(), 0, None
+    store, ended, inbox = fleet.add_host(), 0, None
     with connect_binary(fleet.url) as client:
         for turn in range(number):
             if inbox is None or workers:
@@ -91,7 +91,7 @@ def entries(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     monkeypatch.setattr(module, "ABANDONED_MILLISECONDS", 0)
     first, second = str(uuid.uuid4()), str(uuid.uuid4())
     for job_id in (first, second):
-        fields = {"id": job_id, "kind": "generate", "request": request_json(model=MODEL)}
+        fields = {"id": job_id, "kind": "generate", "request": make_request_json(model=MODEL)}
         fleet.redis.xadd(fleet.keys.inbox(), fields)
     return first, second
 
@@ -139,7 +139,7 @@ def test_an_outage_of_redis_is_not_counted(fleet: Fleet, entries: tuple[str, str
         if job_id == first and away:
             raise BrokerUnavailable("Redis does not answer")
 
-    store = fleet.host()
+    store = fleet.add_host()
     with connect_binary(fleet.url) as client:
         inbox = Inbox(client, fleet.keys, Ending(fleet, end), store, "w")  # type: ignore[arg-type]  # fails on purpose
         inbox.run_round()  # makes the group
@@ -158,7 +158,7 @@ def test_entries_of_a_full_model_do_not_hold_up_those_behind_them(
     monkeypatch.setattr(module, "READ_AT_A_TIME", 2)
     ids = [str(uuid.uuid4()) for _ in range(6)]
     for job_id in ids:
-        fields = {"id": job_id, "kind": "generate", "request": request_json(model=MODEL)}
+        fields = {"id": job_id, "kind": "generate", "request": make_request_json(model=MODEL)}
         fleet.redis.xadd(fleet.keys.inbox(), fields)
     full = set(ids)
 
@@ -167,7 +167,7 @@ def test_entries_of_a_full_model_do_not_hold_up_those_behind_them(
             raise QueueFull("full", 1.0)
 
     with connect_binary(fleet.url) as client:
-        inbox = Inbox(client, fleet.keys, Ending(fleet, end), fleet.host(), "w1")  # type: ignore[arg-type]  # fails on purpose
+        inbox = Inbox(client, fleet.keys, Ending(fleet, end), fleet.add_host(), "w1")  # type: ignore[arg-type]  # fails on purpose
         for _ in ids:
             inbox.run_round()
         full.discard(ids[-1])
@@ -181,7 +181,7 @@ def test_entries_of_a_full_model_do_not_hold_up_those_behind_them(
 def test_names_of_workers_that_ended_long_ago_leave_the_group(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that starts removes them, but not those that still have an entry."""
     monkeypatch.setattr(module, "GONE_MILLISECONDS", -1)
-    key, store = fleet.keys.inbox(), fleet.host()
+    key, store = fleet.keys.inbox(), fleet.add_host()
     fleet.redis.xgroup_create(key, module.GROUP, id="0", mkstream=True)
     for name in ("gone", "busy"):
         fleet.redis.xgroup_createconsumer(key, module.GROUP, name)
@@ -199,13 +199,13 @@ def test_an_entry_that_is_too_large_is_set_aside(fleet: Fleet, monkeypatch: pyte
     monkeypatch.setattr(gate, "MOST_BYTES", 200_000)
     large, good = str(uuid.uuid4()), str(uuid.uuid4())
     for job_id, prompt in ((large, "x" * 200_000), (good, "x")):
-        request = request_json(model=MODEL, prompt=prompt)
+        request = make_request_json(model=MODEL, prompt=prompt)
         fleet.redis.xadd(fleet.keys.inbox(), {"id": job_id, "kind": "generate", "request": request})
     fleet.redis.xadd(fleet.keys.inbox(), {"id": "odd", "kind": "k" * 200_000, "request": "{"})
     fleet.redis.xadd(fleet.keys.inbox(), {"cancel": good, "reason": "x" * 200_000})
 
     with connect_binary(fleet.url) as client:
-        inbox = Inbox(client, fleet.keys, fleet.queue, fleet.host(), "w1")
+        inbox = Inbox(client, fleet.keys, fleet.queue, fleet.add_host(), "w1")
         inbox.run_round()  # makes the group
         inbox.run_round()
 

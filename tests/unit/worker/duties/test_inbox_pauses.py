@@ -17,7 +17,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _send(fleet: Fleet, *entries: dict[str, str]) -> None:
     """Let a worker take the entries, in their order."""
-    store = fleet.host()
+    store = fleet.add_host()
     for entry in entries:
         fleet.redis.xadd(fleet.keys.inbox(), entry)
     with connect_binary(fleet.url) as client:

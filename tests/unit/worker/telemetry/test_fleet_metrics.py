@@ -9,7 +9,7 @@ import redis
 from prometheus_client import CollectorRegistry, generate_latest
 
 from embedded.redis import EmbeddedRedis
-from embedded.scripted.fleet import MODEL, Fleet, answer
+from embedded.scripted.fleet import MODEL, Fleet, make_outcome
 from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
 from llamaq.store.worker.outcome import Error
@@ -34,7 +34,7 @@ def look(client: Any, keys: Keys) -> Scrape:
 
 def test_queues_are_told_by_model_and_lane(fleet: Fleet) -> None:
     """Depth and the age of the oldest, which need not be the first in line; an offered model with nothing is 0."""
-    fleet.host("alpha", models=["other:latest"])
+    fleet.add_host("alpha", models=["other:latest"])
     old = fleet.submit(priority="batch", tenant="a")
     fleet.submit(priority="batch", tenant="b")
     fleet.redis.zadd(f"{fleet.keys.prefix}:ages:batch:{MODEL}", {old.id: fleet.redis.time()[0] - 100})
@@ -52,14 +52,14 @@ def test_queues_are_told_by_model_and_lane(fleet: Fleet) -> None:
 
 def test_hosts_are_told_with_their_slots_circuit_and_loads(fleet: Fleet) -> None:
     """Live and silent ones; capacity is slots times models; what nobody has written yet has a default."""
-    store = fleet.host("alpha", slots=2, max_models=2)
-    fleet.running(store)
+    store = fleet.add_host("alpha", slots=2, max_models=2)
+    fleet.start_job(store)
     fleet.submit()
-    fleet.host("beta")
+    fleet.add_host("beta")
     fleet.silence_host("beta")
     fleet.redis.hset(fleet.keys.host("alpha"), mapping={"circuit": "open", "swaps": 7})
     fleet.redis.hdel(fleet.keys.host("beta"), "circuit", "swaps")
-    fleet.messages()
+    fleet.take_messages()
     fleet.redis.rpush(fleet.keys.host_queue("alpha"), "message", "message")
 
     seen = look(fleet.redis, fleet.keys)
@@ -79,7 +79,7 @@ def test_hosts_are_told_with_their_slots_circuit_and_loads(fleet: Fleet) -> None
 
 def test_a_model_that_a_host_fails_at_is_told(fleet: Fleet) -> None:
     """While its circuit is not closed: open, then half open once the pause is over."""
-    store = fleet.host(slots=3)
+    store = fleet.add_host(slots=3)
     for _ in range(3):
         store.fail(fleet.claim(store, fleet.submit()), Error("ollama_error", "401"), 0, "fault")
 
@@ -94,10 +94,10 @@ def test_a_model_that_a_host_fails_at_is_told(fleet: Fleet) -> None:
 
 def test_what_waits_outside_the_queues_is_told(fleet: Fleet) -> None:
     """The inbox, messages by task name, dead letters, retries that are not due; and every ending is counted once."""
-    store = fleet.host()
-    job, claimed = fleet.running(store)
-    store.complete(claimed, answer())
-    store.complete(claimed, answer())
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
+    store.complete(claimed, make_outcome())
+    store.complete(claimed, make_outcome())
     fleet.submit().cancel()
     fleet.redis.xadd(fleet.keys.inbox(), {"request": "x"})
     fleet.redis.xadd(fleet.keys.dead(), {"reason": "x"})
@@ -114,8 +114,8 @@ def test_what_waits_outside_the_queues_is_told(fleet: Fleet) -> None:
 
 def test_the_backlog_is_what_needs_a_worker(fleet: Fleet) -> None:
     """Queued, assigned, also of a host that nobody knows any more, due, in the inbox, sent by name."""
-    store = fleet.host("gone", slots=2)
-    fleet.running(store)
+    store = fleet.add_host("gone", slots=2)
+    fleet.start_job(store)
     fleet.submit()  # assigned, and not claimed
     fleet.submit()  # queued
     fleet.redis.zrem(fleet.keys.hosts(), "gone")
@@ -146,7 +146,7 @@ def test_a_scrape_costs_the_same_with_any_backlog(fleet: Fleet) -> None:
         own = [command for command in ran if fleet.keys.prefix.upper() in command]  # others use this Redis
         return sorted(re.sub(r"\d{10}\.\d+", "NOW", command) for command in own)
 
-    fleet.host()
+    fleet.add_host()
     look(fleet.redis, fleet.keys)
     for _ in range(3):
         fleet.submit()
@@ -163,13 +163,13 @@ def test_a_scrape_costs_the_same_with_any_backlog(fleet: Fleet) -> None:
 
 def test_a_scrape_reads_only(fleet: Fleet) -> None:
     """A user who may only read could make it."""
-    fleet.host()
+    fleet.add_host()
     fleet.submit()
-    before = {name: fleet.redis.dump(f"{fleet.keys.prefix}{name}") for name in fleet.names()}
+    before = {name: fleet.redis.dump(f"{fleet.keys.prefix}{name}") for name in fleet.key_names()}
 
     look(fleet.redis, fleet.keys)
 
-    assert {name: fleet.redis.dump(f"{fleet.keys.prefix}{name}") for name in fleet.names()} == before
+    assert {name: fleet.redis.dump(f"{fleet.keys.prefix}{name}") for name in fleet.key_names()} == before
 
 
 def test_without_redis_a_scrape_says_so(fleet: Fleet) -> None:
