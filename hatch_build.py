@@ -21,10 +21,10 @@ class LongDescription(MetadataHookInterface):
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Set the fields `readme` and `urls`."""
-        repository = repository_of(os.environ)
+        repository = find_repository(os.environ)
         text = (Path(self.root) / "README.md").read_text("utf-8")
         tag = f"v{metadata['version']}"
-        metadata["readme"] = {"content-type": "text/markdown", "text": absolute(text, repository, tag)}
+        metadata["readme"] = {"content-type": "text/markdown", "text": make_links_absolute(text, repository, tag)}
         if repository:
             metadata["urls"] = {
                 "Repository": repository,
@@ -33,14 +33,14 @@ class LongDescription(MetadataHookInterface):
             }
 
 
-def repository_of(environ: Mapping[str, str]) -> str:
-    """The address of the repository that a workflow of GitHub builds; empty elsewhere."""
+def find_repository(environ: Mapping[str, str]) -> str:
+    """Find the address of the repository that a workflow of GitHub builds; empty elsewhere."""
     name = environ.get("GITHUB_REPOSITORY")
     return f"{environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{name}" if name else ""
 
 
-def absolute(text: str, repository: str, tag: str) -> str:
-    """Markdown whose relative links go to a tag of the repository; without a repository they are plain words."""
+def make_links_absolute(text: str, repository: str, tag: str) -> str:
+    """Make relative links of Markdown go to a tag of the repository; without a repository they are plain words."""
 
     def linked(found: re.Match[str]) -> str:
         image, words, target = found["image"], found["words"], found["target"]

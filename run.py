@@ -17,8 +17,8 @@ from typing import NoReturn
 OLDEST, NEWEST = (3, 11), (3, 14)  # what the lock in requirements/ is made for
 
 
-def _wrong_python() -> str:
-    """The message for a Python that is too old or too new. It names a command that works here, if there is one."""
+def _describe_wrong_python() -> str:
+    """Describe a Python that is too old or too new. It names a command that works here, if there is one."""
     remedy = "install Python 3.13 (Debian and Ubuntu: python3 and python3-venv)"
     for name in filter(shutil.which, [f"python3.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1)]):
         # pyenv puts names on PATH that start no Python, so each is tried before it is recommended.
@@ -29,10 +29,10 @@ def _wrong_python() -> str:
 
 # Before the other imports, which an older Python cannot parse, so that it prints this line and no traceback.
 if not OLDEST <= sys.version_info[:2] <= NEWEST:
-    sys.exit(_wrong_python())
+    sys.exit(_describe_wrong_python())
 
 from checkout import release  # noqa: E402 - an older Python cannot read it
-from checkout.pip import SetupError, disk_full  # noqa: E402 - as above
+from checkout.pip import SetupError, describe_full_disk  # noqa: E402 - as above
 from checkout.progress import say  # noqa: E402 - as above
 from checkout.venv import BIN, PYTHON, ROOT, environment, set_up  # noqa: E402 - as above
 
@@ -96,17 +96,17 @@ LINTERS = ("ruff check", "ruff format --check", "mypy", "lint-imports", "python 
 def main(argv: list[str]) -> int:
     """Runs the command that `argv` names, and returns its exit code if the process is not replaced."""
     if not argv or argv[0] in ("-h", "--help", "help"):
-        print(_usage())
+        print(_format_usage())
         return 0
     if argv[0] in ("-V", "--version", "version"):
-        print(f"llamaq {release.version()}, Python {sys.version.split()[0]}")
+        print(f"llamaq {release.read_version()}, Python {sys.version.split()[0]}")
         return 0
     command, args = _split(argv)
     if command not in COMMANDS:
         longer = [name for name in COMMANDS if name.startswith(f"{command} ")]
         near = longer or difflib.get_close_matches(command, COMMANDS, 1)
         hint = f": did you mean {' or '.join(near)}?" if near else ""
-        print(f"run.py: there is no command {command!r}{hint}\n\n{_usage()}", file=sys.stderr)
+        print(f"run.py: there is no command {command!r}{hint}\n\n{_format_usage()}", file=sys.stderr)
         return 2
     # SIGTERM is handled as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -119,7 +119,7 @@ def main(argv: list[str]) -> int:
         say(str(error))
     except OSError as error:
         needs = f"writes .venv and .llamaq in {ROOT}: {error.strerror}: {error.filename}; use a checkout that is yours"
-        say(disk_full() if error.errno == errno.ENOSPC else needs)
+        say(describe_full_disk() if error.errno == errno.ENOSPC else needs)
     return 1
 
 
@@ -146,7 +146,7 @@ def _run(command: str, args: list[str]) -> int:
     return code or _become(command, args)
 
 
-def _usage() -> str:
+def _format_usage() -> str:
     rows = "\n".join(f"  {name:18}{text}" for name, (_, _, text) in COMMANDS.items())
     return f"usage: python3 run.py COMMAND [ARGUMENT ...]\n\n{rows}\n\nThe first run sets up .venv beside run.py."
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from bench.command import arguments, results_of
+from bench.command import load_or_measure, parse_arguments
 from bench.figures import plots, report
-from bench.figures.page import renew
+from bench.figures.page import renew_page
 from bench.measures import MEASURES
 from bench.plan import FULL, QUICK
 
@@ -14,8 +14,8 @@ DOCS = Path(__file__).parents[1] / "docs"
 def main() -> None:
     """Run the measures that were asked for."""
     quick = "under a minute: shows that the bench works, no more"
-    given = arguments("bench", "docs/performance.md", quick, MEASURES)
-    results = results_of(given, MEASURES, QUICK if given.quick else FULL)
+    given = parse_arguments("bench", "docs/performance.md", quick, MEASURES)
+    results = load_or_measure(given, MEASURES, QUICK if given.quick else FULL)
     for text in (
         report.table(results),
         report.peers(results),
@@ -24,7 +24,7 @@ def main() -> None:
     ):
         print(f"\n{text}")
     if given.write:
-        renew(DOCS / "performance.md", report.parts(results))
+        renew_page(DOCS / "performance.md", report.parts(results))
         plots.draw(results, DOCS / "img")
 
 

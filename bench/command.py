@@ -12,8 +12,8 @@ from bench.figures.results import Results
 P = TypeVar("P")
 
 
-def arguments(module: str, page: str, quick: str, measures: Mapping[str, object]) -> argparse.Namespace:
-    """The parsed arguments; `page` is the file that `--write` renews, `quick` the help of `--quick`."""
+def parse_arguments(module: str, page: str, quick: str, measures: Mapping[str, object]) -> argparse.Namespace:
+    """Parse the arguments; `page` is the file that `--write` renews, `quick` the help of `--quick`."""
     parser = argparse.ArgumentParser(prog=f"python3 run.py {module.replace('.', ' ')}")
     parser.add_argument("--quick", action="store_true", help=quick)
     parser.add_argument("--only", action="append", choices=list(measures), help="may be given more than once")
@@ -26,16 +26,18 @@ def arguments(module: str, page: str, quick: str, measures: Mapping[str, object]
     return given
 
 
-def results_of(given: argparse.Namespace, measures: Mapping[str, Callable[[P, Results], None]], plan: P) -> Results:
-    """The results: loaded, or measured now and saved on demand."""
-    results = Results.load(given.load) if given.load else _measured(given.only, measures, plan)
+def load_or_measure(
+    given: argparse.Namespace, measures: Mapping[str, Callable[[P, Results], None]], plan: P
+) -> Results:
+    """Load the results, or measure them now; save them on demand."""
+    results = Results.load(given.load) if given.load else _measure(given.only, measures, plan)
     if given.save:
         results.save(given.save)
     return results
 
 
-def _measured(only: list[str] | None, measures: Mapping[str, Callable[[P, Results], None]], plan: P) -> Results:
-    results = Results(about=machine.about())
+def _measure(only: list[str] | None, measures: Mapping[str, Callable[[P, Results], None]], plan: P) -> Results:
+    results = Results(about=machine.describe())
     for name, measure in measures.items():
         if only is None or name in only:
             began = time.monotonic()

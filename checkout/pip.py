@@ -40,7 +40,7 @@ def find_pip(python: str, base_python: str) -> list[str]:
     """The command of a pip that installs for `python`: its own, the base Python's, or any on PATH."""
     into = ["--python", python]
     for pip in ([python, "-Im", "pip"], [base_python, "-m", "pip", *into], ["pip3", *into], ["pip", *into]):
-        if shutil.which(pip[0]) and quietly(*pip, "--version").returncode == 0:
+        if shutil.which(pip[0]) and run_quietly(*pip, "--version").returncode == 0:
             return pip
     package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
     raise SetupError(f"{base_python} has no pip: install {package} (Debian, Ubuntu) or python3-pip (elsewhere)")
@@ -70,7 +70,7 @@ def download(pip: Sequence[str], words: Sequence[str], into: Path, progress: Pro
     _run([*pip, "download", *_WHEELS_ONLY, "--dest", str(into), *words], _Steps(progress, 1), os.environ, [])
 
 
-def quietly(*command: str) -> "subprocess.CompletedProcess[str]":
+def run_quietly(*command: str) -> "subprocess.CompletedProcess[str]":
     """Runs a command and captures its output."""
     return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
 
@@ -103,13 +103,13 @@ class _Steps:
 
     def tick(self, scratch: Path) -> None:
         """Show the progress. pip reports received bytes only to a terminal, so its temporary file is measured."""
-        arrived = max(_sizes(scratch, self._file), default=0)
+        arrived = max(_list_sizes(scratch, self._file), default=0)
         part = f"{arrived / 1e6:.0f} MB of " if arrived > 1e6 else ""
         count = f"{min(self._done, self._total)} of {self._total}: " if self._total > 1 else ""
         self._progress.show(f"{count}{part}{self._now}")
 
 
-def _sizes(folder: Path, name: str) -> Iterator[int]:
+def _list_sizes(folder: Path, name: str) -> Iterator[int]:
     for place, _, names in os.walk(folder):  # unlike Path.rglob, it accepts folders that are removed meanwhile
         if name in names:
             with contextlib.suppress(FileNotFoundError):
@@ -131,7 +131,7 @@ def _run(command: Sequence[str], steps: _Steps, environment: Mapping[str, str], 
         ) as pip,
     ):
         try:
-            for complaint, line in _lines(pip):
+            for complaint, line in _read_lines(pip):
                 (steps.complain if complaint else steps.take)(line)
                 log += f"{line}\n" if complaint else ""
                 steps.tick(Path(scratch))
@@ -142,8 +142,8 @@ def _run(command: Sequence[str], steps: _Steps, environment: Mapping[str, str], 
         raise explain(log)
 
 
-def _lines(pip: "subprocess.Popen[bytes]") -> Iterator[tuple[bool, str]]:
-    """The lines that pip prints, each with whether it is of standard error; an empty line after each pause."""
+def _read_lines(pip: "subprocess.Popen[bytes]") -> Iterator[tuple[bool, str]]:
+    """Read the lines that pip prints, each with whether it is of standard error; an empty line after each pause."""
     assert pip.stdout
     assert pip.stderr
     open_pipes: dict[IO[bytes], bytes] = {pip.stdout: b"", pip.stderr: b""}
@@ -170,7 +170,7 @@ def _stop(pip: "subprocess.Popen[bytes]") -> None:
 def explain(log: str) -> SetupError:
     """Makes one line of the output of pip or venv. An unknown error is quoted."""
     if "No space left" in log:
-        return SetupError(disk_full())
+        return SetupError(describe_full_disk())
     package = re.search(r"(?m)requirement ([\w.-]+==[\w.]+)|^ +([\w.-]+==[\w.]+) from|([\w.]+-\d[\w.+-]*\.whl)", log)
     name = next(filter(None, package.groups())) if package else "a package"
     for pattern, meaning in DOWNLOAD_FAILURES.items():
@@ -183,8 +183,8 @@ def explain(log: str) -> SetupError:
     return SetupError(f"the set-up failed: {'; '.join(errors) or ''.join(lines[-1:]) or 'nothing says why'}")
 
 
-def disk_full() -> str:
-    """The message for a full disk, with the free space."""
+def describe_full_disk() -> str:
+    """Describe a full disk, with the free space."""
     root = Path(__file__).resolve().parents[1]
     free = {place: shutil.disk_usage(place).free // 2**20 for place in (str(root), tempfile.gettempdir())}
     return "the disk is full: " + ", ".join(f"{size} MiB free in {place}" for place, size in free.items())

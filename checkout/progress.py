@@ -24,9 +24,9 @@ class Progress:
         """Show the progress. Not in a pipe, where each call would add a line."""
         if self._terminal:
             # A line that wraps could not be rewritten, so the text is cut where it is too long.
-            width = _columns() - 1 - len(f"run.py:  ... {detail}")
+            width = _count_columns() - 1 - len(f"run.py:  ... {detail}")
             line = f"run.py: {self._text[: max(width, 10)]} ... {detail}"
-            print(f"\r\033[K{line[: _columns() - 1]}", end="", file=sys.stderr, flush=True)
+            print(f"\r\033[K{line[: _count_columns() - 1]}", end="", file=sys.stderr, flush=True)
 
     def remark(self, text: str) -> None:
         """Print a line of its own that stays."""
@@ -52,7 +52,7 @@ class Progress:
         return "\r\033[K" if self._terminal else ""
 
 
-def _columns() -> int:
+def _count_columns() -> int:
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns or 80
     except OSError:

@@ -16,21 +16,21 @@ class NotReady(Exception):
     """The tag and the checkout do not fit together; the message is the line to show."""
 
 
-def version(root: Path = ROOT) -> str:
-    """The version of the package, read without importing it."""
+def read_version(root: Path = ROOT) -> str:
+    """Read the version of the package without importing it."""
     found = re.search(r'^__version__ = "(.+)"$', (root / "llamaq" / "__init__.py").read_text("utf-8"), re.MULTILINE)
     if found is None:
         raise NotReady('llamaq/__init__.py has no line `__version__ = "..."`')
     return found[1]
 
 
-def notes(tag: str, root: Path = ROOT) -> str:
-    """The section of CHANGELOG.md for a tag, without its heading.
+def read_notes(tag: str, root: Path = ROOT) -> str:
+    """Read the section of CHANGELOG.md for a tag, without its heading.
 
     Raises:
         NotReady: the tag is not `v` and the version, or the section is missing, has no date or is empty.
     """
-    number = version(root)
+    number = read_version(root)
     if tag != f"v{number}":
         raise NotReady(f"the tag is {tag}, and llamaq/__init__.py says {number}: tag v{number}, or change __version__")
     text = (root / "CHANGELOG.md").read_text("utf-8")
@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python3 -m checkout.release TAG\n")
         return 2
     try:
-        sys.stdout.write(notes(arguments[0]))
+        sys.stdout.write(read_notes(arguments[0]))
     except NotReady as error:
         sys.stderr.write(f"{error}\n")
         return 1

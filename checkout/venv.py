@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from checkout.pip import DownloadError, explain, find_pip, install, quietly
+from checkout.pip import DownloadError, explain, find_pip, install, run_quietly
 from checkout.progress import Progress, say
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,29 +41,29 @@ def set_up(layers: tuple[str, ...]) -> None:
         SetupError: with the one line to show.
         OSError: the disk is full or the checkout cannot be written to.
     """
-    if usable() and not _missing(layers):
+    if is_usable() and not _find_missing(layers):
         return
-    with _one_at_a_time() as lock_file:
-        if not usable():
+    with _lock_checkout() as lock_file:
+        if not is_usable():
             _make_venv()
-        missing = _missing(layers)  # asked again: another run may have done it while this one waited
+        missing = _find_missing(layers)  # asked again: another run may have done it while this one waited
         if missing:
             _install(missing, lock_file)
 
 
-def _digest(layer: str) -> str:
+def _hash_lock_file(layer: str) -> str:
     return hashlib.sha256((ROOT / "requirements" / f"{layer}.txt").read_bytes()).hexdigest()
 
 
-def _missing(layers: tuple[str, ...]) -> list[str]:
-    """The layers whose current lock file is not installed."""
-    done = _state()["layers"] if usable() else {}
-    return [layer for layer in layers if done.get(layer) != _digest(layer)]
+def _find_missing(layers: tuple[str, ...]) -> list[str]:
+    """Find the layers whose current lock file is not installed."""
+    done = _read_state()["layers"] if is_usable() else {}
+    return [layer for layer in layers if done.get(layer) != _hash_lock_file(layer)]
 
 
-def usable() -> bool:
+def is_usable() -> bool:
     """Whether the venv is complete, for this Python and this path, and no installation was interrupted."""
-    state = _state()
+    state = _read_state()
     return state["venv"] == identity() and not state["installing"] and os.access(PYTHON, os.X_OK)
 
 
@@ -73,7 +73,7 @@ def identity() -> str:
     return f"Python {sys.version_info[0]}.{sys.version_info[1]} {os.uname().machine} {VENV}"
 
 
-def _state() -> dict[str, Any]:
+def _read_state() -> dict[str, Any]:
     nothing: dict[str, Any] = {"venv": None, "installing": [], "layers": {}}
     try:
         return {**nothing, **json.loads(STATE.read_text())}
@@ -81,15 +81,15 @@ def _state() -> dict[str, Any]:
         return nothing
 
 
-def _note(**changes: object) -> None:
+def _write_state(**changes: object) -> None:
     """Replaces the state on disk atomically, because readers hold no lock."""
     fresh = STATE.with_suffix(".new")
-    fresh.write_text(json.dumps({**_state(), **changes}, indent=1))
+    fresh.write_text(json.dumps({**_read_state(), **changes}, indent=1))
     fresh.replace(STATE)
 
 
 @contextlib.contextmanager
-def _one_at_a_time() -> Iterator[int]:
+def _lock_checkout() -> Iterator[int]:
     """Holds the checkout's lock; yields its descriptor. pip inherits it, and holds the lock if this process dies."""
     (ROOT / ".llamaq").mkdir(exist_ok=True)
     with (ROOT / ".llamaq" / "setup.lock").open("w") as file:
@@ -107,22 +107,24 @@ def _make_venv() -> None:
             progress.remark("the old .venv goes: it was left half-made, or made elsewhere or for another Python")
             shutil.rmtree(VENV)
         VENV.unlink(missing_ok=True)
-        made = quietly(BASE_PYTHON, "-Im", "venv", "--without-pip", str(VENV))
+        made = run_quietly(BASE_PYTHON, "-Im", "venv", "--without-pip", str(VENV))
         if made.returncode:
             raise explain(made.stderr or made.stdout)
         # Debian splits ensurepip off. Without any pip the venv stays unfinished: python3-venv is then enough.
-        if quietly(PYTHON, "-Im", "ensurepip").returncode:
+        if run_quietly(PYTHON, "-Im", "ensurepip").returncode:
             find_pip(PYTHON, BASE_PYTHON)
-        _note(venv=identity(), installing=[], layers={})
+        _write_state(venv=identity(), installing=[], layers={})
 
 
 def _install(layers: list[str], lock_file: int) -> None:
     files = [ROOT / "requirements" / f"{layer}.txt" for layer in layers]
-    _note(installing=layers)
+    _write_state(installing=layers)
     try:
         with Progress(f"installing {' + '.join(layers)} packages") as progress:
             install(find_pip(PYTHON, BASE_PYTHON), files, progress, environment(), lock_file)
     except DownloadError:
-        _note(installing=[])
+        _write_state(installing=[])
         raise
-    _note(installing=[], layers={**_state()["layers"], **{layer: _digest(layer) for layer in layers}})
+    _write_state(
+        installing=[], layers={**_read_state()["layers"], **{layer: _hash_lock_file(layer) for layer in layers}}
+    )

@@ -10,34 +10,36 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 COMMAND = "python3 run.py generate"
 
 
-def texts() -> dict[Path, str]:
-    """Every generated file, with the text that it should have."""
+def generate_all() -> dict[Path, str]:
+    """Generate every file, with the text that it should have."""
     return {
-        **blocking_client.files(),
-        public_names.STUB: public_names.stub(),
-        **{schemas.HERE / name: text for name, text in schemas.all_of_them().items()},
-        errors.PAGE: errors.page(),
-        failures.PAGE: failures.page(),
-        openapi.PAGE: openapi.page(),
-        sdk.PAGE: sdk.page(),
-        settings.PAGE: settings.page(),
+        **blocking_client.generate_files(),
+        public_names.STUB: public_names.generate_stub(),
+        **{schemas.HERE / name: text for name, text in schemas.render_files().items()},
+        errors.PAGE: errors.render_page(),
+        failures.PAGE: failures.render_page(),
+        openapi.PAGE: openapi.render_page(),
+        sdk.PAGE: sdk.render_page(),
+        settings.PAGE: settings.render_page(),
         settings.KNOWN_VARIABLES: settings.known_variables(),
-        **kinds.files(),
+        **kinds.render_files(),
     }
 
 
 def main(arguments: list[str]) -> int:
     """Write the files that changed; with `--check`, exit code 1 and a line for each stale one."""
     check = "--check" in arguments
-    stale = _written(check=check)
+    stale = _write_stale(check=check)
     if stale and not check:
-        _written(check=False)  # pages that are made of files that were written just now
+        _write_stale(check=False)  # pages that are made of files that were written just now
     return 1 if check and stale else 0
 
 
-def _written(*, check: bool) -> bool:
-    """Whether a file was stale."""
-    stale = {path: text for path, text in texts().items() if not path.exists() or path.read_text("utf-8") != text}
+def _write_stale(*, check: bool) -> bool:
+    """Write the files that are stale, or name them; returns whether there was one."""
+    stale = {
+        path: text for path, text in generate_all().items() if not path.exists() or path.read_text("utf-8") != text
+    }
     for path, text in stale.items():
         name = path.relative_to(CHECKOUT)
         if check:

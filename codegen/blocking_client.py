@@ -39,8 +39,8 @@ NAMES = {
 _NAME = re.compile(r"\b(" + "|".join(map(re.escape, NAMES)) + r")\b")
 
 
-def blocking(source: str) -> str:
-    """The blocking form of an asyncio module, before it is formatted."""
+def make_blocking(source: str) -> str:
+    """Make the blocking form of an asyncio module, before it is formatted."""
     text = re.sub(r"\basync (def|with|for)\b", r"\1", source)
     text = re.sub(r"\bawait ", "", text)
     text = re.sub(r"\bAsyncGenerator\[([^\n]+), None\]", r"Generator[\1, None, None]", text)
@@ -54,13 +54,13 @@ def _sorted_names(found: "re.Match[str]") -> str:
     return "from collections.abc import " + ", ".join(sorted(set(found[1].split(", "))))
 
 
-def generated(name: str) -> str:
-    """The whole text of `blocking/<name>.py`."""
+def generate_module(name: str) -> str:
+    """Generate the whole text of `blocking/<name>.py`."""
     source = (CLIENT / "aio" / f"{name}.py").read_text("utf-8")
-    return _formatted(HEADER.format(name=name) + blocking(source), f"{name}.py")
+    return _format(HEADER.format(name=name) + make_blocking(source), f"{name}.py")
 
 
-def _formatted(text: str, name: str) -> str:
+def _format(text: str, name: str) -> str:
     for command in (["check", "--select", "I,F401", "--fix", "--quiet"], ["format"]):
         done = subprocess.run(
             ["ruff", *command, "--stdin-filename", str(CLIENT / "blocking" / name), "-"],
@@ -75,6 +75,6 @@ def _formatted(text: str, name: str) -> str:
     return text
 
 
-def files() -> dict[Path, str]:
-    """Every generated module, with its text."""
-    return {CLIENT / "blocking" / f"{name}.py": generated(name) for name in GENERATED}
+def generate_files() -> dict[Path, str]:
+    """Generate every module, with its text."""
+    return {CLIENT / "blocking" / f"{name}.py": generate_module(name) for name in GENERATED}

@@ -45,14 +45,14 @@ def main(arguments: list[str]) -> int:
 def _run(console: Console, keep: bool) -> None:
     config = load_settings()
     with ExitStack() as stack:
-        redis = stack.enter_context(services.redis(config))
-        ollama = stack.enter_context(services.ollama(config))
+        redis = stack.enter_context(services.provide_redis(config))
+        ollama = stack.enter_context(services.provide_ollama(config))
         prefix = config.prefix if redis.ours or config.is_given("prefix") else SHARED_PREFIX
         exports = {"LLAMAQ_REDIS_URL": redis.url, "LLAMAQ_PREFIX": prefix, "LLAMAQ_OLLAMA_URL": ollama.url}
-        exports["LLAMAQ_SLOTS"] = str(services.slots(config))
-        drain = f"{services.drain_seconds(config):g}"
-        process, log = stack.enter_context(services.worker({**exports, "LLAMAQ_DRAIN_SECONDS": drain}))
-        gateway = stack.enter_context(services.gateway(exports)) if keep else ""
+        exports["LLAMAQ_SLOTS"] = str(services.choose_slots(config))
+        drain = f"{services.choose_drain_seconds(config):g}"
+        process, log = stack.enter_context(services.start_worker({**exports, "LLAMAQ_DRAIN_SECONDS": drain}))
+        gateway = stack.enter_context(services.start_gateway(exports)) if keep else ""
         queue = stack.enter_context(JobQueue(redis.url, prefix=prefix))
         _introduce(console, redis, ollama)
         walkthrough = Walkthrough(queue, console, services.await_models(queue, process, log))
@@ -80,12 +80,12 @@ def _keep(console: Console, exports: dict[str, str], model: str, gateway: str) -
         "  PYTHONPATH=. .venv/bin/python your_program.py       # with `from llamaq import JobQueue`", soft_wrap=True
     )
     console.print(f"\nOver HTTP, at {gateway}; the last line needs `pip install openai`:\n", style="bold")
-    for line in http_lines(gateway, model):
+    for line in make_http_lines(gateway, model):
         console.print(f"  {line}", markup=False, soft_wrap=True)
     signal.pause()
 
 
-def http_lines(gateway: str, model: str) -> tuple[str, str, str]:
+def make_http_lines(gateway: str, model: str) -> tuple[str, str, str]:
     """Three commands of a shell that use the gateway: by curl, by Ollama's program, and by OpenAI's client."""
     body = f'{{"kind": "generate", "model": "{model}", "prompt": "Why is the sky blue?"}}'
     return (

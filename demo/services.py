@@ -45,8 +45,8 @@ class Part:
 
 
 @contextmanager
-def redis(config: Settings) -> Iterator[Part]:
-    """The Redis of `LLAMAQ_REDIS_URL`, else an embedded one.
+def provide_redis(config: Settings) -> Iterator[Part]:
+    """Provide the Redis of `LLAMAQ_REDIS_URL`, else an embedded one.
 
     Raises:
         BrokerUnavailable: the Redis of `LLAMAQ_REDIS_URL` does not answer.
@@ -64,23 +64,23 @@ def redis(config: Settings) -> Iterator[Part]:
 
 
 @contextmanager
-def ollama(config: Settings) -> Iterator[Part]:
-    """The Ollama of the settings, if it answers and has a model; else the embedded one with its model.
+def provide_ollama(config: Settings) -> Iterator[Part]:
+    """Provide the Ollama of the settings, if it answers and has a model; else the embedded one with its model.
 
     Raises:
         ServiceMissing: its runtime could not be fetched.
         NotFetched: the model could not be fetched.
     """
-    found = _look(config.ollama_url)
+    found = _probe_ollama(config.ollama_url)
     if found is not None:
         yield Part(config.ollama_url, found, ours=False)
         return
-    _bring_runtime()
+    _install_runtime()
     with EmbeddedOllama.start(fetch_weights(), slots=SLOTS) as server:
         yield Part(server.url, "embedded: SmolLM2-135M on llama.cpp")
 
 
-def _bring_runtime() -> None:
+def _install_runtime() -> None:
     """Let run.py install the model's runtime: it has the lock files, and lets one process install at a time."""
     if importlib.util.find_spec("xllamacpp"):
         return
@@ -95,19 +95,19 @@ def _bring_runtime() -> None:
         raise ServiceMissing("no Ollama answers, and the embedded model could not be set up, see above")
 
 
-def slots(config: Settings) -> int:
-    """The worker's slots: those of the environment, else those of the embedded model."""
+def choose_slots(config: Settings) -> int:
+    """Choose the worker's slots: those of the environment, else those of the embedded model."""
     return config.slots if config.is_given("slots") else SLOTS
 
 
-def drain_seconds(config: Settings) -> float:
-    """How long the worker waits for running jobs when it ends: those of the environment, else a few, as for a demo."""
+def choose_drain_seconds(config: Settings) -> float:
+    """Choose how long an ending worker waits for jobs: that of the environment, else a few, as for a demo."""
     return config.drain_seconds if config.is_given("drain_seconds") else DRAIN_SECONDS
 
 
 @contextmanager
-def gateway(settings: dict[str, str]) -> Iterator[str]:
-    """A gateway in a process of its own, at its usual port, or at a free one where that is taken: its address.
+def start_gateway(settings: dict[str, str]) -> Iterator[str]:
+    """Start a gateway in a process of its own, at its usual port, or at a free one where that is taken: its address.
 
     Raises:
         ServiceMissing: it did not start. The message holds the end of its log.
@@ -136,8 +136,8 @@ def gateway(settings: dict[str, str]) -> Iterator[str]:
 
 
 @contextmanager
-def worker(settings: dict[str, str]) -> Iterator[tuple["subprocess.Popen[bytes]", IO[str]]]:
-    """A worker in a process of its own, which logs to the file."""
+def start_worker(settings: dict[str, str]) -> Iterator[tuple["subprocess.Popen[bytes]", IO[str]]]:
+    """Start a worker in a process of its own, which logs to the file."""
     with tempfile.TemporaryFile("w+") as log:
         process = spawn(
             [sys.executable, "-m", "worker"],
@@ -178,7 +178,7 @@ def await_models(queue: JobQueue, process: "subprocess.Popen[bytes]", log: IO[st
     return models
 
 
-def _look(url: str) -> str | None:
+def _probe_ollama(url: str) -> str | None:
     with OllamaClient(url, connect_timeout_seconds=1, retries=0) as client:
         try:
             version, installed = client.version(), client.tags()

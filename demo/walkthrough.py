@@ -43,8 +43,8 @@ class Walkthrough:
     def __init__(self, queue: JobQueue, console: Console, offered: list[ModelStatus]) -> None:
         self._queue = queue
         self._console = console
-        self.model = _first(offered, "completion")
-        self._seen_by = _first(offered, "vision", self.model)
+        self.model = _choose_model(offered, "completion")
+        self._seen_by = _choose_model(offered, "vision", self.model)
         self._timings: list[tuple[str, Timings, int | None]] = []
 
     def run(self) -> None:
@@ -53,45 +53,48 @@ class Walkthrough:
         self._chat()
         self._extract()
         self._multimodal()
-        self._heading("queue.models()")
+        self._print_heading("queue.models()")
         self._console.print(build_table(models_sheet(self._queue.models()).fit(self._console.width)))
-        self._heading("timings, in seconds")
-        self._console.print(_timings(self._timings))
+        self._print_heading("timings, in seconds")
+        self._console.print(_make_timings_table(self._timings))
 
     def _generate(self) -> None:
-        self._heading(f'queue.generate("{self.model}", "Why is the sky blue?")')
+        self._print_heading(f'queue.generate("{self.model}", "Why is the sky blue?")')
         self._follow("generate", self._queue.generate(self.model, "Why is the sky blue?", options=SETTLED))
 
     def _chat(self) -> None:
         for message in ("Name one animal that lives in the sea.", "What does it eat?"):
-            self._heading(f'queue.chat("{self.model}", conversation="demo", message="{message}")')
+            self._print_heading(f'queue.chat("{self.model}", conversation="demo", message="{message}")')
             job = self._queue.chat(self.model, conversation="demo", message=message, options=SETTLED)
             self._follow("chat", job)
 
     def _extract(self) -> None:
         prompt = "Describe this book: Dune, by Frank Herbert, came out in 1965."
-        self._heading(f'queue.extract("{self.model}", "{prompt}", schema=Book)')
+        self._print_heading(f'queue.extract("{self.model}", "{prompt}", schema=Book)')
         job = self._queue.extract(self.model, prompt, schema=Book, options=SETTLED)
         self._follow("extract", job)
         self._console.print(f"{job.result().parse(Book)!r}", style="green", markup=False)
 
     def _multimodal(self) -> None:
-        self._heading(f'queue.multimodal("{self._seen_by}", "What is in this picture?", images=[...])')
+        self._print_heading(f'queue.multimodal("{self._seen_by}", "What is in this picture?", images=[...])')
         try:
             job = self._queue.multimodal(
-                self._seen_by, "What is in this picture?", images=[_picture()], options={**SETTLED, "num_predict": 40}
+                self._seen_by,
+                "What is in this picture?",
+                images=[_draw_picture()],
+                options={**SETTLED, "num_predict": 40},
             )
             self._follow("multimodal", job)
         except InvalidRequest as refusal:  # refused at the submit, by the model's capabilities
             if refusal.code != "unsupported":
                 raise
-            self._no_vision(f"InvalidRequest: code={refusal.code!r}, {refusal}")
+            self._show_refusal(f"InvalidRequest: code={refusal.code!r}, {refusal}")
         except JobFailed as failure:  # refused by a server that is too old to report capabilities
             if failure.code != "unsupported":
                 raise
-            self._no_vision(f"JobFailed: code={failure.code!r}, status={failure.error.status}")
+            self._show_refusal(f"JobFailed: code={failure.code!r}, status={failure.error.status}")
 
-    def _no_vision(self, typed: str) -> None:
+    def _show_refusal(self, typed: str) -> None:
         self._console.print(typed, style="yellow", markup=False, soft_wrap=True)
         self._console.print("This model sees nothing. On Ollama, with one that does:", style="dim")
         self._console.print(
@@ -105,10 +108,10 @@ class Walkthrough:
             self._show(event)
             if event.terminal:
                 self._console.print()
-                self._note(name, job, event)
+                self._note_timings(name, job, event)
                 read_outcome(job.id, event)
 
-    def _note(self, name: str, job: Job[Any], end: Event) -> None:
+    def _note_timings(self, name: str, job: Job[Any], end: Event) -> None:
         if isinstance(end, Completed):
             self._timings.append((name, end.result.timings, end.result.usage.output_tokens))
             return
@@ -130,11 +133,11 @@ class Walkthrough:
                     f"{event.type}: {error.message}", style="yellow", markup=False, soft_wrap=True, end=""
                 )
 
-    def _heading(self, text: str) -> None:
+    def _print_heading(self, text: str) -> None:
         self._console.print(f"\n{text}", style="bold cyan", markup=False, soft_wrap=True)
 
 
-def _first(offered: list[ModelStatus], capability: str, otherwise: str | None = None) -> str:
+def _choose_model(offered: list[ModelStatus], capability: str, otherwise: str | None = None) -> str:
     able = [model for model in offered if capability in model.capabilities]
     # A loaded model answers at once. Of the others the smallest one loads fastest.
     best = min(able, key=lambda model: (not model.loaded, model.size or 0), default=None)
@@ -145,7 +148,7 @@ def _first(offered: list[ModelStatus], capability: str, otherwise: str | None = 
     return otherwise
 
 
-def _picture() -> bytes:
+def _draw_picture() -> bytes:
     image = PIL.Image.new("RGB", (96, 96), "white")
     PIL.ImageDraw.Draw(image).ellipse((16, 16, 80, 80), fill="red")
     out = io.BytesIO()
@@ -153,7 +156,7 @@ def _picture() -> bytes:
     return out.getvalue()
 
 
-def _timings(rows: list[tuple[str, Timings, int | None]]) -> Table:
+def _make_timings_table(rows: list[tuple[str, Timings, int | None]]) -> Table:
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("job", "queued", "first token", "total", "tokens"):
         drawn.add_column(title, justify="left" if title == "job" else "right")

@@ -132,28 +132,28 @@ _OF_CODES: Mapping[str, str] = {
 }
 
 
-def page() -> str:
-    """The whole page, as Markdown."""
+def render_page() -> str:
+    """Render the whole page, as Markdown."""
     others = "".join(f"| `{name}` | {when} | {what} |\n" for name, (when, what) in _NOT_OURS.items())
-    rows = [*map(_row, _classes(LlamaqError)), _CODES, *map(_code_row, CODES)]
+    rows = [*map(_render_class, _walk_classes(LlamaqError)), _CODES, *map(_render_code, CODES)]
     return "".join([_INTRODUCTION, *rows, _OTHERS.format(rows=others)])
 
 
-def _classes(base: type[LlamaqError]) -> Iterator[type[LlamaqError]]:
+def _walk_classes(base: type[LlamaqError]) -> Iterator[type[LlamaqError]]:
     for kind in base.__subclasses__():
         if kind.__module__ == errors.__name__:
             yield kind
-            yield from _classes(kind)
+            yield from _walk_classes(kind)
 
 
-def _row(kind: type[LlamaqError]) -> str:
+def _render_class(kind: type[LlamaqError]) -> str:
     again, what = _DO[kind]
     said = " ".join((inspect.getdoc(kind) or "").split("\n\n")[0].split())
     status = "" if kind is errors.JobFailed else next(CLASSES[base] for base in kind.__mro__ if base in CLASSES).status
     return f"| `{kind.__name__}` | {said} | {again} | {what} | {status} |\n"
 
 
-def _code_row(code: str) -> str:
+def _render_code(code: str) -> str:
     known = {meaning.retryable for meaning in FAILURES.values() if meaning.code == code}
     again = "by the cause" if len(known) > 1 else "yes" if True in known else "no"
     return f"| `{code}` | {again} | {_OF_CODES[code]} | {CODES[code].status} |\n"

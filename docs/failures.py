@@ -29,13 +29,13 @@ attempts, its reaper and its intake read.
 """
 
 
-def page() -> str:
-    """The whole page, as Markdown."""
-    rows = [_row(cause, meaning) for cause, meaning in FAILURES.items()]
+def render_page() -> str:
+    """Render the whole page, as Markdown."""
+    rows = [_render_row(cause, meaning) for cause, meaning in FAILURES.items()]
     return _INTRODUCTION.format(counted=FREE_ATTEMPTS + 1) + "".join(rows)
 
 
-def _row(cause: Cause, meaning: Meaning) -> str:
+def _render_row(cause: Cause, meaning: Meaning) -> str:
     what = str(cause) if isinstance(cause, WorkerEvent) else f"{meaning.text} (`{cause.__name__}`)"
     failed = meaning.then == "fail"
     cells = (

@@ -23,43 +23,43 @@ _HEAD = """\
 """
 
 
-def files() -> dict[Path, str]:
-    """Each page with its lists, by its path."""
-    return {path: _with_lists(path.read_text("utf-8")) for path in PAGES}
+def render_files() -> dict[Path, str]:
+    """Render each page with its lists, by its path."""
+    return {path: _fill_lists(path.read_text("utf-8")) for path in PAGES}
 
 
-def _with_lists(page: str) -> str:
+def _fill_lists(page: str) -> str:
     return _BLOCK.sub(lambda found: found["begin"] + _LISTS[found["name"]]() + found["end"], page)
 
 
-def _table() -> str:
-    return _HEAD + "".join(_row(kind, declared) for kind, declared in DECLARATIONS.items())
+def _render_table() -> str:
+    return _HEAD + "".join(_render_row(kind, declared) for kind, declared in DECLARATIONS.items())
 
 
-def _row(kind: str, declared: Declaration) -> str:
+def _render_row(kind: str, declared: Declaration) -> str:
     cells = (
         f"`{kind}`",
         declared.summary,
-        _code(endpoint.path for endpoint in declared.endpoints),
+        _join_code(endpoint.path for endpoint in declared.endpoints),
         ", ".join(declared.needs),
-        _code(_texts(declared.request)),
-        _code((tag_of(shape) for shape in declared.results), " or "),
+        _join_code(_find_texts(declared.request)),
+        _join_code((tag_of(shape) for shape in declared.results), " or "),
     )
     return f"| {' | '.join(cells)} |\n"
 
 
-def _texts(request: type[BaseModel]) -> Iterator[str]:
+def _find_texts(request: type[BaseModel]) -> Iterator[str]:
     rules_of(request)
     for name, field in request.model_fields.items():
         if any(rule.filtered for rule in rules_in(field)):
             yield wire_name(name, field)
 
 
-def _code(words: Iterator[str], between: str = ", ") -> str:
+def _join_code(words: Iterator[str], between: str = ", ") -> str:
     return between.join(f"`{word}`" for word in words)
 
 
-def _payloads() -> str:
+def _render_payloads() -> str:
     return "".join(
         f"    {kind}:\n"
         '      headers: {$ref: "#/components/schemas/envelope"}\n'
@@ -69,8 +69,8 @@ def _payloads() -> str:
 
 
 _LISTS = {
-    "table": _table,
+    "table": _render_table,
     "messages": lambda: "".join(f'      {kind}: {{$ref: "#/components/messages/{kind}"}}\n' for kind in DECLARATIONS),
     "operations": lambda: "".join(f'      - $ref: "#/channels/inbox/messages/{kind}"\n' for kind in DECLARATIONS),
-    "payloads": _payloads,
+    "payloads": _render_payloads,
 }

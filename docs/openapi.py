@@ -9,6 +9,6 @@ from gateway.settings import GatewayVariables
 PAGE = Path(__file__).with_name("openapi.json")
 
 
-def page() -> str:
-    """The document, for generators of clients."""
+def render_page() -> str:
+    """Render the document, for generators of clients."""
     return json.dumps(create_app(GatewayVariables(), None).openapi(), indent=2, ensure_ascii=False) + "\n"

@@ -100,37 +100,39 @@ _NOT_SHOWN = {"TypedDict", "Frozen", "Generic", "BaseModel", "Strict", "list"}
 _INTERNAL = {"Piece"}
 
 
-def page() -> str:
-    """The whole page, as Markdown."""
+def render_page() -> str:
+    """Render the whole page, as Markdown."""
     package = griffe.load("llamaq", search_paths=[CHECKOUT], docstring_parser="google")
     parts = [_INTRODUCTION]
     for title, path in _CLASSES:
-        parts += _class(title, package[path.removeprefix("llamaq.")])
-    parts += _fields(package["vocabulary.fields"], package["vocabulary.kinds.request.Request"])
-    parts += _aliases(package)
+        parts += _render_class(title, package[path.removeprefix("llamaq.")])
+    parts += _render_arguments(package["vocabulary.fields"], package["vocabulary.kinds.request.Request"])
+    parts += _render_aliases(package)
     for title, path, names in _MODELS:
-        parts += _models(title, package[path.removeprefix("llamaq.")], names)
-    parts += _errors(package["vocabulary.errors"])
+        parts += _render_models(title, package[path.removeprefix("llamaq.")], names)
+    parts += _render_errors(package["vocabulary.errors"])
     return "\n".join(parts).rstrip() + "\n"
 
 
 # --- verbs
 
 
-def _class(title: str, kind: Any) -> Iterator[str]:
+def _render_class(title: str, kind: Any) -> Iterator[str]:
     yield f"## {title}: `{kind.name}`\n"
-    yield from _said(kind)
+    yield from _render_docstring(kind)
     for name, verb in sorted(kind.all_members.items()):
         if name.startswith("_") or verb.is_attribute:
             continue
         yield f"### `{name}`\n"
-        yield f"```python\n{_signature(verb)}\n```\n"
-        yield from _said(verb)
+        yield f"```python\n{_render_signature(verb)}\n```\n"
+        yield from _render_docstring(verb)
 
 
-def _signature(verb: Any) -> str:
-    """As it is called: of overloads the most general one, without `self`."""
-    parameters = [text for one in verb.parameters if one.name not in {"self", "cls"} for text in [_parameter(one)]]
+def _render_signature(verb: Any) -> str:
+    """Render a call: of overloads the most general one, without `self`."""
+    parameters = [
+        text for one in verb.parameters if one.name not in {"self", "cls"} for text in [_render_parameter(one)]
+    ]
     star = next((at for at, one in enumerate(verb.parameters) if one.kind.value == "keyword-only"), None)
     if star is not None:
         before = sum(one.name in {"self", "cls"} for one in list(verb.parameters)[:star])
@@ -142,48 +144,48 @@ def _signature(verb: Any) -> str:
     return f"{verb.name}(\n" + "".join(f"    {one},\n" for one in parameters) + f"){returns}"
 
 
-def _parameter(one: Any) -> str:
+def _render_parameter(one: Any) -> str:
     if one.kind.value == "variadic keyword":
         return f"**{one.name}: {str(one.annotation).removeprefix('Unpack[').removesuffix(']')}"
-    default = "" if one.default is None else f" = {_plain(one.default)}"
-    return f"{one.name}: {_plain(one.annotation)}{default}"
+    default = "" if one.default is None else f" = {_simplify(one.default)}"
+    return f"{one.name}: {_simplify(one.annotation)}{default}"
 
 
-def _said(of: Any) -> Iterator[str]:
-    """The docstring: its text, then its sections as lists."""
+def _render_docstring(of: Any) -> Iterator[str]:
+    """Render the docstring: its text, then its sections as lists."""
     for section in of.docstring.parse("google") if of.docstring else ():
         match section.kind.value:
             case "text":
                 yield f"{section.value}\n"
             case "parameters" | "attributes":
-                yield "".join(f"* `{one.name}`: {_line(one.description)}\n" for one in section.value)
+                yield "".join(f"* `{one.name}`: {_join_lines(one.description)}\n" for one in section.value)
             case "raises":
                 yield "Raises:\n"
-                yield "".join(f"* `{one.annotation}`: {_line(one.description)}\n" for one in section.value)
+                yield "".join(f"* `{one.annotation}`: {_join_lines(one.description)}\n" for one in section.value)
             case "returns":
-                yield "Returns: " + " ".join(_line(one.description) for one in section.value) + "\n"
+                yield "Returns: " + " ".join(_join_lines(one.description) for one in section.value) + "\n"
 
 
-def _line(text: str) -> str:
+def _join_lines(text: str) -> str:
     return " ".join(text.split())
 
 
 # --- arguments, models, errors
 
 
-def _fields(module: Any, request: Any) -> Iterator[str]:
+def _render_arguments(module: Any, request: Any) -> Iterator[str]:
     yield "## The keyword arguments of the verbs\n"
-    yield from _said(request)
-    for kind in _own_classes(module):
-        yield from _fields_of(kind)
+    yield from _render_docstring(request)
+    for kind in _find_own_classes(module):
+        yield from _render_fields(kind)
 
 
-def _fields_of(kind: Any) -> Iterator[str]:
+def _render_fields(kind: Any) -> Iterator[str]:
     yield f"### `{kind.name}`\n"
     sections = kind.docstring.parse("google") if kind.docstring else []
     yield from (f"{section.value}\n" for section in sections if section.kind.value == "text")
     meanings = {
-        one.name: _cell(one.description)
+        one.name: _escape_cell(one.description)
         for section in sections
         if section.kind.value == "attributes"
         for one in section.value
@@ -192,27 +194,27 @@ def _fields_of(kind: Any) -> Iterator[str]:
     shown = [f"[`{base}`](#{base.lower()})" for base in bases if base not in _NOT_SHOWN]
     if shown:
         yield f"Also the fields of {', '.join(shown)}.\n"
-    yield from _table(kind, meanings)
+    yield from _render_table(kind, meanings)
 
 
-def _own_classes(module: Any) -> list[Any]:
+def _find_own_classes(module: Any) -> list[Any]:
     own = [kind for kind in module.classes.values() if not kind.is_alias and not kind.name.startswith("_")]
     return [kind for kind in own if kind.name not in _INTERNAL]
 
 
-def _models(title: str, module: Any, names: tuple[str, ...]) -> Iterator[str]:
+def _render_models(title: str, module: Any, names: tuple[str, ...]) -> Iterator[str]:
     yield f"## {title}\n"
-    for kind in _found(module, names):
-        yield from _fields_of(kind)
+    for kind in _find_classes(module, names):
+        yield from _render_fields(kind)
 
 
-def _found(module: Any, names: tuple[str, ...]) -> Iterator[Any]:
+def _find_classes(module: Any, names: tuple[str, ...]) -> Iterator[Any]:
     for one in module.modules.values():
-        yield from _found(one, names)
-    yield from (kind for kind in _own_classes(module) if not names or kind.name in names)
+        yield from _find_classes(one, names)
+    yield from (kind for kind in _find_own_classes(module) if not names or kind.name in names)
 
 
-def _table(kind: Any, meanings: Mapping[str, str]) -> Iterator[str]:
+def _render_table(kind: Any, meanings: Mapping[str, str]) -> Iterator[str]:
     fields = [
         one
         for one in kind.members.values()
@@ -223,9 +225,11 @@ def _table(kind: Any, meanings: Mapping[str, str]) -> Iterator[str]:
     ]
     columns = {
         "field": [f"`{one.name}`" for one in fields],
-        "type": [f"`{_cell(_plain(one.annotation))}`" for one in fields],
-        "default": ["" if one.value is None else f"`{_cell(_plain(one.value))}`" for one in fields],
-        "meaning": [meanings.get(one.name) or _cell(one.docstring.value if one.docstring else "") for one in fields],
+        "type": [f"`{_escape_cell(_simplify(one.annotation))}`" for one in fields],
+        "default": ["" if one.value is None else f"`{_escape_cell(_simplify(one.value))}`" for one in fields],
+        "meaning": [
+            meanings.get(one.name) or _escape_cell(one.docstring.value if one.docstring else "") for one in fields
+        ],
     }
     # An attribute that `__init__` sets has no type here.
     yield from [f"* `{name}`: {meaning}\n" for name, meaning in meanings.items() if f"`{name}`" not in columns["field"]]
@@ -235,34 +239,34 @@ def _table(kind: Any, meanings: Mapping[str, str]) -> Iterator[str]:
         yield "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def _aliases(package: Any) -> Iterator[str]:
+def _render_aliases(package: Any) -> Iterator[str]:
     yield "## Names of types\n"
     yield "| name | stands for |\n| --- | --- |\n" + "".join(
-        f"| `{path.rpartition('.')[2]}` | `{_cell(str(package[path].value))}` |\n" for path in _ALIASES
+        f"| `{path.rpartition('.')[2]}` | `{_escape_cell(str(package[path].value))}` |\n" for path in _ALIASES
     )
 
 
-def _plain(expression: Any) -> str:
-    """An annotation or a default, without names that only the code knows."""
+def _simplify(expression: Any) -> str:
+    """Render an annotation or a default, without names that only the code knows."""
     text = str(expression)
     for pattern, shown in _PLAIN.items():
         text = re.sub(pattern, shown, text)
     return text
 
 
-def _cell(text: str) -> str:
-    return _line(text).replace("|", "\\|")
+def _escape_cell(text: str) -> str:
+    return _join_lines(text).replace("|", "\\|")
 
 
-def _errors(module: Any) -> Iterator[str]:
+def _render_errors(module: Any) -> Iterator[str]:
     yield "## Errors\n"
-    yield f"```\n{_tree(module)}\n```\n"
-    for kind in _own_classes(module):
+    yield f"```\n{_render_tree(module)}\n```\n"
+    for kind in _find_own_classes(module):
         yield f"### `{kind.name}`\n"
-        yield from _said(kind)
+        yield from _render_docstring(kind)
 
 
-def _tree(module: Any) -> str:
+def _render_tree(module: Any) -> str:
     below: dict[str, list[str]] = {}
     for kind in module.classes.values():
         for base in map(str, kind.bases):

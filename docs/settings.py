@@ -56,14 +56,14 @@ _SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
 )
 
 
-def page() -> str:
-    """The whole page, as Markdown."""
+def render_page() -> str:
+    """Render the whole page, as Markdown."""
     shown: set[str] = set()
     sections = []
     for title, text, model in _SECTIONS:
         own = {name: field for name, field in model.model_fields.items() if name not in shown}
         shown |= set(own)
-        sections.append(_HEAD.format(title=title, text=text) + _rows(own))
+        sections.append(_HEAD.format(title=title, text=text) + _render_rows(own))
     return _INTRODUCTION + "".join(sections)
 
 
@@ -77,23 +77,24 @@ def known_variables() -> str:
     return _MODULE.format(rows=rows)
 
 
-def _rows(fields: Mapping[str, FieldInfo]) -> str:
+def _render_rows(fields: Mapping[str, FieldInfo]) -> str:
     return "".join(
-        f"| `{variable_name(name)}` | {_default(field)} | {_values(field)} | {field.description}{_mark(field)} |\n"
+        f"| `{variable_name(name)}` | {_render_default(field)} | {_render_values(field)} "
+        f"| {field.description}{_render_mark(field)} |\n"
         for name, field in fields.items()
     )
 
 
-def _default(field: FieldInfo) -> str:
+def _render_default(field: FieldInfo) -> str:
     own = declared_text(field, "shown") or ("" if field.default in (None, "") else f"`{field.default}`")
     ollamas = declared_text(field, "ollama")
     return f"`{ollamas}`, else {own}" if ollamas else own
 
 
-def _values(field: FieldInfo) -> str:
+def _render_values(field: FieldInfo) -> str:
     # Long numbers in groups of three, but no ports.
     return re.sub(r"(?<![:\d])\d{5,}", lambda number: f"{int(number[0]):,}", describe_values(field))
 
 
-def _mark(field: FieldInfo) -> str:
+def _render_mark(field: FieldInfo) -> str:
     return "" if field.repr else " (secret)"

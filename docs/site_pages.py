@@ -30,11 +30,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Turn the links of the checkout into those of the site; blocks of code stay as they are."""
     folder = "" if page.file.src_uri in PAGES.values() else "docs"
     parts = _BLOCK.split(markdown)
-    return "".join(part if index % 2 else _linked(part, folder, config, files) for index, part in enumerate(parts))
+    return "".join(
+        part if index % 2 else _rewrite_links(part, folder, config, files) for index, part in enumerate(parts)
+    )
 
 
-def _linked(text: str, folder: str, config: MkDocsConfig, files: Files) -> str:
-    def link(found: "re.Match[str]") -> str:
+def _rewrite_links(text: str, folder: str, config: MkDocsConfig, files: Files) -> str:
+    def rewrite(found: "re.Match[str]") -> str:
         shown, target, anchor = found[1], found[2], found[3] or ""
         path = posixpath.normpath(posixpath.join(folder, target))
         if not (CHECKOUT / path).exists():
@@ -44,4 +46,4 @@ def _linked(text: str, folder: str, config: MkDocsConfig, files: Files) -> str:
             return f"[{shown}]({page}{anchor})"
         return f"[{shown}]({config.repo_url.rstrip('/')}/blob/HEAD/{path}{anchor})" if config.repo_url else shown
 
-    return _LINK.sub(link, text if folder else _IMAGE.sub(r"![\1](\2)", text))
+    return _LINK.sub(rewrite, text if folder else _IMAGE.sub(r"![\1](\2)", text))

@@ -39,7 +39,7 @@ class OpensslFailed(Exception):
     """openssl is not installed, or failed; the message is that of openssl."""
 
 
-def make(folder: Path, names: Sequence[str] = NAMES) -> None:
+def make_files(folder: Path, names: Sequence[str] = NAMES) -> None:
     """Make the missing files of the folder.
 
     Raises:
@@ -48,25 +48,25 @@ def make(folder: Path, names: Sequence[str] = NAMES) -> None:
     # Other users cannot open the folder. The files are readable, because unprivileged users of containers read them.
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for user in USERS:
-        _once(folder / f"redis_{user}", secrets.token_urlsafe(32))
-    _once(folder / "ollama_token", secrets.token_urlsafe(32))
-    _once(folder / "flower_password", secrets.token_urlsafe(16))
-    _once(folder / "grafana_password", secrets.token_urlsafe(16))
+        _write_once(folder / f"redis_{user}", secrets.token_urlsafe(32))
+    _write_once(folder / "ollama_token", secrets.token_urlsafe(32))
+    _write_once(folder / "flower_password", secrets.token_urlsafe(16))
+    _write_once(folder / "grafana_password", secrets.token_urlsafe(16))
     gateway = folder / "gateway"
     gateway.mkdir(exist_ok=True)
     gateway.chmod(0o755)  # it is mounted as it is, for an unprivileged user
-    _once(folder / "gateway_key", f"llq_{secrets.token_urlsafe(32)}")
+    _write_once(folder / "gateway_key", f"llq_{secrets.token_urlsafe(32)}")
     digest = hashlib.sha256((folder / "gateway_key").read_bytes()).hexdigest()
     # The columns are those of docs/http.md.
-    _once(gateway / "keys", f"first  {digest}  default  interactive  -  -  -  admin\n")
-    _write(folder / "users.acl", users_acl(folder))
+    _write_once(gateway / "keys", f"first  {digest}  default  interactive  -  -  -  admin\n")
+    _write(folder / "users.acl", render_users_acl(folder))
     # A pattern, because nginx ignores case when it compares plain strings of a map.
     _write(folder / "ollama_tokens.conf", f'"~^Bearer {re.escape((folder / "ollama_token").read_text())}$" 1;\n')
-    certificates(folder, names)
+    make_certificates(folder, names)
 
 
-def users_acl(folder: Path) -> str:
-    """`ops/redis/users.acl` with the hash of each user's password in its line."""
+def render_users_acl(folder: Path) -> str:
+    """Render `ops/redis/users.acl` with the hash of each user's password in its line."""
     text = (OPS / "redis" / "users.acl").read_text()
     for user in USERS:
         digest = hashlib.sha256((folder / f"redis_{user}").read_bytes()).hexdigest()
@@ -74,29 +74,29 @@ def users_acl(folder: Path) -> str:
     return text
 
 
-def certificates(folder: Path, names: Sequence[str]) -> None:
+def make_certificates(folder: Path, names: Sequence[str]) -> None:
     """Make or renew an authority, and a certificate signed by it for these names, those that it has, and `LOOPBACK`.
 
     Raises:
         OpensslFailed: openssl failed, or a certificate of another authority lacks a name that was asked for.
     """
     server, authority = folder / "server.pem", folder / "ca.pem"
-    had = names_of(server) if server.exists() else []
+    had = read_names(server) if server.exists() else []
     wanted = [name for name in dict.fromkeys([*names, *had]) if name != LOOPBACK]
-    if server.exists() and set(wanted) == set(had) and not _ends_soon(server) and not _ends_soon(authority):
+    if server.exists() and set(wanted) == set(had) and not _expires_soon(server) and not _expires_soon(authority):
         return
-    if server.exists() and not _signs(folder):
+    if server.exists() and not _has_authority_key(folder):
         lacks = ", ".join(name for name in names if name not in {*had, *NAMES})
         if lacks:
             raise OpensslFailed(f"{server} lacks {lacks}, and ca.key does not belong to ca.pem: sign another yourself")
         return
-    if not authority.exists() or _ends_soon(authority):
+    if not authority.exists() or _expires_soon(authority):
         _make_authority(folder)
     _sign(folder, wanted)
 
 
-def ends(certificate: Path) -> datetime:
-    """When a certificate ends, in UTC.
+def read_expiry(certificate: Path) -> datetime:
+    """Read when a certificate ends, in UTC.
 
     Raises:
         OpensslFailed: the file is no certificate.
@@ -105,8 +105,8 @@ def ends(certificate: Path) -> datetime:
     return datetime.strptime(text.strip().partition("=")[2], "%b %d %H:%M:%S %Y %Z").replace(tzinfo=UTC)
 
 
-def checked_name(given: str) -> str:
-    """A host name or an IP address as a certificate lists it.
+def parse_name(given: str) -> str:
+    """Parse a host name or an IP address, as a certificate lists it.
 
     Raises:
         ArgumentTypeError: it is neither.
@@ -121,16 +121,18 @@ def checked_name(given: str) -> str:
     return name
 
 
-def names_of(certificate: Path) -> list[str]:
-    """The host names and IP addresses that a certificate is for; raises as `ends`."""
+def read_names(certificate: Path) -> list[str]:
+    """Read the host names and IP addresses that a certificate is for; raises as `read_expiry`."""
     text = _openssl(["x509", "-in", certificate.name, "-noout", "-ext", "subjectAltName"], certificate.parent)
     found = re.findall(r"(DNS|IP Address):([^,\s]+)", text)
     # An address that is listed as a host name does not count: no client finds it there.
-    names = [str(ipaddress.ip_address(name)) if kind != "DNS" else name for kind, name in found if _kind(name) == kind]
+    names = [
+        str(ipaddress.ip_address(name)) if kind != "DNS" else name for kind, name in found if _kind_of(name) == kind
+    ]
     return [name for name in names if name != LOOPBACK]
 
 
-def _kind(name: str) -> str:
+def _kind_of(name: str) -> str:
     """How openssl shows the kind of a name."""
     with suppress(ValueError):
         ipaddress.ip_address(name)
@@ -138,11 +140,11 @@ def _kind(name: str) -> str:
     return "DNS"
 
 
-def _ends_soon(certificate: Path) -> bool:
-    return ends(certificate) < datetime.now(UTC) + timedelta(days=RENEW_DAYS)
+def _expires_soon(certificate: Path) -> bool:
+    return read_expiry(certificate) < datetime.now(UTC) + timedelta(days=RENEW_DAYS)
 
 
-def _signs(folder: Path) -> bool:
+def _has_authority_key(folder: Path) -> bool:
     """Whether the folder has the key of its authority: not where the operator put certificates of their own there."""
     if not (folder / "ca.key").exists():
         return False
@@ -166,7 +168,7 @@ def _sign(folder: Path, names: Sequence[str]) -> None:
     # Into new files first: a failure leaves the pair that is there.
     listed = [*names, LOOPBACK]
     _openssl(["req", "-new", *_EC, "-keyout", "new.key", "-out", "new.csr", "-subj", f"/CN={listed[0]}"], folder)
-    alternatives = ",".join(f"{_kind(name).partition(' ')[0]}:{name}" for name in listed)
+    alternatives = ",".join(f"{_kind_of(name).partition(' ')[0]}:{name}" for name in listed)
     (folder / "new.ext").write_text(f"subjectAltName={alternatives}\nextendedKeyUsage=serverAuth\n")
     signing = ["x509", "-req", "-in", "new.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"]
     _openssl([*signing, "-out", "new.pem", "-days", str(DAYS), "-extfile", "new.ext"], folder)
@@ -177,7 +179,7 @@ def _sign(folder: Path, names: Sequence[str]) -> None:
         (folder / made).unlink(missing_ok=True)
 
 
-def _once(path: Path, text: str) -> None:
+def _write_once(path: Path, text: str) -> None:
     if not path.exists():
         _write(path, text)
 
@@ -202,11 +204,13 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python3 run.py ops credentials", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--folder", type=Path, default=OPS / "secrets")
     described = "further host names and IP addresses by which clients reach Redis and nginx"
-    parser.add_argument("names", nargs="*", type=checked_name, help=described)
+    parser.add_argument("names", nargs="*", type=parse_name, help=described)
     given = parser.parse_args(arguments)
     try:
-        make(given.folder, [*NAMES, *given.names])
-        valid = "".join(f"{name} ends on {ends(given.folder / name):%Y-%m-%d}\n" for name in ("ca.pem", "server.pem"))
+        make_files(given.folder, [*NAMES, *given.names])
+        valid = "".join(
+            f"{name} ends on {read_expiry(given.folder / name):%Y-%m-%d}\n" for name in ("ca.pem", "server.pem")
+        )
     except OpensslFailed as error:
         sys.stderr.write(f"openssl: {error}\n")
         return 1

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ops.topology import packages
-from ops.topology.packages import find
+from ops.topology.packages import find_program
 
 PACKAGES: dict[str, str | None] = {
     "chromium": "chromium",
@@ -58,7 +58,7 @@ def libfaketime() -> Path | None:
 def is_there(need: str) -> bool:
     """Whether this machine has it."""
     look = _LOOKS.get(need)
-    return look() if look else find(need) is not None
+    return look() if look else find_program(need) is not None
 
 
 def missing(needs: Iterable[str]) -> list[str]:
@@ -70,7 +70,7 @@ def missing(needs: Iterable[str]) -> list[str]:
 def main() -> int:
     """Install what is missing; the exit code is 1 where that cannot be done here."""
     try:
-        packages.bring(package for need in missing(PACKAGES) if (package := PACKAGES[need]))
+        packages.install_packages(package for need in missing(PACKAGES) if (package := PACKAGES[need]))
     except packages.NotInstalled as error:
         sys.stderr.write(f"test --all: {error}\n")
         return 1
@@ -92,7 +92,7 @@ def _index_answers() -> bool:
 
 
 def _npm_registry_answers() -> bool:
-    npm = find("npm")
+    npm = find_program("npm")
     if npm is None:
         return False
     command = [npm, "ping", "--fetch-retries=0", "--fetch-timeout=10000"]
@@ -100,7 +100,7 @@ def _npm_registry_answers() -> bool:
 
 
 def _redis_version() -> int:
-    program = find("redis-server")
+    program = find_program("redis-server")
     if program is None:
         return 0
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout

@@ -9,7 +9,7 @@ from typing import Any
 from celery import Celery
 
 from bench.environment.polling import wait_until
-from bench.environment.workers import PEERS, WorkerProcess, llamaq_worker, naive_worker, peer_worker
+from bench.environment.workers import PEERS, WorkerProcess, start_llamaq_worker, start_naive_worker, start_peer_worker
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import MODELS
@@ -32,7 +32,7 @@ class Services:
 
 
 @contextmanager
-def services(slots: int, pythons: Mapping[str, Path] | None = None) -> Iterator[Services]:
+def start_services(slots: int, pythons: Mapping[str, Path] | None = None) -> Iterator[Services]:
     """Start the services, and stop them at the end of the block.
 
     Args:
@@ -43,21 +43,21 @@ def services(slots: int, pythons: Mapping[str, Path] | None = None) -> Iterator[
         ExitStack() as stack,
         EmbeddedRedis.start() as redis,
         ScriptedOllama.start(slots=slots) as host,
-        llamaq_worker(redis.url, host.url, slots) as ours,
-        naive_worker(redis.url, host.url, slots) as theirs,
+        start_llamaq_worker(redis.url, host.url, slots) as ours,
+        start_naive_worker(redis.url, host.url, slots) as theirs,
     ):
         with JobQueue(redis.url) as queue:
             wait_until(lambda: bool(queue.models()), "a report of llamaq's worker", check=ours.check)
-        app = producer(redis.url)
+        app = make_producer(redis.url)
         wait_until(lambda: bool(app.control.ping(timeout=0.2)), "an answer of the naive worker", check=theirs.check)
         app.close()
         workers = {"llamaq": ours, "naive": theirs}
         for name, python in (pythons or {}).items():
             if name in PEERS:
-                workers[name] = stack.enter_context(peer_worker(name, python, redis.url, host.url, slots))
+                workers[name] = stack.enter_context(start_peer_worker(name, python, redis.url, host.url, slots))
         yield Services(redis, host, workers)
 
 
-def producer(redis_url: str) -> Any:
+def make_producer(redis_url: str) -> Any:
     """The tutorial's Celery application for a producer. It is a new one, since an application keeps its first Redis."""
     return Celery("naive", broker=redis_url, backend=redis_url, set_as_current=False)

@@ -19,8 +19,8 @@ class NotInstalled(Exception):
     """pip did not install it; the text is pip's reason."""
 
 
-def installed(*packages: str) -> Path:
-    """The Python of the venv that has these packages. The venv is made where there is none, and kept.
+def install(*packages: str) -> Path:
+    """Install packages in a venv, where that is not there yet; returns its Python.
 
     Raises:
         NotInstalled: pip refused.

@@ -40,7 +40,7 @@ class WorkerProcess:
 
     def __exit__(self, *_: object) -> None:
         # Killed, because a drain would take time, and its jobs are not needed any more.
-        for one in family(self.pid):
+        for one in process_tree(self.pid):
             one.kill()
         self._process.wait(STOP_SECONDS)
         self._log.close()
@@ -57,19 +57,19 @@ class WorkerProcess:
             raise RuntimeError(f"the worker has ended:\n{self._log.read().decode(errors='replace')}")
 
 
-def family(pid: int) -> list[psutil.Process]:
-    """A process, and those that it has started."""
+def process_tree(pid: int) -> list[psutil.Process]:
+    """List a process, and those that it has started."""
     first = psutil.Process(pid)
     return [first, *first.children(recursive=True)]
 
 
-def llamaq_worker(redis_url: str, ollama_url: str, slots: int) -> WorkerProcess:
+def start_llamaq_worker(redis_url: str, ollama_url: str, slots: int) -> WorkerProcess:
     """`run.py worker`, as in production."""
     settings = {"LLAMAQ_REDIS_URL": redis_url, "LLAMAQ_OLLAMA_URL": ollama_url, "LLAMAQ_SLOTS": slots}
     return WorkerProcess(["worker"], settings)
 
 
-def naive_worker(redis_url: str, ollama_url: str, slots: int) -> WorkerProcess:
+def start_naive_worker(redis_url: str, ollama_url: str, slots: int) -> WorkerProcess:
     """The tutorial's worker, with as many threads as there are slots."""
     command = [
         "celery",
@@ -86,7 +86,7 @@ def naive_worker(redis_url: str, ollama_url: str, slots: int) -> WorkerProcess:
     return WorkerProcess(command, {"NAIVE_REDIS_URL": redis_url, "NAIVE_OLLAMA_URL": ollama_url})
 
 
-def peer_worker(name: str, python: Path, redis_url: str, ollama_url: str, slots: int) -> WorkerProcess:
+def start_peer_worker(name: str, python: Path, redis_url: str, ollama_url: str, slots: int) -> WorkerProcess:
     """The worker of another task queue, with as many threads or tasks as there are slots, in one process."""
     commands = {
         "taskiq": ["taskiq", "worker", "taskiq_task:broker", "--workers", "1", "--max-async-tasks", str(slots)],

@@ -6,7 +6,7 @@ from pathlib import Path
 from bench.extraction import report
 from bench.extraction.runs import run_model, run_scripted
 from bench.figures import machine
-from bench.figures.page import renew
+from bench.figures.page import renew_page
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "extraction.md"
 
@@ -19,10 +19,10 @@ def main() -> None:
     print("scripted answers ...", flush=True)
     scripted = run_scripted()
     print("the embedded model, some minutes ...", flush=True)
-    text = report.table(run_model(), scripted, machine.about())
+    text = report.render_table(run_model(), scripted, machine.describe())
     print(text)
     if given.write:
-        renew(DOCUMENT, {"pairs": text})
+        renew_page(DOCUMENT, {"pairs": text})
 
 
 if __name__ == "__main__":

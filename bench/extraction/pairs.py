@@ -18,7 +18,7 @@ class Pair:
     value: dict[str, Any]
 
 
-def _read() -> list[Pair]:
+def _read_pairs() -> list[Pair]:
     schemas = json.loads((_HERE / "schemas.json").read_text("utf-8"))
     lines = [json.loads(line) for line in (_HERE / "pairs.jsonl").read_text("utf-8").splitlines()]
     return [
@@ -27,4 +27,4 @@ def _read() -> list[Pair]:
     ]
 
 
-PAIRS = _read()
+PAIRS = _read_pairs()

@@ -8,7 +8,7 @@ from bench.extraction.pairs import PAIRS
 from bench.extraction.runs import REPAIRS, TOKENS, Row
 
 
-def table(model: Sequence[Row], scripted: Sequence[Row], about: dict[str, Any]) -> str:
+def render_table(model: Sequence[Row], scripted: Sequence[Row], about: dict[str, Any]) -> str:
     """The table in Markdown, with the machine."""
     head = [
         f"{len(PAIRS)} pairs of schema and text, answers of at most {TOKENS} tokens at first, {REPAIRS} repairs,",

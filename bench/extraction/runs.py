@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import cycle
 
 from bench.environment.polling import wait_until
-from bench.environment.workers import llamaq_worker
+from bench.environment.workers import start_llamaq_worker
 from bench.extraction.invalid_answers import KINDS
 from bench.extraction.pairs import PAIRS, Pair
 from embedded.ollama.process import EmbeddedOllama
@@ -49,21 +49,21 @@ class Row:
 
 def run_model() -> list[Row]:
     """The embedded model: without the schema as a grammar (and so without llamaq's kind), and with it."""
-    with EmbeddedOllama.start(fetch_weights(), slots=SLOTS) as host, _queue(host.url) as queue:
-        return [_unguided(queue), _row(queue, "SmolLM2-135M, `extract`", _extracted(queue, PAIRS))]
+    with EmbeddedOllama.start(fetch_weights(), slots=SLOTS) as host, _open_queue(host.url) as queue:
+        return [_run_unguided(queue), _row(queue, "SmolLM2-135M, `extract`", _extract(queue, PAIRS))]
 
 
 def run_scripted() -> list[Row]:
     """A host that answers badly: the pairs in turn get one kind of bad answer each."""
     share = {kind.what: [pair for pair, each in zip(PAIRS, cycle(KINDS)) if each is kind] for kind in KINDS}
-    with ScriptedOllama.start(slots=SLOTS) as host, _queue(host.url) as queue:
+    with ScriptedOllama.start(slots=SLOTS) as host, _open_queue(host.url) as queue:
         for kind in KINDS:
             for pair in share[kind.what]:
                 host.script(*kind.scripts(pair))
-        return [_row(queue, f"scripted: {what}", _extracted(queue, pairs)) for what, pairs in share.items()]
+        return [_row(queue, f"scripted: {what}", _extract(queue, pairs)) for what, pairs in share.items()]
 
 
-def _extracted(queue: JobQueue, pairs: list[Pair]) -> list[BatchResult]:
+def _extract(queue: JobQueue, pairs: list[Pair]) -> list[BatchResult]:
     requests = (
         {
             "custom_id": pair.name,
@@ -80,12 +80,12 @@ def _extracted(queue: JobQueue, pairs: list[Pair]) -> list[BatchResult]:
 
 def _row(queue: JobQueue, what: str, results: list[BatchResult]) -> Row:
     repairs = [getattr(one.result, "repairs", None) for one in results]
-    asked = sum(_questions(queue, one) for one in results)
+    asked = sum(_count_questions(queue, one) for one in results)
     failed = Counter(one.error.code for one in results if one.error is not None)
     return Row(what, len(results), repairs.count(0), len(results) - failed.total(), asked, dict(failed))
 
 
-def _questions(queue: JobQueue, one: BatchResult) -> int:
+def _count_questions(queue: JobQueue, one: BatchResult) -> int:
     """The questions of a job, counted by the repairs in its log, so that failed jobs count too."""
     if one.job_id is None:
         return 0
@@ -93,7 +93,7 @@ def _questions(queue: JobQueue, one: BatchResult) -> int:
     return 1 + sum(isinstance(event, Progress) and event.stage == "repairing" for event in events)
 
 
-def _unguided(queue: JobQueue) -> Row:
+def _run_unguided(queue: JobQueue) -> Row:
     requests = (
         {
             "custom_id": pair.name,
@@ -120,10 +120,10 @@ def _is_valid(text: str, pair: Pair) -> bool:
 
 
 @contextmanager
-def _queue(host_url: str) -> Iterator[JobQueue]:
+def _open_queue(host_url: str) -> Iterator[JobQueue]:
     with (
         EmbeddedRedis.start() as redis,
-        llamaq_worker(redis.url, host_url, SLOTS) as worker,
+        start_llamaq_worker(redis.url, host_url, SLOTS) as worker,
         JobQueue(redis.url) as queue,
     ):
         wait_until(lambda: bool(queue.models()), "a report of the worker", check=worker.check)

@@ -15,7 +15,7 @@ from embedded.redis import EmbeddedRedis
 _SPINS = 400_000
 
 
-def about() -> dict[str, Any]:
+def describe() -> dict[str, Any]:
     """Hardware, versions, and the load before anything was started."""
     with EmbeddedRedis.start() as redis:
         kind = redis.kind

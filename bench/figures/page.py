@@ -13,23 +13,23 @@ _PART = re.compile(
 )
 
 
-def renew(path: Path, parts: Mapping[str, str]) -> None:
-    """Write the parts of this file anew. Raises as `renewed`."""
-    path.write_text(renewed(path.read_text("utf-8"), parts), "utf-8")
+def renew_page(path: Path, parts: Mapping[str, str]) -> None:
+    """Write the parts of this file anew. Raises as `replace_parts`."""
+    path.write_text(replace_parts(path.read_text("utf-8"), parts), "utf-8")
 
 
-def renewed(page: str, parts: Mapping[str, str]) -> str:
-    """The page with the text of these parts.
+def replace_parts(page: str, parts: Mapping[str, str]) -> str:
+    """Replace the text of the parts of a page.
 
     Raises:
         ValueError: the page has other parts.
     """
-    known = parts_of(page)
+    known = find_parts(page)
     if known.keys() != parts.keys():
         raise ValueError(f"the page has the parts {', '.join(known)}; there are {', '.join(parts)}")
     return _PART.sub(lambda found: found["begin"] + parts[found["name"]] + found["end"], page)
 
 
-def parts_of(page: str) -> dict[str, str]:
-    """The text of each part, by its name."""
+def find_parts(page: str) -> dict[str, str]:
+    """Find the text of each part, by its name."""
     return {found["name"]: found["text"] for found in _PART.finditer(page)}

@@ -36,7 +36,7 @@ def spreads(results: Results) -> str:
         cells = []
         for path in PATHS:
             found = results.get(figure.metric, path)
-            cells.append("-" if found is None else " … ".join(figure.shown(v * figure.scale) for v in found[1:]))
+            cells.append("-" if found is None else " … ".join(figure.format(v * figure.scale) for v in found[1:]))
         rows.append([f"`{figure.metric}`", *cells])
     return markdown(["minimum … maximum of the rounds", *PATHS.values()], rows)
 

@@ -28,12 +28,12 @@ class Figure:
         found = results.get(self.metric, path)
         return None if found is None else found.median * self.scale
 
-    def missed(self, value: float) -> bool:
+    def is_missed(self, value: float) -> bool:
         """Whether a value, as it is shown, does not reach the aim."""
         value = round(value, self.digits)
         return self.aim is not None and (value > self.aim if self.most else value < self.aim)
 
-    def shown(self, value: float) -> str:
+    def format(self, value: float) -> str:
         """The value with its digits."""
         return f"{value:,.{self.digits}f}"
 
@@ -54,7 +54,7 @@ class Row:
         """The row's numbers for one path."""
         values = [figure.value(results, path) for figure in self.figures]
         known = [(figure, value) for figure, value in zip(self.figures, values, strict=True) if value is not None]
-        return " / ".join(figure.shown(value) for figure, value in known) or "-"
+        return " / ".join(figure.format(value) for figure, value in known) or "-"
 
     def misses(self, results: Results, path: str) -> list[str]:
         """A sentence for each number that misses its aim."""
@@ -62,9 +62,9 @@ class Row:
         said = []
         for name, figure in zip(names, self.figures, strict=True):
             value = figure.value(results, path)
-            if value is not None and figure.missed(value):
+            if value is not None and figure.is_missed(value):
                 sign = "≤" if figure.most else "≥"
-                said.append(f"{self.title}: {name}{figure.shown(value)}, target {sign} {figure.aim:,g}")
+                said.append(f"{self.title}: {name}{figure.format(value)}, target {sign} {figure.aim:,g}")
         return said
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import redis
 
-from bench.environment.workers import family
+from bench.environment.workers import process_tree
 
 MEGABYTE = 1_000_000
 
@@ -37,10 +37,10 @@ class Meter:
     def _worker_seconds(self) -> float:
         if self._pid is None:
             return 0.0
-        used = [one.cpu_times() for one in family(self._pid)]
+        used = [one.cpu_times() for one in process_tree(self._pid)]
         return float(sum(times.user + times.system for times in used))
 
 
 def pss_megabytes(pid: int) -> float:
     """The memory of a process and of those that it started (PSS), with their part of shared pages."""
-    return float(sum(one.memory_full_info().pss for one in family(pid))) / MEGABYTE
+    return float(sum(one.memory_full_info().pss for one in process_tree(pid))) / MEGABYTE

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.command import arguments, results_of
-from bench.figures.page import renew
+from bench.command import load_or_measure, parse_arguments
+from bench.figures.page import renew_page
 from bench.figures.results import Results
 from bench.gateway import measures, report
 from bench.gateway.plan import FULL, QUICK, Plan
@@ -21,12 +21,12 @@ MEASURES: dict[str, Callable[[Plan, Results], None]] = {
 def main() -> None:
     """Run the measures that were asked for."""
     quick = "under a minute: shows that the bench works, no more; without other proxies"
-    given = arguments("bench gateway", "docs/gateway-performance.md", quick, MEASURES)
-    results = results_of(given, MEASURES, QUICK if given.quick else FULL)
+    given = parse_arguments("bench gateway", "docs/gateway-performance.md", quick, MEASURES)
+    results = load_or_measure(given, MEASURES, QUICK if given.quick else FULL)
     for text in report.tables(results):
         print(f"\n{text}")
     if given.write:
-        renew(PAGE, report.parts(results))
+        renew_page(PAGE, report.parts(results))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from bench.gateway.plan import Plan
 from bench.gateway.rivals import RIVALS, found
 from bench.gateway.services import Services, services
 from bench.paths import Path as Reading
-from bench.readers.threads import in_threads
+from bench.readers.threads import run_in_threads
 
 RATE = 50
 """Tokens per second of one stream."""
@@ -88,7 +88,7 @@ def short(plan: Plan, results: Results) -> None:
                 path.first()
                 each = plan.short // SHORT_AT_A_TIME
                 began = time.monotonic()
-                in_threads(SHORT_AT_A_TIME, partial(_ask, path, each))
+                run_in_threads(SHORT_AT_A_TIME, partial(_ask, path, each))
                 results.add("short_per_second", name, each * SHORT_AT_A_TIME / (time.monotonic() - began))
                 path.close()
                 time.sleep(SETTLE_SECONDS)

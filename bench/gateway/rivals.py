@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from bench.environment.services import MODEL
-from bench.environment.venvs import NotInstalled, installed
+from bench.environment.venvs import NotInstalled, install
 from bench.environment.workers import WorkerProcess
 
 
@@ -87,7 +87,7 @@ class Found:
 def found(rival: Rival) -> Found:
     """Install a rival at the first call."""
     try:
-        python = installed(rival.package)
+        python = install(rival.package)
     except NotInstalled as error:
         return Found(None, f"not measured: pip could not install it ({error})")
     name = rival.package.partition("[")[0]

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.environment.polling import wait_until
 from bench.environment.services import MODEL
-from bench.environment.workers import WorkerProcess, llamaq_worker
+from bench.environment.workers import WorkerProcess, start_llamaq_worker
 from bench.gateway.rivals import RIVALS, Rival
 from bench.paths import READERS, Addresses, Path
 from embedded.redis import EmbeddedRedis, find_free_port
@@ -74,7 +74,7 @@ def services(slots: int, hosts: int = 1, rivals: Mapping[str, pathlib.Path] | No
     ):
         started = [stack.enter_context(ScriptedOllama.start(slots=slots)) for _ in range(hosts)]
         for host in started:
-            stack.enter_context(llamaq_worker(redis.url, host.url, slots))
+            stack.enter_context(start_llamaq_worker(redis.url, host.url, slots))
         with JobQueue(redis.url) as queue:
             wait_until(lambda: len(queue.hosts()) == hosts, "a report of each worker")
         wait_until(lambda: _answers(port), "an answer of the gateway", check=gateway.check)

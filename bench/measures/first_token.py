@@ -2,7 +2,7 @@
 
 import time
 
-from bench.environment.services import MODEL, services
+from bench.environment.services import MODEL, start_services
 from bench.figures.machine import note_quiet
 from bench.figures.results import Results
 from bench.figures.spread import percentile
@@ -19,7 +19,7 @@ MILLISECOND = 1e6
 
 def measure(plan: Plan, results: Results) -> None:
     """Measure the paths in turn, request by request."""
-    with services(SLOTS, peers.pythons(results) if plan.peers else {}) as on:
+    with start_services(SLOTS, peers.pythons(results) if plan.peers else {}) as on:
         on.host.script(stamp=True, count=3, rate=500, times=None)
         paths = {name: path(Addresses(on.redis.url, on.host.url, MODEL)) for name, path in peers.paths(on).items()}
         for path in paths.values():

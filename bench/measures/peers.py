@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bench import peers
 from bench.environment.services import MODEL, Services
-from bench.environment.venvs import PACKAGES, NotInstalled, installed
+from bench.environment.venvs import PACKAGES, NotInstalled, install
 from bench.environment.workers import PEERS
 from bench.figures.results import Results
 from bench.figures.spread import percentile
@@ -23,7 +23,7 @@ def pythons(results: Results) -> dict[str, Path]:
     reasons: dict[str, str] = {}
     for name, packages in PACKAGES.items():
         try:
-            found[name] = installed(*packages)
+            found[name] = install(*packages)
         except (NotInstalled, OSError, subprocess.SubprocessError) as error:
             reasons[name] = f"not measured: pip could not install it ({error})"
     results.about["peers"] = reasons

@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from bench.environment.services import MODEL, Services, producer, services
+from bench.environment.services import MODEL, Services, make_producer, start_services
 from bench.environment.workers import PEERS
 from bench.figures.results import Results
 from bench.measures import peers
@@ -22,7 +22,7 @@ MAX_WAIT_SECONDS = 120.0
 def measure(plan: Plan, results: Results) -> None:
     """Measure every path in turn, in every round."""
     ways: dict[str, Callable[[Services, Plan], None]] = {"direct": _direct, "naive": _naive, "llamaq": _llamaq}
-    with services(plan.slots, peers.pythons(results) if plan.peers else {}) as on:
+    with start_services(plan.slots, peers.pythons(results) if plan.peers else {}) as on:
         peers.warm(on)
         ways |= {name: _peer(name) for name in PEERS if name in on.workers}
         on.host.script(stamp=True, count=plan.slot_tokens, rate=RATE, times=None)
@@ -30,10 +30,10 @@ def measure(plan: Plan, results: Results) -> None:
             for name, way in ways.items():
                 before = on.host.stats(bodies=False)["arrived"]
                 way(on, plan)
-                results.add("slots_used", name, _busy(on.host.stats()["requests"], before, plan.slots))
+                results.add("slots_used", name, _share_busy(on.host.stats()["requests"], before, plan.slots))
 
 
-def _busy(requests_seen: list[dict[str, Any]], before: int, slots: int) -> float:
+def _share_busy(requests_seen: list[dict[str, Any]], before: int, slots: int) -> float:
     """The share of slot seconds that were used, by the host's own request log, between the first job and the last."""
     ran = [(r["started_at"], r["ended_at"]) for r in requests_seen if r["number"] > before and r["started_at"]]
     first, last = min(start for start, _ in ran), max(end for _, end in ran)
@@ -48,7 +48,7 @@ def _direct(on: Services, plan: Plan) -> None:
 
 
 def _naive(on: Services, plan: Plan) -> None:
-    app = producer(on.redis.url)
+    app = make_producer(on.redis.url)
     tasks = [
         app.send_task("naive.generate", args=[MODEL, "go"], task_id=str(uuid.uuid4())) for _ in range(plan.slot_jobs)
     ]

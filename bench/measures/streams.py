@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any
 
-from bench.environment.services import MODEL, Services, services
+from bench.environment.services import MODEL, Services, start_services
 from bench.figures.machine import note_quiet
 from bench.figures.results import Results
 from bench.figures.spread import percentile
@@ -21,7 +21,7 @@ SETTLE_SECONDS = 0.5
 
 def measure(plan: Plan, results: Results) -> None:
     """Measure every path in turn, in every round."""
-    with services(plan.streams, peers.pythons(results) if plan.peers else {}) as on:
+    with start_services(plan.streams, peers.pythons(results) if plan.peers else {}) as on:
         peers.warm(on)
         on.host.script(stamp=True, count=plan.tokens, rate=RATE, times=None)
         for _ in range(plan.rounds):
@@ -37,13 +37,13 @@ def _turn(name: str, on: Services, plan: Plan, results: Results) -> None:
     command = [sys.executable, "-m", "bench.consumer", name, str(plan.streams), *addresses]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as consumer:
         try:
-            saw = _watched(consumer, on, worker.pid if worker else None, plan, results, name)
+            saw = _run_watched(consumer, on, worker.pid if worker else None, plan, results, name)
         finally:
             consumer.kill()
     _note(saw, name, plan, results)
 
 
-def _watched(
+def _run_watched(
     consumer: "subprocess.Popen[str]", on: Services, pid: int | None, plan: Plan, results: Results, name: str
 ) -> dict[str, Any]:
     _await_ready(consumer)

@@ -4,7 +4,7 @@ import time
 import uuid
 from collections.abc import Callable
 
-from bench.environment.services import MODEL, producer
+from bench.environment.services import MODEL, make_producer
 from bench.figures.results import Results
 from bench.figures.spread import percentile
 from bench.measures import peers
@@ -18,7 +18,7 @@ PROMPT = "Explain entanglement to a child of ten, in three sentences."
 def measure(plan: Plan, results: Results) -> None:
     """Measure submits one by one in turn, then many at once."""
     with EmbeddedRedis.start() as redis:
-        app = producer(redis.url)
+        app = make_producer(redis.url)
         app.send_task("naive.generate", args=[MODEL, PROMPT], queue="warm")
         others = peers.pythons(results) if plan.peers else {}
         for _ in range(plan.rounds):

@@ -8,7 +8,7 @@ import requests
 
 from bench.paths.route import Addresses
 from bench.readers.arrivals import Arrivals, First, first_stamp
-from bench.readers.threads import in_threads
+from bench.readers.threads import run_in_threads
 
 TIMEOUT_SECONDS = 60
 
@@ -34,7 +34,7 @@ class Direct:
 
     def stream(self, count: int, arrivals: Arrivals) -> None:
         """Use one thread for each answer."""
-        in_threads(count, lambda: self._follow(arrivals))
+        run_in_threads(count, lambda: self._follow(arrivals))
 
     def close(self) -> None:
         """Do nothing: no connection is kept."""

@@ -1,7 +1,7 @@
 """The tutorial's task, with a consumer that subscribes to the task's channel before the task is sent."""
 
 from bench.environment.naive_task import END, channel
-from bench.environment.services import producer
+from bench.environment.services import make_producer
 from bench.paths.route import Addresses
 from bench.paths.subscribed import SubscribedPath
 
@@ -12,7 +12,7 @@ class Naive(SubscribedPath):
     def __init__(self, addresses: Addresses) -> None:
         super().__init__(addresses.redis_url, lambda message: None if message == END else message)
         self._model = addresses.model
-        self._app = producer(addresses.redis_url)
+        self._app = make_producer(addresses.redis_url)
 
     def channel(self, answer_id: str) -> str:
         """The channel of a task's tokens."""

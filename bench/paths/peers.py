@@ -5,7 +5,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from bench.environment.venvs import PACKAGES, installed
+from bench.environment.venvs import PACKAGES, install
 from bench.paths.route import Addresses
 from bench.paths.subscribed import SubscribedPath
 
@@ -18,7 +18,7 @@ class _Peer(SubscribedPath):
     def __init__(self, addresses: Addresses) -> None:
         super().__init__(addresses.redis_url, lambda message: None if message == "[DONE]" else message)
         self._model = addresses.model
-        for folder in (installed(*PACKAGES[self.NAME]).parents[1] / "lib").glob("python*/site-packages"):
+        for folder in (install(*PACKAGES[self.NAME]).parents[1] / "lib").glob("python*/site-packages"):
             sys.path.append(str(folder))
 
     def channel(self, answer_id: str) -> str:

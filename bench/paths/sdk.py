@@ -4,7 +4,7 @@ import time
 
 from bench.paths.route import Addresses
 from bench.readers.arrivals import Arrivals, First, first_stamp
-from bench.readers.threads import in_threads
+from bench.readers.threads import run_in_threads
 from llamaq import JobQueue
 from llamaq.vocabulary.events import Completed, Delta
 
@@ -29,7 +29,7 @@ class Sdk:
 
     def stream(self, count: int, arrivals: Arrivals) -> None:
         """Use one thread for each answer."""
-        in_threads(count, lambda: self._follow(arrivals))
+        run_in_threads(count, lambda: self._follow(arrivals))
 
     def close(self) -> None:
         """Close the connections."""

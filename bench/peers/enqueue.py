@@ -43,7 +43,7 @@ def _module(name: str) -> Any:
     return import_module(name)
 
 
-def blocking(call: Callable[[], object], times: int) -> Iterator[float]:
+def time_calls(call: Callable[[], object], times: int) -> Iterator[float]:
     """Milliseconds of each call."""
     for _ in range(times):
         began = time.perf_counter()
@@ -51,7 +51,7 @@ def blocking(call: Callable[[], object], times: int) -> Iterator[float]:
         yield (time.perf_counter() - began) * 1000
 
 
-async def awaited(
+async def time_awaited_calls(
     make: Callable[[str], Awaitable[Callable[[], Awaitable[object]]]], url: str, times: int
 ) -> list[float]:
     """As `blocking`."""
@@ -66,9 +66,9 @@ async def awaited(
 def main(name: str, url: str, times: int) -> None:
     """Run one; the first call connects, and is left out."""
     if name in {"arq", "taskiq"}:
-        taken = asyncio.run(awaited({"arq": arq, "taskiq": taskiq}[name], url, times + 1))
+        taken = asyncio.run(time_awaited_calls({"arq": arq, "taskiq": taskiq}[name], url, times + 1))
     else:
-        taken = list(blocking({"rq": rq, "dramatiq": dramatiq}[name](url), times + 1))
+        taken = list(time_calls({"rq": rq, "dramatiq": dramatiq}[name](url), times + 1))
     print(*taken[1:], sep="\n")
 
 

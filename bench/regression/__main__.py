@@ -16,7 +16,7 @@ from bench.figures import machine
 from bench.figures.results import Results
 from bench.measures import first_token, streams, submit
 from bench.plan import Plan
-from bench.regression.ratios import ratios, report
+from bench.regression.ratios import compute_ratios, report
 
 RECORDED = Path(__file__).parent / "recorded.json"
 MOST_SECONDS = 90
@@ -40,10 +40,10 @@ def main() -> None:
 
 
 def _compare(*, write: bool) -> None:
-    results = Results(about=machine.about())
+    results = Results(about=machine.describe())
     for measure in (first_token.measure, streams.measure, submit.measure):
         measure(PLAN, results)
-    now, recorded = ratios(results), json.loads(RECORDED.read_text())
+    now, recorded = compute_ratios(results), json.loads(RECORDED.read_text())
     print(f"median of the rounds (least to most); recorded on {recorded['about']['day']}")
     print("\n".join(report(now, recorded["ratios"])))
     if write:

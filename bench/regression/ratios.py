@@ -50,7 +50,7 @@ RATIOS = (
 )
 
 
-def ratios(results: Results) -> Ratios:
+def compute_ratios(results: Results) -> Ratios:
     """All ratios of a run."""
     return {ratio.title: ratio.of(results) for ratio in RATIOS}
 
@@ -61,15 +61,15 @@ def report(now: Mapping[str, list[float]], recorded: Mapping[str, list[float]]) 
     for ratio in RATIOS:
         values, before = now[ratio.title], recorded.get(ratio.title)
         if not before:
-            lines.append(f"{ratio.title}: {_shown(values)}, not recorded yet")
+            lines.append(f"{ratio.title}: {_format(values)}, not recorded yet")
             continue
-        moved = _moved(values, before)
+        moved = _compare(values, before)
         word = "" if not moved else "  <-- worse" if (moved > 0) == ratio.cost else "  <-- better"
-        lines.append(f"{ratio.title}: {_shown(values)}, recorded {_shown(before)}{word}")
+        lines.append(f"{ratio.title}: {_format(values)}, recorded {_format(before)}{word}")
     return lines
 
 
-def _moved(now: list[float], before: list[float]) -> int:
+def _compare(now: list[float], before: list[float]) -> int:
     """1 where the ratio has risen, -1 where it has fallen; 0 where its rounds differ by as much within the two runs."""
     new, old = spread(now), spread(before)
     noise = (new.most - new.least) + (old.most - old.least)
@@ -77,6 +77,6 @@ def _moved(now: list[float], before: list[float]) -> int:
     return 0 if abs(moved) <= max(noise, LEAST_MOVE * old.median) else 1 if moved > 0 else -1
 
 
-def _shown(values: list[float]) -> str:
+def _format(values: list[float]) -> str:
     found = spread(values)
     return f"{found.median:.2f} ({found.least:.2f} to {found.most:.2f})"

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.command import arguments, results_of
-from bench.figures.page import renew
+from bench.command import load_or_measure, parse_arguments
+from bench.figures.page import renew_page
 from bench.figures.results import Results
 from bench.scaling.figures import plots, report
 from bench.scaling.measures import backlog, failover, hosts, memory, simulation, streams, throughput
@@ -25,12 +25,12 @@ MEASURES: dict[str, Callable[[Plan, Results], None]] = {
 def main() -> None:
     """Run the measures that were asked for."""
     quick = "half a minute: shows that the bench works, no more"
-    given = arguments("bench.scaling", "docs/scaling.md", quick, MEASURES)
-    results = results_of(given, MEASURES, QUICK if given.quick else FULL)
+    given = parse_arguments("bench.scaling", "docs/scaling.md", quick, MEASURES)
+    results = load_or_measure(given, MEASURES, QUICK if given.quick else FULL)
     for text in report.tables(results):
         print(f"\n{text}")
     if given.write:
-        renew(DOCS / "scaling.md", report.parts(results))
+        renew_page(DOCS / "scaling.md", report.parts(results))
         plots.draw(results, DOCS / "img")
 
 

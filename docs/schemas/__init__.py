@@ -20,33 +20,33 @@ _ALWAYS = tuple(BaseEvent.model_fields)
 """Fields of every event that have a default in Python, and none on the wire."""
 
 
-def all_of_them() -> dict[str, str]:
-    """The text of each file, by its name."""
-    return {f"{name}.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in _schemas()}
+def render_files() -> dict[str, str]:
+    """Render the text of each file, by its name."""
+    return {f"{name}.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in _make_schemas()}
 
 
-def _schemas() -> Iterator[tuple[str, dict[str, Any]]]:
+def _make_schemas() -> Iterator[tuple[str, dict[str, Any]]]:
     for kind, shape in REQUEST_TYPES.items():
-        yield f"requests/{kind}", _request(shape)
+        yield f"requests/{kind}", _make_request_schema(shape)
     for event in get_args(Event):
-        yield f"events/{event.model_fields['type'].default}", _event(event)
+        yield f"events/{event.model_fields['type'].default}", _make_event_schema(event)
     for result in get_args(AnyResult):
-        yield f"results/{RESULT_FILES[result.__name__]}", _schema(result)
-    yield "error", _schema(ErrorInfo)
-    yield "webhook", _schema(Notice)
+        yield f"results/{RESULT_FILES[result.__name__]}", _make_schema(result)
+    yield "error", _make_schema(ErrorInfo)
+    yield "webhook", _make_schema(Notice)
 
 
-def _schema(shape: type[BaseModel]) -> dict[str, Any]:
+def _make_schema(shape: type[BaseModel]) -> dict[str, Any]:
     return {"$schema": DIALECT, **shape.model_json_schema(by_alias=True, schema_generator=WireSchema)}
 
 
-def _request(shape: type[BaseModel]) -> dict[str, Any]:
-    schema = _schema(shape)
+def _make_request_schema(shape: type[BaseModel]) -> dict[str, Any]:
+    schema = _make_schema(shape)
     schema["properties"]["wait_for_model"] = WAIT_FOR_MODEL
     return schema
 
 
-def _event(shape: type[BaseModel]) -> dict[str, Any]:
-    schema = _schema(shape)
+def _make_event_schema(shape: type[BaseModel]) -> dict[str, Any]:
+    schema = _make_schema(shape)
     fixed = [name for name in (*_ALWAYS, "type") if name not in schema.get("required", [])]
     return schema | {"required": sorted([*schema.get("required", []), *fixed])}

@@ -80,13 +80,13 @@ def stream(_request: HttpRequest, job_id: str) -> HttpResponse:
         job.status()
     except LlamaqError as error:
         return refused(error)
-    answer = StreamingHttpResponse(pieces(job), content_type="text/plain; charset=utf-8")
+    answer = StreamingHttpResponse(stream_text(job), content_type="text/plain; charset=utf-8")
     answer["X-Accel-Buffering"] = "no"
     return answer
 
 
-def pieces(job: Job) -> Iterator[str]:
-    """The text, piece by piece. Plain text cannot take anything back, so a new attempt is told and begins below."""
+def stream_text(job: Job) -> Iterator[str]:
+    """Stream the text. Plain text cannot take anything back, so a new attempt is told and begins below."""
     try:
         for piece in job.text():
             yield str(piece)

@@ -63,7 +63,7 @@ def create_app() -> FastAPI:
         yield
         await queue.aclose()
 
-    app = FastAPI(lifespan=lifespan, exception_handlers={LlamaqError: refused})
+    app = FastAPI(lifespan=lifespan, exception_handlers={LlamaqError: render_error})
 
     @app.post("/jobs", status_code=202)
     async def submit(question: Question) -> dict[str, str]:
@@ -80,7 +80,7 @@ def create_app() -> FastAPI:
         # A cursor that is wrong or gone raises here. EventSource connects again after the end, too: 204 stops it.
         if done and first.result() is None:
             return Response(status_code=204)
-        return StreamingResponse(told(events, first), media_type="text/event-stream", headers=HEADERS)
+        return StreamingResponse(render_events(events, first), media_type="text/event-stream", headers=HEADERS)
 
     @app.delete("/jobs/{job_id}")
     async def cancel(job_id: str) -> dict[str, bool]:
@@ -89,15 +89,17 @@ def create_app() -> FastAPI:
     return app
 
 
-async def refused(_: Request, error: LlamaqError) -> JSONResponse:
-    """What llamaq says is wrong, with the status that says who must act."""
+async def render_error(_: Request, error: LlamaqError) -> JSONResponse:
+    """Render what llamaq says is wrong, with the status that says who must act."""
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
     headers = {"Retry-After": str(round(error.retry_after))} if isinstance(error, QueueFull) else None
     return JSONResponse({"detail": str(error)}, status, headers)
 
 
-async def told(events: AsyncGenerator[Event, None], first: asyncio.Task[Event | None]) -> AsyncGenerator[str, None]:
-    """The events as the lines of a server-sent stream. A browser that leaves ends this, and not the job."""
+async def render_events(
+    events: AsyncGenerator[Event, None], first: asyncio.Task[Event | None]
+) -> AsyncGenerator[str, None]:
+    """Render the events as the lines of a server-sent stream. A browser that leaves ends this, and not the job."""
     waiting: asyncio.Task[Event | None] | None = first
     try:
         while True:

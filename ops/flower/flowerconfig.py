@@ -10,7 +10,7 @@ from ops.flower import hiding, queue_lengths
 from ops.flower.settings import FlowerSettings
 
 
-def login() -> str:
+def read_login() -> str:
     """`user:password`.
 
     Raises:
@@ -31,7 +31,7 @@ def login() -> str:
 
 hiding.install()
 queue_lengths.install(environment.read()[0])
-basic_auth = [login()]
+basic_auth = [read_login()]
 format_task = hiding.format_task
 # Without it, whoever has the login can send any task with any argument, and stop workers.
 read_only = True

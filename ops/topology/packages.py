@@ -18,12 +18,12 @@ class NotInstalled(Exception):
     """Packages are missing that could not be installed; the message says which, and what to do."""
 
 
-def find(program: str) -> str | None:
-    """The path of a program, or None."""
+def find_program(program: str) -> str | None:
+    """Find the path of a program, or None."""
     return shutil.which(program) or shutil.which(program, path=SBIN)
 
 
-def bring(packages: Iterable[str]) -> None:
+def install_packages(packages: Iterable[str]) -> None:
     """Install packages of Debian without starting a service of theirs.
 
     Raises:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from embedded.redis import find_free_port
 from ops.topology.rendering import render
-from ops.topology.running import Running, program
+from ops.topology.running import Running, require_program
 
 REDIS = Path(__file__).resolve().parents[1] / "redis"
 
@@ -52,8 +52,8 @@ def start_redis(folder: Path, secrets: Path, *, tls: bool, port: int = 0) -> Loc
         "/run/secrets": str(secrets),
     }
     file = render(REDIS / "redis.conf", folder / "redis.conf", changes)
-    command = [program("redis-server"), str(file)]
+    command = [require_program("redis-server"), str(file)]
     if tls:
         changes = {"tls-port 6379": f"tls-port {port}", "/run/secrets": str(secrets)}
         command += ["--include", str(render(REDIS / "tls.conf", folder / "tls.conf", changes))]
-    return LockedRedis(Running("redis", command, folder, {}).listening(port), port, secrets, tls)
+    return LockedRedis(Running("redis", command, folder, {}).wait_listening(port), port, secrets, tls)

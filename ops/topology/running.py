@@ -11,7 +11,7 @@ from typing import Self
 
 from embedded.child import spawn
 from llamaq.store.clock import SYSTEM, Clock
-from ops.topology.packages import PROGRAMS, find
+from ops.topology.packages import PROGRAMS, find_program
 
 START_SECONDS = 60.0
 STOP_SECONDS = 45.0
@@ -45,7 +45,7 @@ class Running:
             )
         self.pid = self._process.pid
 
-    def listening(self, port: int) -> Self:
+    def wait_listening(self, port: int) -> Self:
         """Wait until it accepts connections.
 
         Raises:
@@ -53,12 +53,12 @@ class Running:
         """
         limit = self._clock.monotonic() + START_SECONDS
         while True:
-            self.check(limit)
+            self.check_progress(limit)
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 return self
             self._clock.sleep(POLL_SECONDS)
 
-    def until(self, true: Callable[[], bool]) -> Self:
+    def wait_until(self, true: Callable[[], bool]) -> Self:
         """Wait until a condition is true.
 
         Raises:
@@ -66,11 +66,11 @@ class Running:
         """
         limit = self._clock.monotonic() + START_SECONDS
         while not true():
-            self.check(limit)
+            self.check_progress(limit)
             self._clock.sleep(POLL_SECONDS)
         return self
 
-    def check(self, limit: float) -> None:
+    def check_progress(self, limit: float) -> None:
         """Check that it runs, and that `limit` has not passed.
 
         Raises:
@@ -102,13 +102,13 @@ class Running:
         self.stop()
 
 
-def program(name: str) -> str:
-    """The path of a program.
+def require_program(name: str) -> str:
+    """Find the path of a program that must be there.
 
     Raises:
         NotRunning: it is not installed.
     """
-    found = find(name)
+    found = find_program(name)
     if found is None:
         raise NotRunning(f"{name} is not installed: apt-get install {PROGRAMS.get(name, name)}")
     return found

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.figures.page import renew
+from bench.figures.page import renew_page
 from tests.chaos.fleet import LEASE_SECONDS
 from tests.chaos.injected import InjectedFaults
 from tests.chaos.invariants import Findings, Told
@@ -118,4 +118,4 @@ def _spread(seconds: Sequence[float]) -> str:
 
 def write(table: str, command: str) -> None:
     """Replace the figures in docs/reliability.md."""
-    renew(BOOK, {"chaos": f"`{command}`:\n\n{table.strip()}"})
+    renew_page(BOOK, {"chaos": f"`{command}`:\n\n{table.strip()}"})

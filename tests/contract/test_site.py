@@ -69,7 +69,7 @@ def test_a_link_of_the_checkout_becomes_one_of_the_site(folder: str, given: str,
     files: Any = SimpleNamespace(get_file_from_path=lambda path: path if Path(path).suffix == ".md" else None)
     config = cast("Any", SimpleNamespace(repo_url=None))
 
-    assert site_pages._linked(given, folder, config, files) == made
+    assert site_pages._rewrite_links(given, folder, config, files) == made
     config.repo_url = "https://git.example/llamaq/"
     known = "[e](https://git.example/llamaq/blob/HEAD/examples/fastapi)"
-    assert site_pages._linked(given, folder, config, files) == (known if made == "e" else made)
+    assert site_pages._rewrite_links(given, folder, config, files) == (known if made == "e" else made)

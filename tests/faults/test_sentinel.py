@@ -71,7 +71,7 @@ def flower(sentinel_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Ite
     }
     command = [*FLOWER, "--address=127.0.0.1", f"--port={port}"]
     with Running("flower", command, folder, settings) as process:
-        process.listening(port)
+        process.wait_listening(port)
         yield lambda path: requests.get(
             f"http://127.0.0.1:{port}/flower/api/{path}", auth=("llamaq", PASSWORD), timeout=20
         )

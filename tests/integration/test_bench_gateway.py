@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.figures.page import renewed
+from bench.figures.page import replace_parts
 from bench.figures.results import Results
 from bench.gateway import report
 from bench.gateway.__main__ import PAGE, main
@@ -24,4 +24,4 @@ def test_a_quick_run_measures_each_path(
     for metric in ("token_p50_ms", "tokens_per_second"):
         assert set(results.values[metric]) == {"direct", "sdk", "gateway", "gateway-openai"}
     assert "other proxies: not measured in this run" in capsys.readouterr().out
-    assert "Measured on" in renewed(PAGE.read_text(), report.parts(results))
+    assert "Measured on" in replace_parts(PAGE.read_text(), report.parts(results))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.figures.page import renewed
+from bench.figures.page import replace_parts
 from bench.figures.results import Results
 from bench.scaling.__main__ import DOCS, main
 from bench.scaling.figures import report
@@ -21,5 +21,5 @@ def test_a_quick_run_measures_all_that_the_page_shows(
     run_bench(monkeypatch, main, "--quick", "--save", saved)
 
     assert "| workers and hosts |" in capsys.readouterr().out
-    page = renewed((DOCS / "scaling.md").read_text(), report.parts(Results.load(saved)))
+    page = replace_parts((DOCS / "scaling.md").read_text(), report.parts(Results.load(saved)))
     assert "$" not in page

@@ -23,7 +23,7 @@ AUDITOR = "for-the-tests-alone"
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Passwords, tokens and certificates, as `run.py ops credentials` makes them."""
     folder = tmp_path_factory.mktemp("deployment") / "secrets"
-    credentials.make(folder)
+    credentials.make_files(folder)
     acl = folder / "users.acl"
     # One more, for the tests alone: it reads what the ACL refused.
     acl.write_text(f"{acl.read_text()}user llamaq-auditor on >{AUDITOR} ~* &* +@all\n")

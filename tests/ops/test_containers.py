@@ -17,7 +17,7 @@ from worker.settings.environment import Settings
 
 DCLINT = "dclint@2.2.2"
 """The last that runs on the Node.js of Debian 12."""
-SERVICES = compose.services()
+SERVICES = compose.read_services()
 
 
 def checked(*command: str) -> str:
@@ -92,7 +92,7 @@ def test_the_override_publishes_redis() -> None:
     """Its port, on a network that is not internal, and no other change; the other networks stay."""
     checked(tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", "ops/redis/published.yml")
     networks = yaml.safe_load(compose.FILE.read_text())["networks"]
-    override = compose.services(file=CHECKOUT / "ops/redis/published.yml")
+    override = compose.read_services(file=CHECKOUT / "ops/redis/published.yml")
 
     assert override.keys() == {"redis"}
     assert override["redis"].keys() == {"networks", "ports"}

@@ -25,7 +25,7 @@ def test_containers_may_read_what_is_made_whatever_the_umask(tmp_path: Path) -> 
     """The folder of the gateway's keys is mounted as it is; the folder around it keeps other users out."""
     before = os.umask(0o077)
     try:
-        credentials.make(tmp_path / "secrets")
+        credentials.make_files(tmp_path / "secrets")
     finally:
         os.umask(before)
     folder = tmp_path / "secrets"
@@ -44,7 +44,7 @@ def test_a_second_run_adds_names_and_keeps_the_rest(tmp_path: Path, capsys: pyte
     assert credentials.main(["--folder", str(tmp_path), "redis.example"]) == 0
 
     said = capsys.readouterr().out
-    assert credentials.names_of(tmp_path / "server.pem") == [*credentials.NAMES, "redis.example"]
+    assert credentials.read_names(tmp_path / "server.pem") == [*credentials.NAMES, "redis.example"]
     assert ((tmp_path / "ca.pem").read_text(), _passwords(tmp_path)) == (authority, passwords)
     assert _verified(tmp_path)
     ended = datetime.now(UTC) + timedelta(days=credentials.DAYS)
@@ -57,15 +57,15 @@ def test_a_second_run_adds_names_and_keeps_the_rest(tmp_path: Path, capsys: pyte
 def test_what_ends_soon_is_renewed_with_its_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The new authority has the key of the old one, so that clients with the old file trust the new certificate."""
     monkeypatch.setattr(credentials, "DAYS", 40)
-    credentials.make(tmp_path, ["redis.example"])
+    credentials.make_files(tmp_path, ["redis.example"])
     old = (tmp_path / "ca.pem").read_text()
     monkeypatch.setattr(credentials, "DAYS", 825)
 
-    credentials.make(tmp_path, ["localhost"])
+    credentials.make_files(tmp_path, ["localhost"])
 
-    assert credentials.names_of(tmp_path / "server.pem") == ["localhost", "redis.example"]
+    assert credentials.read_names(tmp_path / "server.pem") == ["localhost", "redis.example"]
     for name in ("ca.pem", "server.pem"):
-        assert credentials.ends(tmp_path / name) > datetime.now(UTC) + timedelta(days=800)
+        assert credentials.read_expiry(tmp_path / name) > datetime.now(UTC) + timedelta(days=800)
     assert _verified(tmp_path)
     (tmp_path / "ca.pem").write_text(old)
     assert _verified(tmp_path)
@@ -90,25 +90,25 @@ def _accepts(folder: Path, name: str) -> bool:
 @pytest.mark.parametrize("address", ["10.1.2.3", "fd00::5"])
 def test_a_client_may_connect_by_an_address(tmp_path: Path, address: str) -> None:
     """A second run keeps it."""
-    credentials.make(tmp_path)
+    credentials.make_files(tmp_path)
     assert not _accepts(tmp_path, address)
 
     for names in ([address], []):
         assert credentials.main(["--folder", str(tmp_path), *names, "Redis.example"]) == 0
         assert _accepts(tmp_path, address)
-    assert credentials.names_of(tmp_path / "server.pem") == [*credentials.NAMES, address, "redis.example"]
+    assert credentials.read_names(tmp_path / "server.pem") == [*credentials.NAMES, address, "redis.example"]
     assert all(_accepts(tmp_path, name) for name in ("localhost", "127.0.0.1", "redis.example"))
 
 
 def test_an_address_among_the_host_names_is_corrected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the certificates of older versions have it."""
-    kind = credentials._kind
+    kind = credentials._kind_of
     with monkeypatch.context() as older:
-        older.setattr(credentials, "_kind", lambda name: "DNS" if name == "10.1.2.3" else kind(name))
-        credentials.make(tmp_path, ["localhost", "10.1.2.3"])
+        older.setattr(credentials, "_kind_of", lambda name: "DNS" if name == "10.1.2.3" else kind(name))
+        credentials.make_files(tmp_path, ["localhost", "10.1.2.3"])
     assert not _accepts(tmp_path, "10.1.2.3")
 
-    credentials.make(tmp_path, ["localhost", "10.1.2.3"])
+    credentials.make_files(tmp_path, ["localhost", "10.1.2.3"])
 
     assert _accepts(tmp_path, "10.1.2.3")
 
@@ -127,15 +127,15 @@ def test_what_is_no_name_is_refused(tmp_path: Path, name: str, capsys: pytest.Ca
 
 def test_certificates_of_your_own_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the key of their authority nothing is signed: it says so, and changes nothing."""
-    credentials.make(tmp_path)
+    credentials.make_files(tmp_path)
     other = tmp_path / "other"
-    credentials.make(other)
+    credentials.make_files(other)
     (other / "ca.key").replace(tmp_path / "ca.key")
     monkeypatch.setattr(credentials, "RENEW_DAYS", 10_000)
     made = (tmp_path / "server.pem").read_text()
 
-    credentials.make(tmp_path)
+    credentials.make_files(tmp_path)
     with pytest.raises(credentials.OpensslFailed, match=r"lacks redis\.example"):
-        credentials.make(tmp_path, ["redis.example"])
+        credentials.make_files(tmp_path, ["redis.example"])
 
     assert (tmp_path / "server.pem").read_text() == made

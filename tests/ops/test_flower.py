@@ -39,7 +39,7 @@ def flower(started_flower: Running, topology: Site) -> Running:
 @pytest.fixture
 def producer(topology: Site) -> Iterator[JobQueue]:
     """A producer."""
-    with topology.producer() as queue:
+    with topology.open_producer() as queue:
         yield queue
 
 
@@ -52,7 +52,7 @@ def curl(topology: Site, path: str, *more: str, login: bool = True) -> tuple[int
     """Status and body of a page, through the door."""
     user = ["--user", f"llamaq:{password(topology)}"] if login else []
     command = ["curl", "-s", "-w", "\n%{http_code}", "--cacert", str(topology.secrets / "ca.pem"), *user, *more]
-    done = run([*command, f"{topology.door.url}/flower/{path}"], timeout=60, check=True)
+    done = run([*command, f"{topology.nginx.url}/flower/{path}"], timeout=60, check=True)
     body, _, status = done.stdout.rpartition("\n")
     return int(status), body
 
@@ -92,7 +92,7 @@ def test_a_running_job_is_found_in_a_browser(
     job_id, gate = start_running(producer, topology_host)
     until(lambda: seen(topology, job_id).get("state") == "STARTED")
     with Browser(chromium, ("llamaq", password(topology))) as browser:
-        browser.open(f"{topology.door.url}/flower/tasks")
+        browser.open(f"{topology.nginx.url}/flower/tasks")
         browser.wait("!!document.querySelector('input[type=search]')")
         browser.enter("input[type=search]", job_id)
         row = "[...document.querySelectorAll('#tasks-table tbody tr')]"
@@ -104,13 +104,13 @@ def test_a_running_job_is_found_in_a_browser(
         picture = os.environ.get("LLAMAQ_SCREENSHOT")
         browser.screenshot(Path(picture) if picture else tmp_path / "flower.png")
 
-        browser.open(f"{topology.door.url}/flower/task/{job_id}")
+        browser.open(f"{topology.nginx.url}/flower/task/{job_id}")
         page = browser.source()
         assert "llamaq.generate" in page
         assert MODEL in page
         assert PROMPT not in page
         (worker,) = workers(topology)
-        browser.open(f"{topology.door.url}/flower/workers")
+        browser.open(f"{topology.nginx.url}/flower/workers")
         browser.wait(f"document.body.textContent.includes({json.dumps(worker)})")
     topology_host.release(gate)
     assert producer.job(job_id).result(30).text == RESULT
@@ -124,7 +124,7 @@ def test_nobody_gets_in_without_the_password(topology: Site, flower: Running, ch
         assert curl(topology, path, login=False)[0] == 401, path
         assert curl(topology, path)[0] == 200, path
     with Browser(chromium) as browser:
-        browser.open(f"{topology.door.url}/flower/tasks")
+        browser.open(f"{topology.nginx.url}/flower/tasks")
         assert 401 in browser.statuses.values()
         assert "llamaq" not in browser.text()
 
@@ -256,7 +256,7 @@ def test_it_listens_for_this_machine_alone(topology: Site, tmp_path: Path) -> No
         "LLAMAQ_FLOWER_PASSWORD_FILE": str(topology.secrets / "flower_password"),
     }
     with (
-        Running("flower", [*FLOWER, f"--port={port}"], tmp_path, environment).listening(port),
+        Running("flower", [*FLOWER, f"--port={port}"], tmp_path, environment).wait_listening(port),
         pytest.raises(OSError, match="refused"),
         socket.create_connection(("127.0.0.2", port), 5),
     ):

@@ -37,7 +37,7 @@ def client(topology: Site, started_gateway: Running, trusting: ssl.SSLContext) -
     """Comes by nginx, with the key that `ops.credentials` made."""
     key = (topology.secrets / "gateway_key").read_text()
     headers = {"Authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=topology.door.http_url, headers=headers, verify=trusting, timeout=60) as client:
+    with httpx.Client(base_url=topology.nginx.http_url, headers=headers, verify=trusting, timeout=60) as client:
         yield client
 
 
@@ -84,7 +84,7 @@ def test_without_the_key_nobody_comes_in_and_the_producer_is_all_it_is(
     ):
         assert client.get(path).status_code == 200, path
     assert client.delete(f"/jobs/{job_id}").status_code == 204
-    logs = topology.door.nginx.log() + started_gateway.log()
+    logs = topology.nginx.process.log() + started_gateway.log()
     assert (topology.secrets / "gateway_key").read_text() not in logs
     assert "planted-prompt" not in logs
 
@@ -118,7 +118,7 @@ def test_no_second_request_is_smuggled_through(
     """What nginx and the gateway could cut differently gets one refusal."""
 
     async def ask() -> bytes:
-        port = urlsplit(topology.door.http_url).port
+        port = urlsplit(topology.nginx.http_url).port
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusting)
         hidden = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         writer.write(b"POST /jobs HTTP/1.1\r\nHost: localhost\r\n" + sent + hidden)
@@ -135,7 +135,7 @@ def test_no_second_request_is_smuggled_through(
 def test_it_has_time_to_drain_wherever_it_runs() -> None:
     """Compose, systemd and Kubernetes wait longer than the drain and ten seconds for the cancels."""
     drain = default(ProcessVariables, "drain_seconds") + 10
-    assert int(compose.services()["gateway"]["stop_grace_period"].rstrip("s")) > drain
+    assert int(compose.read_services()["gateway"]["stop_grace_period"].rstrip("s")) > drain
     unit = (CHECKOUT / "ops/systemd/llamaq-gateway.service").read_text()
     assert int(re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)[0]) > drain
     pod, variables = _pod(CHECKOUT / "ops/kubernetes/gateway.yaml")

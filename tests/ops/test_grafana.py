@@ -65,7 +65,7 @@ def test_provisioning_fits_the_compose_file_and_the_dashboards() -> None:
     """The data source's uid and address, and the folder that is mounted."""
     (source,) = yaml.safe_load((FOLDER / "provisioning/datasources/prometheus.yml").read_text())["datasources"]
     (provider,) = yaml.safe_load((FOLDER / "provisioning/dashboards/llamaq.yml").read_text())["providers"]
-    services = compose.services()
+    services = compose.read_services()
     mounts = [mount.split(":") for mount in services["grafana"]["volumes"]]
 
     assert source["url"] == "http://prometheus:9090"

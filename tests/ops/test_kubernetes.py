@@ -154,6 +154,6 @@ def test_a_pod_has_the_memory_that_compose_gives() -> None:
     """Two pictures of the largest size at a time take most of a gigabyte, in whichever way the process is started."""
     for name in ("worker", "gateway"):
         (container,) = one("Deployment", f"llamaq-{name}")["spec"]["template"]["spec"]["containers"]
-        given = compose.services()[name]["mem_limit"]
+        given = compose.read_services()[name]["mem_limit"]
 
         assert container["resources"]["limits"]["memory"] == given.replace("g", "Gi")

@@ -144,4 +144,4 @@ def test_flower_is_started_as_compose_does_it() -> None:
     assert "llamaq-flower@" in variables["LLAMAQ_REDIS_URL"]
     assert variables.keys() == {"LLAMAQ_REDIS_URL", "LLAMAQ_REDIS_PASSWORD_FILE", "LLAMAQ_FLOWER_PASSWORD_FILE"}
     assert service["selector"] == one("Deployment", "llamaq-flower")["spec"]["selector"]["matchLabels"]
-    assert flower["args"] == compose.services()["flower"]["command"]
+    assert flower["args"] == compose.read_services()["flower"]["command"]

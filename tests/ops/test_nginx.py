@@ -15,8 +15,8 @@ from api_client import Forbidden, OllamaClient, UntrustedCertificate
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
-from ops.topology import front_door
-from ops.topology.front_door import FrontDoor, open_door
+from ops.topology import nginx as topology_nginx
+from ops.topology.nginx import Nginx, start_nginx
 from ops.topology.rendering import render
 from tests.conftest import MODEL
 from tests.worker_process import WorkerProcess
@@ -35,10 +35,10 @@ def behind() -> Iterator[ScriptedOllama]:
 
 
 @pytest.fixture(scope="module")
-def door(behind: ScriptedOllama, secrets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrontDoor]:
+def door(behind: ScriptedOllama, secrets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
     """The door."""
-    opened = open_door(tmp_path_factory.mktemp("door"), secrets, behind.url)
-    with opened.nginx:
+    opened = start_nginx(tmp_path_factory.mktemp("door"), secrets, behind.url)
+    with opened.process:
         yield opened
 
 
@@ -48,7 +48,7 @@ def token(secrets: Path) -> str:
     return (secrets / "ollama_token").read_text()
 
 
-def raw(door: FrontDoor, secrets: Path, line: str, *headers: str, body: str = "{}") -> tuple[int, str]:
+def raw(door: Nginx, secrets: Path, line: str, *headers: str, body: str = "{}") -> tuple[int, str]:
     """Send a request line as it stands, which no HTTP library would; status and whole answer."""
     context = ssl.create_default_context(cafile=str(secrets / "ca.pem"))
     port = urlsplit(door.url).port
@@ -65,7 +65,7 @@ def raw(door: FrontDoor, secrets: Path, line: str, *headers: str, body: str = "{
 
 
 @pytest.mark.parametrize("asked", ALLOWED)
-def test_what_the_workers_ask_goes_through(asked: str, door: FrontDoor, secrets: Path, token: str) -> None:
+def test_what_the_workers_ask_goes_through(asked: str, door: Nginx, secrets: Path, token: str) -> None:
     """With the token, and whatever Host the client names: Ollama gets one that it accepts."""
     model = "smollm2-embed:135m" if asked.endswith("embed") else MODEL
     body = f'{{"model":"{model}","prompt":"x","input":"x","messages":[{{"role":"user","content":"x"}}]}}'
@@ -88,7 +88,7 @@ WAYS += ("/api/generate;/../{0}", "/api\\{0}", "http://localhost/api/{0}", "/api
 
 @pytest.mark.parametrize("harmful", HARMFUL)
 def test_what_could_change_or_read_the_host_is_refused(
-    harmful: str, door: FrontDoor, secrets: Path, token: str, behind: ScriptedOllama
+    harmful: str, door: Nginx, secrets: Path, token: str, behind: ScriptedOllama
 ) -> None:
     """Pull, push, create, copy, delete and blobs, by any method and in any spelling; nothing reaches Ollama."""
     before = behind.stats(bodies=False)["arrived"]
@@ -109,7 +109,7 @@ def test_what_could_change_or_read_the_host_is_refused(
         "POST /api",
     ],
 )
-def test_nothing_else_is_served(asked: str, door: FrontDoor, secrets: Path, token: str, behind: ScriptedOllama) -> None:
+def test_nothing_else_is_served(asked: str, door: Nginx, secrets: Path, token: str, behind: ScriptedOllama) -> None:
     """Only what is on the list, letter by letter."""
     before = behind.stats(bodies=False)["arrived"]
 
@@ -119,7 +119,7 @@ def test_nothing_else_is_served(asked: str, door: FrontDoor, secrets: Path, toke
     assert behind.stats(bodies=False)["arrived"] == before
 
 
-def test_without_the_token_nothing_comes_in(door: FrontDoor, secrets: Path, token: str) -> None:
+def test_without_the_token_nothing_comes_in(door: Nginx, secrets: Path, token: str) -> None:
     """401 for none, for another, for one in other letters and other schemes; also for what would be refused anyway."""
     wrong = ["", "Bearer", "Bearer x", f"Bearer {token}x", f"Bearer x{token}", f"Bearer {token.swapcase()}"]
     wrong += [f"Basic {token}", token, f"Bearer {token} {token}"]
@@ -130,9 +130,7 @@ def test_without_the_token_nothing_comes_in(door: FrontDoor, secrets: Path, toke
             assert "WWW-Authenticate: Bearer" in answer
 
 
-def test_ollama_learns_neither_token_nor_origin(
-    door: FrontDoor, secrets: Path, token: str, behind: ScriptedOllama
-) -> None:
+def test_ollama_learns_neither_token_nor_origin(door: Nginx, secrets: Path, token: str, behind: ScriptedOllama) -> None:
     """The token is the door's."""
     raw(door, secrets, "GET /api/version", f"Authorization: Bearer {token}", "Origin: https://evil.example")
 
@@ -159,7 +157,7 @@ def test_grafana_is_behind_it(behind: ScriptedOllama, secrets: Path, tmp_path: P
     with ThreadingHTTPServer(("127.0.0.1", 0), Dashboards) as grafana:
         threading.Thread(target=grafana.serve_forever).start()
         url = f"http://127.0.0.1:{grafana.server_port}"
-        with (opened := open_door(tmp_path, secrets, behind.url, grafana_url=url)).nginx:
+        with (opened := start_nginx(tmp_path, secrets, behind.url, grafana_url=url)).process:
             status, answer = raw(opened, secrets, "GET /grafana/login")
             closed = raw(opened, secrets, "GET /login")[1]
         grafana.shutdown()
@@ -174,17 +172,17 @@ def test_addresses_off_the_list_are_refused(
     """The list is looked at before the token."""
     others = tmp_path / "nginx-files"
     others.mkdir()
-    for file in front_door.NGINX.glob("*.conf"):
+    for file in topology_nginx.NGINX.glob("*.conf"):
         changes = {"allow 127.0.0.0/8;": ""} if file.name == "allowed_addresses.conf" else {}
         render(file, others / file.name, changes)
-    monkeypatch.setattr(front_door, "NGINX", others)
-    with (opened := open_door(tmp_path, secrets, behind.url)).nginx:
+    monkeypatch.setattr(topology_nginx, "NGINX", others)
+    with (opened := start_nginx(tmp_path, secrets, behind.url)).process:
         status, _ = raw(opened, secrets, "GET /api/tags", f"Authorization: Bearer {token}")
 
     assert status == 403
 
 
-def test_tokens_arrive_as_they_are_made(door: FrontDoor, secrets: Path, token: str, behind: ScriptedOllama) -> None:
+def test_tokens_arrive_as_they_are_made(door: Nginx, secrets: Path, token: str, behind: ScriptedOllama) -> None:
     """The first one is there while the host has not made the second: it is held until the first has been seen."""
     behind.script(tokens=["first", " second"], hold="door", hold_after=1)
     with OllamaClient(door.url, token=token, ca_file=str(secrets / "ca.pem")) as client:
@@ -197,13 +195,13 @@ def test_tokens_arrive_as_they_are_made(door: FrontDoor, secrets: Path, token: s
     assert rest[-1]["done"]
 
 
-def test_a_client_without_the_authority_sends_no_token(door: FrontDoor, token: str) -> None:
+def test_a_client_without_the_authority_sends_no_token(door: Nginx, token: str) -> None:
     """And is told which file is missing."""
     with OllamaClient(door.url, token=token, retries=0) as client, pytest.raises(UntrustedCertificate, match="CA file"):
         client.version()
 
 
-def test_a_wrong_token_is_named_as_such(door: FrontDoor, secrets: Path) -> None:
+def test_a_wrong_token_is_named_as_such(door: Nginx, secrets: Path) -> None:
     """What the worker's preflight shows for it."""
     with (
         OllamaClient(door.url, token="wrong", ca_file=str(secrets / "ca.pem"), retries=0) as client,
@@ -213,7 +211,7 @@ def test_a_wrong_token_is_named_as_such(door: FrontDoor, secrets: Path) -> None:
 
 
 def test_a_worker_runs_jobs_through_the_door(
-    door: FrontDoor, secrets: Path, redis_server: EmbeddedRedis, prefix: str, queue: JobQueue, behind: ScriptedOllama
+    door: Nginx, secrets: Path, redis_server: EmbeddedRedis, prefix: str, queue: JobQueue, behind: ScriptedOllama
 ) -> None:
     """`https://` with a private authority and a token from a file: jobs run and stream; a cancel reaches Ollama."""
     settings = {
@@ -237,13 +235,13 @@ def test_a_worker_runs_jobs_through_the_door(
         said = worker.log()
     token = (secrets / "ollama_token").read_text()
 
-    assert "planted-prompt" not in door.nginx.log() + said
-    assert token not in door.nginx.log() + said
+    assert "planted-prompt" not in door.process.log() + said
+    assert token not in door.process.log() + said
 
 
 def test_the_door_stays_while_ollama_restarts(secrets: Path, token: str, tmp_path: Path) -> None:
     """Ollama away is a 502 at once, which workers take for what it is; back, it is served again without a reload."""
-    with ScriptedOllama.start() as host, (opened := open_door(tmp_path, secrets, host.url)).nginx:
+    with ScriptedOllama.start() as host, (opened := start_nginx(tmp_path, secrets, host.url)).process:
         host.kill()
         started = time.monotonic()
         status, _ = raw(opened, secrets, "GET /api/version", f"Authorization: Bearer {token}")

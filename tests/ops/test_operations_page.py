@@ -11,7 +11,7 @@ import yaml
 from llamaq import JobQueue
 from ops import credentials
 from ops.topology.redis_server import LockedRedis, start_redis
-from ops.topology.running import Running, program
+from ops.topology.running import Running, require_program
 from tests.commands import run
 from tests.service import until
 from tests.worker_process import CHECKOUT
@@ -80,9 +80,9 @@ def test_a_snapshot_is_restored_as_the_page_says_and_not_by_a_start_beside_it(se
     assert _waiting(start_redis(beside, secrets, tls=False)) == []
     for line in ("`--appendonly no`", "`redis-cli ... config set appendonly yes`"):
         assert line in PAGE
-    once = [program("redis-server"), str(running / "redis.conf"), "--dir", str(restored), "--appendonly", "no"]
+    once = [require_program("redis-server"), str(running / "redis.conf"), "--dir", str(restored), "--appendonly", "no"]
     with (
-        Running("redis", once, restored, {}).listening(server.port),
+        Running("redis", once, restored, {}).wait_listening(server.port),
         redis.Redis.from_url(server.url("auditor")) as admin,
     ):
         admin.config_set("appendonly", "yes")
@@ -101,7 +101,7 @@ def test_a_password_is_changed_without_an_interruption(secrets: Path, tmp_path: 
         old = server.url("producer")
         assert _may_enter(old)  # Redis listens before it reads the file of users, which must be the old one
         (folder / "redis_producer").unlink()
-        credentials.make(folder)
+        credentials.make_files(folder)
         new = server.url("producer")
 
         assert (_may_enter(old), _may_enter(new)) == (True, False)

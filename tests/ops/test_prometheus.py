@@ -15,7 +15,7 @@ from embedded.redis import EmbeddedRedis, find_free_port
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
 from ops.topology.rendering import render
-from ops.topology.running import Running, program
+from ops.topology.running import Running, require_program
 from ops.topology.site import BY_NAME
 from tests.commands import run
 from tests.conftest import MODEL
@@ -45,7 +45,7 @@ Ask = Callable[[str], Any]
 )
 def test_promtool_takes_it(words: list[str]) -> None:
     """The configuration, the rules, and the rules' own tests."""
-    command = [program("promtool"), *words]
+    command = [require_program("promtool"), *words]
     done = run(command, cwd=FOLDER, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "SUCCESS" in done.stdout + done.stderr
@@ -99,10 +99,10 @@ def ask(served: tuple[JobQueue, WorkerProcess], tmp_path_factory: pytest.TempPat
     }
     render(FOLDER / "prometheus.yml", folder / "prometheus.yml", changes)
     render(FOLDER / "alerts.yml", folder / "alerts.yml", {})
-    command = [program("prometheus"), f"--config.file={folder}/prometheus.yml"]
+    command = [require_program("prometheus"), f"--config.file={folder}/prometheus.yml"]
     command += [f"--storage.tsdb.path={folder}/data", f"--web.listen-address=127.0.0.1:{port}"]
     with Running("prometheus", command, folder, {}) as prometheus:
-        prometheus.listening(port)
+        prometheus.wait_listening(port)
 
         def ask(path: str) -> Any:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/{path}", timeout=30) as answer:

@@ -84,7 +84,7 @@ class Desk:
             "/backup/": f"{self.folder}/backup/",
             "/data/": f"{self.site.folder}/redis/",
             "redis.example:6379": f"127.0.0.1:{port}",
-            "https://127.0.0.1:8444": self.site.door.http_url,
+            "https://127.0.0.1:8444": self.site.nginx.http_url,
             "nginx -s": f"nginx -e stderr -c {self.site.folder}/nginx/nginx.conf -s",
             "python3 run.py ops credentials": f"python3 run.py ops credentials --folder {self.folder}/secrets",
         }
@@ -104,7 +104,7 @@ class Desk:
         own["LLAMAQ_REDIS_URL"] = self.site.redis.bare_url(name)
         own["LLAMAQ_REDIS_PASSWORD_FILE"] = str(self.site.secrets / f"redis_{name}")
         own["LLAMAQ_GATEWAY_KEYS_FILE"] = str(self.site.secrets / "gateway" / "keys")
-        own["LLAMAQ_OLLAMA_URL"] = self.site.door.url
+        own["LLAMAQ_OLLAMA_URL"] = self.site.nginx.url
         own["LLAMAQ_OLLAMA_TOKEN_FILE"] = str(self.site.secrets / "ollama_token")
         own["LLAMAQ_OLLAMA_CA_FILE"] = str(self.site.secrets / "ca.pem")
         return own | {"LLAMAQ_HOST": "ollama", "LLAMAQ_METRICS_PORT": "0"}
@@ -131,7 +131,7 @@ def desk(topology: Site, topology_host: ScriptedOllama, tmp_path: Path, admin: A
     )
     for name in ("redis_worker", "ollama_token"):
         (tmp_path / "etc" / "llamaq" / name).write_text((topology.secrets / name).read_text())
-    with topology.producer() as queue:
+    with topology.open_producer() as queue:
         yield Desk(topology, topology_host, queue, tmp_path)
         queue.resume(host="ollama")
         topology_host.clear()
@@ -185,7 +185,7 @@ def _serves(desk: Desk, line: str) -> None:
     """A program that runs until it is ended serves, and ends in order."""
     words = shlex.split(desk.at_home(line))
     with Running("exporter", words, desk.folder, desk.settings(USERS[line])) as exporter:
-        exporter.until(lambda: "metrics are served" in exporter.log())
+        exporter.wait_until(lambda: "metrics are served" in exporter.log())
         assert exporter.stop() == 0
     assert "NOPERM" not in exporter.log()
 

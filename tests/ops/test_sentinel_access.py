@@ -59,7 +59,7 @@ class Watched:
 def tls_sentinels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """With the users that docs/scaling.md gives to Sentinels and replicas."""
     secrets = tmp_path_factory.mktemp("deployment") / "secrets"
-    credentials.make(secrets)
+    credentials.make_files(secrets)
     acl, users = secrets / "users.acl", re.findall("^user .*", DOCS.read_text(), re.MULTILINE)
     assert [line.split()[1] for line in users] == ["sentinel", "replica"]
     acl.write_text(acl.read_text() + "".join(f"{line}\n" for line in users))
@@ -73,7 +73,7 @@ def tls_sentinels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]
             folder = tmp_path_factory.mktemp("sentinel")
             (folder / "sentinel.conf").write_text("\n".join([*_config(server, ports[-1], folder), *lines]) + "\n")
             command = ["redis-server", str(folder / "sentinel.conf"), "--sentinel"]
-            stack.enter_context(Running("sentinel", command, folder, {}).listening(ports[-1]))
+            stack.enter_context(Running("sentinel", command, folder, {}).wait_listening(ports[-1]))
         yield Watched(server, (ports[0], ports[1], ports[2]))
 
 
@@ -202,7 +202,7 @@ def test_flower_shows_the_worker(tls_sentinels: Watched, worker: WorkerProcess, 
     login = ("llamaq", (tls_sentinels.redis.secrets / "flower_password").read_text())
     address = ["--address=127.0.0.1", f"--port={port}"]
     with Running("flower", [*command, *address], tmp_path, settings) as flower:
-        flower.listening(port)
+        flower.wait_listening(port)
 
         def asked(path: str) -> requests.Response:
             return requests.get(f"http://127.0.0.1:{port}/flower/api/{path}", auth=login, timeout=20)

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.xdist_group("topology")
 @pytest.fixture
 def queue(topology: Site) -> Iterator[JobQueue]:
     """A producer with its own user, over TLS."""
-    with topology.producer() as queue:
+    with topology.open_producer() as queue:
         yield queue
 
 
@@ -40,7 +40,7 @@ def test_a_job_passes_through_the_whole_of_it(topology: Site, queue: JobQueue, t
 
     assert "".join(job.text(on_restart="raise")) == job.result(30).text == "answer"
     assert job.result(30).host == topology.services["worker"]["environment"]["LLAMAQ_HOST"]
-    logs = topology.door.nginx.log() + topology.worker.log() + topology.redis.redis.log()
+    logs = topology.nginx.process.log() + topology.worker.log() + topology.redis.redis.log()
     assert "/api/generate" in logs
     assert PROMPT not in logs
     files = [path for path in topology.secrets.iterdir() if path.name.startswith(("redis_", "ollama_token"))]
@@ -56,7 +56,7 @@ def test_the_health_checks_of_compose_pass(topology: Site) -> None:
         "nginx": topology.services["nginx"]["healthcheck"]["test"],
         "worker": ["CMD", *_image_check()],
     }
-    port = urlsplit(topology.door.url).port
+    port = urlsplit(topology.nginx.url).port
     changes = {
         "/run/secrets": str(topology.secrets),
         "/run/llamaq/alive": str(topology.liveness_file),
@@ -101,7 +101,7 @@ def test_flower_is_behind_the_door(topology: Site, started_flower: Running) -> N
     secret = (topology.secrets / "flower_password").read_text()
 
     def status(path: str, *more: str) -> str:
-        url = f"{topology.door.url}/flower/{path}"
+        url = f"{topology.nginx.url}/flower/{path}"
         command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", str(topology.secrets / "ca.pem")]
         return run([*command, *more, url], timeout=30, check=True).stdout
 
@@ -128,9 +128,9 @@ def test_prometheus_finds_the_worker(topology: Site) -> None:
 
 def test_variables_of_the_compose_file_are_filled_in() -> None:
     """As the engine does: a default where nothing is given, and a doubled dollar for the container's shell."""
-    assert compose.services({"LLAMAQ_SLOTS": "7"})["worker"]["environment"]["LLAMAQ_SLOTS"] == 7
-    assert compose.services()["worker"]["environment"]["LLAMAQ_SLOTS"] == 2
-    assert "$(cat" in compose.services()["redis"]["healthcheck"]["test"][1]
+    assert compose.read_services({"LLAMAQ_SLOTS": "7"})["worker"]["environment"]["LLAMAQ_SLOTS"] == 7
+    assert compose.read_services()["worker"]["environment"]["LLAMAQ_SLOTS"] == 2
+    assert "$(cat" in compose.read_services()["redis"]["healthcheck"]["test"][1]
 
 
 def test_a_file_that_no_longer_fits_is_noticed(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_the_command_runs_one_job_through_all_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """`run.py ops topology`: the addresses and the answer are printed, and the exit code is 0."""
-    monkeypatch.setattr(topology_command, "_see_programs", lambda install: None)
+    monkeypatch.setattr(topology_command, "_require_programs", lambda install: None)
     monkeypatch.setattr(topology_command, "Site", lambda _folder, _url: Standing(topology))
     topology_host.script(tokens=["through", " all"])
     assert topology_command.main(["--ollama", topology_host.url]) == 0
@@ -198,7 +198,7 @@ def test_what_was_kept_ends_in_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where there is no terminal, whose input ends at once, and by Ctrl-C."""
-    monkeypatch.setattr(topology_command, "_see_programs", lambda install: None)
+    monkeypatch.setattr(topology_command, "_require_programs", lambda install: None)
     monkeypatch.setattr(topology_command, "Site", lambda _folder, _url: Standing(topology))
     monkeypatch.setattr("sys.stdin", terminal())
 

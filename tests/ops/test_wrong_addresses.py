@@ -28,7 +28,7 @@ pytestmark = pytest.mark.xdist_group("topology")
 def servers(locked_redis: LockedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The parts of the addresses: ports, and a CA that is another's."""
     other = tmp_path_factory.mktemp("other")
-    credentials.make(other, ["127.0.0.1"])
+    credentials.make_files(other, ["127.0.0.1"])
     # A cluster uses the port 10,000 above, too. There it is above those that Linux gives to connections.
     low = next(port for port in iter(find_free_port, 0) if 51_000 < port < 55_000)
     with (

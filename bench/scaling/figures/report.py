@@ -4,7 +4,7 @@ from pathlib import Path
 from statistics import median
 from string import Template
 
-from bench.figures.page import parts_of
+from bench.figures.page import find_parts
 from bench.figures.report import machine, markdown
 from bench.figures.results import Results
 from bench.scaling.figures.medians import Medians
@@ -189,12 +189,12 @@ def tables(results: Results) -> list[str]:
 def parts(results: Results) -> dict[str, str]:
     """The measured parts of the page."""
     made = (machine, throughput, linear, flood, backlog, flat, hosts, simulation, costs, memory, idle, failover)
-    found = {name: shown(value) for name, value in numbers(Medians(results)).items()}
-    arithmetic = {name: Template(text).substitute(found) for name, text in parts_of(ARITHMETIC.read_text()).items()}
+    found = {name: format_number(value) for name, value in numbers(Medians(results)).items()}
+    arithmetic = {name: Template(text).substitute(found) for name, text in find_parts(ARITHMETIC.read_text()).items()}
     return {part.__name__: part(results) for part in made} | arithmetic
 
 
-def shown(value: float) -> str:
+def format_number(value: float) -> str:
     """A number with as many digits as say something."""
     if value == int(value) or abs(value) >= 100:
         return f"{value:,.0f}"

@@ -40,7 +40,7 @@ class RedisUse(NamedTuple):
         return RedisUse(*(mine - share * theirs for mine, theirs in zip(self, idle, strict=True)))
 
 
-def look(client: Any) -> RedisUse:
+def read_use(client: Any) -> RedisUse:
     """Ask Redis. These requests are not counted among the commands."""
     told = client.info("all")
     stats = {name: numbers for name, numbers in told.items() if name.startswith("cmdstat_") and name != "cmdstat_info"}
@@ -68,7 +68,7 @@ class Cost(NamedTuple):
     redis_us: float
 
 
-def cost(client: Any, times: int, call: Callable[[], object]) -> Cost:
+def measure_cost(client: Any, times: int, call: Callable[[], object]) -> Cost:
     """Of a call that is made so many times."""
     waits, before = [], _cpu_seconds(client)
     for _ in range(times):

@@ -88,7 +88,7 @@ class ReplicatedRedis:
 
 
 @contextmanager
-def replicated_redis() -> Iterator[ReplicatedRedis]:
+def start_replicated_redis() -> Iterator[ReplicatedRedis]:
     """Start a master, a replica and a Sentinel, and wait until Sentinel can fail over."""
     with ExitStack() as stack:
         master, replica = (stack.enter_context(EmbeddedRedis.start()) for _ in range(2))

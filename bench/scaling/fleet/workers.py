@@ -66,13 +66,13 @@ class WorkerFleet:
 
     def play(self, count: int) -> list[str]:
         """Submit jobs without readers, and wait for their ends without polling Redis; returns their ids."""
-        served = self._served()
+        served = self._count_served()
         jobs = self.queue.submit_many([REQUEST] * count)
-        self._until(lambda: self._served() - served == count, "the end of all jobs")
+        self._until(lambda: self._count_served() - served == count, "the end of all jobs")
         time.sleep(SETTLE_SECONDS)  # a job ends after its last token
         return [job.id for job in jobs]
 
-    def arrived(self) -> list[int]:
+    def count_requests(self) -> list[int]:
         """How many requests each host has seen."""
         return [int(host.stats(bodies=False)["arrived"]) for host in self._hosts]
 
@@ -94,7 +94,7 @@ class WorkerFleet:
         self._hosts.append(host)
         self._workers.append(self._stack.enter_context(WorkerProcess(["worker"], environment)))
 
-    def _served(self) -> int:
+    def _count_served(self) -> int:
         return sum(sum(host.stats(bodies=False)["served_by_model"].values()) for host in self._hosts)
 
     def _until(self, reached: Callable[[], bool], what: str) -> None:
@@ -106,7 +106,7 @@ class WorkerFleet:
 
 
 @contextmanager
-def worker_fleet(slots: int, **settings: object) -> Iterator[WorkerFleet]:
+def start_worker_fleet(slots: int, **settings: object) -> Iterator[WorkerFleet]:
     """A Redis and a fleet without workers; the settings hold for each worker: `FLUSH_MS=200`."""
     with ExitStack() as stack:
         redis = stack.enter_context(EmbeddedRedis.start())

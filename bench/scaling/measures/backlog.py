@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bench.figures.machine import note_quiet
 from bench.figures.results import Results
 from bench.figures.spread import percentile
-from bench.scaling.fleet.redis_use import Cost, cost
+from bench.scaling.fleet.redis_use import Cost, measure_cost
 from bench.scaling.plan import Plan
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import MODEL, Fleet, Message, make_outcome
@@ -41,7 +41,7 @@ class Backlog:
 def measure(plan: Plan, results: Results) -> None:
     """Fill all backlogs, then measure them in turn."""
     with EmbeddedRedis.start() as redis:
-        backlogs = [_filled(redis.url, size, tenants) for size in plan.backlogs for tenants in plan.tenants]
+        backlogs = [_fill(redis.url, size, tenants) for size in plan.backlogs for tenants in plan.tenants]
         for _ in range(plan.rounds):
             note_quiet(results)
             for backlog in backlogs:
@@ -50,7 +50,7 @@ def measure(plan: Plan, results: Results) -> None:
             backlog.fleet.close()
 
 
-def _filled(url: str, size: int, tenants: int) -> Backlog:
+def _fill(url: str, size: int, tenants: int) -> Backlog:
     fleet = Fleet(url, uuid.uuid4().hex, max_queued=MOST_QUEUED)
     names = itertools.cycle(_names(tenants))
     for at in range(0, size, PAGE):
@@ -78,9 +78,14 @@ def _turn(backlog: Backlog, plan: Plan, results: Results) -> None:
         ends.append((time.perf_counter() - began) * 1000)
         backlog.assigned += fleet.take_messages()
 
-    _note(results, "submit", backlog.name, cost(fleet.redis, plan.cycles, submit))
-    _note(results, "status", backlog.name, cost(fleet.redis, plan.cycles, lambda: fleet.queue.job(ids[-1]).status()))
-    _note(results, "turn", backlog.name, cost(fleet.redis, plan.cycles, turn))
+    _note(results, "submit", backlog.name, measure_cost(fleet.redis, plan.cycles, submit))
+    _note(
+        results,
+        "status",
+        backlog.name,
+        measure_cost(fleet.redis, plan.cycles, lambda: fleet.queue.job(ids[-1]).status()),
+    )
+    _note(results, "turn", backlog.name, measure_cost(fleet.redis, plan.cycles, turn))
     results.add("claim_ms", backlog.name, percentile(claims, 50))
     results.add("finish_ms", backlog.name, percentile(ends, 50))
 

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from bench.environment.services import MODEL
-from bench.environment.workers import llamaq_worker
+from bench.environment.workers import start_llamaq_worker
 from bench.figures.results import Results
-from bench.scaling.fleet.sentinel import replicated_redis
+from bench.scaling.fleet.sentinel import start_replicated_redis
 from bench.scaling.plan import RATE, Plan
 from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import ScriptedModel
@@ -40,13 +40,13 @@ def measure(plan: Plan, results: Results) -> None:
     """Once for each round: each needs a Redis of its own."""
     for _ in range(plan.failovers):
         with (
-            replicated_redis() as redis,
+            start_replicated_redis() as redis,
             ScriptedOllama.start(slots=plan.streams, models=[ScriptedModel(MODEL)]) as host,
-            llamaq_worker(redis.url, host.url, plan.streams) as worker,
+            start_llamaq_worker(redis.url, host.url, plan.streams) as worker,
             JobQueue(redis.url) as queue,
         ):
             host.script(count=plan.failover_tokens, rate=RATE, times=None)
-            jobs = _started(queue, plan.streams)
+            jobs = _start_jobs(queue, plan.streams)
             with ThreadPoolExecutor(plan.streams) as readers:
                 answers = [readers.submit(_follow, job, plan.failover_tokens) for job in jobs]
                 time.sleep(plan.failover_tokens / RATE / 4)
@@ -55,7 +55,7 @@ def measure(plan: Plan, results: Results) -> None:
             worker.check()
 
 
-def _started(queue: JobQueue, count: int) -> list[Job[TextResult]]:
+def _start_jobs(queue: JobQueue, count: int) -> list[Job[TextResult]]:
     jobs = [queue.generate(MODEL, "go", wait_for_model=True) for _ in range(count)]
     for job in jobs:
         next(event for event in job.events() if isinstance(event, Started))

@@ -4,7 +4,7 @@ import uuid
 
 from bench.figures.machine import note_quiet
 from bench.figures.results import Results
-from bench.scaling.fleet.redis_use import Cost, cost
+from bench.scaling.fleet.redis_use import Cost, measure_cost
 from bench.scaling.plan import Plan
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import LEASE_SECONDS, MODEL, Fleet, make_outcome
@@ -45,11 +45,11 @@ def _turn(fleet: Fleet, count: int, results: Results) -> None:
         store.complete(claimed, make_outcome())
         assigned.extend(fleet.take_messages(message.host))
 
-    _note(results, "submit", count, cost(fleet.redis, CALLS, fleet.submit))
-    _note(results, "turn", count, cost(fleet.redis, CALLS, turn))
-    _note(results, "report", count, cost(fleet.redis, CALLS, lambda: fleet.add_host(names[0], slots=SLOTS)))
+    _note(results, "submit", count, measure_cost(fleet.redis, CALLS, fleet.submit))
+    _note(results, "turn", count, measure_cost(fleet.redis, CALLS, turn))
+    _note(results, "report", count, measure_cost(fleet.redis, CALLS, lambda: fleet.add_host(names[0], slots=SLOTS)))
     _keep(fleet, names)
-    _note(results, "rescue", count, cost(fleet.redis, CALLS, stores[names[0]].reap))
+    _note(results, "rescue", count, measure_cost(fleet.redis, CALLS, stores[names[0]].reap))
 
 
 def _keep(fleet: Fleet, names: list[str]) -> None:

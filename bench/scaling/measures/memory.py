@@ -7,7 +7,7 @@ has one event of 150 bytes in it.
 import uuid
 
 from bench.figures.results import Results
-from bench.scaling.fleet.redis_use import look
+from bench.scaling.fleet.redis_use import read_use
 from bench.scaling.plan import Plan
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import MODEL, Fleet
@@ -26,9 +26,9 @@ def measure(plan: Plan, results: Results) -> None:
             fleet = Fleet(redis.url, uuid.uuid4().hex, max_queued=plan.kept + 1)
             fleet.redis.config_set("stream-node-max-bytes", node_bytes)
             fleet.submit()  # the first job creates the shared scripts and indexes
-            before = look(fleet.redis)
+            before = read_use(fleet.redis)
             fleet.queue.submit_many([GenerateRequest(model=MODEL, prompt=PROMPT)] * plan.kept)
-            used = look(fleet.redis).since(before)
+            used = read_use(fleet.redis).since(before)
             results.add("queued_bytes", str(node_bytes), used.memory / plan.kept)
             results.add("queued_file_bytes", str(node_bytes), used.file_bytes / plan.kept)
             results.add("log_bytes", str(node_bytes), _answer_bytes(fleet))

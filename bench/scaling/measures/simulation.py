@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from bench.figures.machine import note_quiet
 from bench.figures.results import Results
-from bench.scaling.fleet.redis_use import look
+from bench.scaling.fleet.redis_use import read_use
 from bench.scaling.plan import Plan
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import LEASE_SECONDS, MODEL, PATIENCE, Fleet, make_outcome
@@ -168,9 +168,9 @@ def _reports(fleet: Fleet, parts: Sequence[Part], over: threading.Event) -> None
 
 
 def _watch(fleet: Fleet, parts: Sequence[Part], plan: Plan, results: Results) -> None:
-    before, began, ended = look(fleet.redis), time.monotonic(), sum(part.ended for part in parts)
+    before, began, ended = read_use(fleet.redis), time.monotonic(), sum(part.ended for part in parts)
     time.sleep(plan.simulated_seconds)
-    used, now = look(fleet.redis).since(before), time.monotonic()
+    used, now = read_use(fleet.redis).since(before), time.monotonic()
     jobs = sum(part.ended for part in parts) - ended
     results.add("simulation_lost", PATH, sum(part.lost for part in parts))
     busy = sum(part.busy_seconds(began, now) for part in parts)

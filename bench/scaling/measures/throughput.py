@@ -4,14 +4,14 @@ import time
 
 from bench.figures.machine import note_quiet
 from bench.figures.results import Results
-from bench.scaling.fleet.redis_use import look
-from bench.scaling.fleet.workers import WorkerFleet, worker_fleet
+from bench.scaling.fleet.redis_use import read_use
+from bench.scaling.fleet.workers import WorkerFleet, start_worker_fleet
 from bench.scaling.plan import Plan
 
 
 def measure(plan: Plan, results: Results) -> None:
     """Measure from the smallest fleet to the largest."""
-    with worker_fleet(plan.slots) as on:
+    with start_worker_fleet(plan.slots) as on:
         for size in plan.sizes:
             on.grow(size)
             if size in (plan.sizes[0], plan.sizes[-1]):
@@ -25,9 +25,9 @@ def measure(plan: Plan, results: Results) -> None:
 
 
 def _play(name: str, jobs: int, results: Results, on: WorkerFleet, size: str) -> None:
-    before, use, watch = on.arrived(), look(on.redis), on.watch()
+    before, use, watch = on.count_requests(), read_use(on.redis), on.watch()
     on.play(jobs)
-    load, used = watch.load(), look(on.redis).since(use)
+    load, used = watch.load(), read_use(on.redis).since(use)
     results.add(f"{name}_per_second", size, jobs / on.seconds_of(before))
     results.add(f"{name}_cores", size, load.cores)
     results.add(f"{name}_machine", size, load.machine * 100)
@@ -36,9 +36,9 @@ def _play(name: str, jobs: int, results: Results, on: WorkerFleet, size: str) ->
 
 
 def _idle(plan: Plan, results: Results, on: WorkerFleet, size: str) -> None:
-    use, watch = look(on.redis), on.watch()
+    use, watch = read_use(on.redis), on.watch()
     time.sleep(plan.idle_seconds)
-    load, now = watch.load(), look(on.redis)
+    load, now = watch.load(), read_use(on.redis)
     used = now.since(use)
     results.add("idle_commands", size, used.commands / used.seconds)
     results.add("idle_reads", size, used.reads / used.seconds)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.run import http_lines
+from demo.run import make_http_lines
 from embedded.child import bind_command
 from tests.commands import run
 from tests.conftest import MODEL
@@ -69,7 +69,7 @@ def test_errors(gateway: GatewayProcess) -> None:
     assert curl(gateway, "/api/nosuch", "-w", "\n%{http_code}") == ["404 page not found", "404"]
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, http_lines("http://127.0.0.1:11435", "llama3.2")[0]])
+@pytest.mark.parametrize("command", [*COMMANDS, make_http_lines("http://127.0.0.1:11435", "llama3.2")[0]])
 def test_the_commands_of_the_pages_and_the_demo(gateway: GatewayProcess, command: str) -> None:
     """As they stand, with a `Content-Type` of JSON and with curl's own: a job that has ended well."""
     here = command.replace("http://127.0.0.1:11435", gateway.url).replace("llama3.2", MODEL)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from demo.run import http_lines
+from demo.run import make_http_lines
 from tests.commands import run
 from tests.conftest import MODEL
 from tests.gateway.batching import CHAT, jsonl, line
@@ -131,7 +131,7 @@ def test_the_line_of_the_demo(gateway: GatewayProcess, service: Service) -> None
     """As it stands, once `pip install openai` has been run."""
     service.ollama.script(tokens=["Rayleigh."])
     environment = {"PATH": f"{python_with('openai').parent}:{os.environ['PATH']}", "NO_PROXY": "127.0.0.1"}
-    done = run(["sh", "-c", http_lines(gateway.url, MODEL)[2]], env=environment, timeout=60)
+    done = run(["sh", "-c", make_http_lines(gateway.url, MODEL)[2]], env=environment, timeout=60)
     assert (done.stdout, done.stderr) == ("Rayleigh.\n", "")
 
 

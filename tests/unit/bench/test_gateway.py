@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bench.environment import venvs
-from bench.environment.venvs import NotInstalled, installed
-from bench.figures.page import renewed
+from bench.environment.venvs import NotInstalled, install
+from bench.figures.page import replace_parts
 from bench.figures.results import Results
 from bench.gateway import report, rivals
 from bench.gateway.__main__ import PAGE
@@ -43,7 +43,7 @@ def results() -> Results:
 
 def test_the_page_has_what_was_measured_and_names_what_was_not(results: Results) -> None:
     """Nothing is left to fill in; a proxy that was not measured has its reason, and no column."""
-    page = renewed(PAGE.read_text(), report.parts(results))
+    page = replace_parts(PAGE.read_text(), report.parts(results))
 
     assert "* LiteLLM: 1.2.3" in page
     assert "* ollama-queue-proxy: not measured: no such file" in page
@@ -84,15 +84,15 @@ def test_a_proxy_that_does_not_install_has_the_reason_of_pip(monkeypatch: pytest
     monkeypatch.setattr(venvs, "VENVS", tmp_path)
     monkeypatch.setattr(subprocess, "run", _pip("ERROR: No matching distribution found for x"))
     with pytest.raises(NotInstalled, match=r"^No matching distribution found for x$"):
-        installed("x[y]")
+        install("x[y]")
     rivals.found.cache_clear()
     found = rivals.found(OLLAMA_QUEUE_PROXY)
     assert found.python is None
     assert found.what == "not measured: pip could not install it (No matching distribution found for x)"
 
     monkeypatch.setattr(subprocess, "run", _pip(""))
-    assert installed("x[y]") == tmp_path / "x-y-" / "bin" / "python"
+    assert install("x[y]") == tmp_path / "x-y-" / "bin" / "python"
     assert rivals.found(LITELLM).what == "1.2.3"
     monkeypatch.setattr(subprocess, "run", _pip("ERROR: it is not called again"))
-    assert installed("x[y]") == tmp_path / "x-y-" / "bin" / "python"
+    assert install("x[y]") == tmp_path / "x-y-" / "bin" / "python"
     rivals.found.cache_clear()

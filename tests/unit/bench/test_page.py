@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.figures import report
-from bench.figures.page import parts_of, renewed
+from bench.figures.page import find_parts, replace_parts
 from bench.figures.results import Results
 
 PAGE = "Before.\n<!-- measured: one -->\nold\n\nold\n<!-- measured: end -->\nBetween.\n"
@@ -14,21 +14,21 @@ ABOUT = {"day": "d", "processor": "P", "cores": 2, "python": "3", "redis": "r", 
 
 def test_only_the_parts_are_written_anew() -> None:
     r"""What is written by hand stays, and a part may have any text, such as one with `\\1`."""
-    page = renewed(PAGE, {"one": "new \\1"})
+    page = replace_parts(PAGE, {"one": "new \\1"})
 
     assert page == "Before.\n<!-- measured: one -->\nnew \\1\n<!-- measured: end -->\nBetween.\n"
-    assert parts_of(page) == {"one": "new \\1"}
+    assert find_parts(page) == {"one": "new \\1"}
 
 
 @pytest.mark.parametrize("parts", [{}, {"one": "", "two": ""}])
 def test_a_part_without_a_place_is_told(parts: dict[str, str]) -> None:
     """Else a figure would be measured and not shown, or an old one would stay."""
     with pytest.raises(ValueError, match="the page has the parts one"):
-        renewed(PAGE, parts)
+        replace_parts(PAGE, parts)
 
 
 def test_the_page_of_performance_has_a_place_for_each_part() -> None:
     """Also where little was measured."""
     page = (Path(__file__).parents[3] / "docs" / "performance.md").read_text()
 
-    assert renewed(page, report.parts(Results(about={**ABOUT, "packages": {"celery": "5"}})))
+    assert replace_parts(page, report.parts(Results(about={**ABOUT, "packages": {"celery": "5"}})))

@@ -9,7 +9,7 @@ import pytest
 
 from bench.environment.polling import wait_until
 from bench.environment.venvs import NotInstalled
-from bench.environment.workers import WorkerProcess, family
+from bench.environment.workers import WorkerProcess, process_tree
 from bench.figures import report
 from bench.figures.results import Results
 from bench.measures import peers
@@ -27,7 +27,7 @@ def test_what_is_not_measured_has_its_reason(monkeypatch: pytest.MonkeyPatch, tm
         program.chmod(0o755)
         return program
 
-    monkeypatch.setattr(peers, "installed", installed)
+    monkeypatch.setattr(peers, "install", installed)
     results = Results()
     results.add("submit_ms", "llamaq", 0.5)
     for name, python in peers.pythons(results).items():
@@ -46,8 +46,8 @@ def test_a_worker_ends_with_the_processes_that_it_has_started() -> None:
     """Other task queues run their tasks in processes below the one that is started: none outlives the measure."""
     worker = WorkerProcess(["sleep 60 & sleep 60 & wait"], {}, program=["sh", "-c"])
     with worker:
-        wait_until(lambda: len(family(worker.pid)) == 3, "both children")
-        started = family(worker.pid)
+        wait_until(lambda: len(process_tree(worker.pid)) == 3, "both children")
+        started = process_tree(worker.pid)
 
     gone, alive = psutil.wait_procs(started, 10)
     assert (len(gone), alive) == (3, [])

@@ -3,7 +3,7 @@
 import pytest
 
 from bench.figures.results import Results
-from bench.regression.ratios import RATIOS, ratios, report
+from bench.regression.ratios import RATIOS, compute_ratios, report
 
 STEADY = {ratio.title: [0.9, 1.0, 1.1] for ratio in RATIOS}
 
@@ -42,5 +42,5 @@ def test_a_ratio_is_of_two_paths_in_the_same_round() -> None:
         results.add("submit_ms", "llamaq", ours)
         results.add("submit_ms", "naive", theirs)
 
-    assert ratios(results)["submit"] == [0.5, 0.5]
+    assert compute_ratios(results)["submit"] == [0.5, 0.5]
     assert "not recorded yet" in report({**STEADY, "submit": [0.5]}, {**STEADY, "submit": []})[7]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.figures.page import renewed
+from bench.figures.page import replace_parts
 from bench.figures.results import Results
 from bench.scaling.figures import report
 from bench.scaling.figures.medians import BUDGET_US, SLOTS, Medians
@@ -71,7 +71,7 @@ def results() -> Results:
 
 def test_the_page_holds_every_figure(results: Results) -> None:
     """Nothing is left to fill in, and nothing is made up: a figure that is missing fails the writing."""
-    assert "$" not in renewed(PAGE, report.parts(results))
+    assert "$" not in replace_parts(PAGE, report.parts(results))
 
     del results.values["token_sent_bytes"]
     with pytest.raises(KeyError, match="token_sent_bytes"):

@@ -78,7 +78,7 @@ def test_a_pipe_gets_the_start_and_the_end() -> None:
 def test_a_long_line_is_cut(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A line that wraps could not be rewritten; how far it is stays to be seen as long as it can."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    monkeypatch.setattr(progress, "_columns", lambda: 40)
+    monkeypatch.setattr(progress, "_count_columns", lambda: 40)
     work = progress.Progress("doing something with many words")
     work.show("3 of 7")
     work.show("x" * 100)

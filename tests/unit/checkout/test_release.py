@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout.release import NotReady, main, notes, version
+from checkout.release import NotReady, main, read_notes, read_version
 
 CHANGES = """\
 # Changes
@@ -36,14 +36,14 @@ def root(tmp_path: Path) -> Path:
 
 def test_the_notes_are_the_section_of_the_version(root: Path) -> None:
     """Without its heading, and without the versions around it."""
-    assert notes("v1.2.0", root) == "### Added\n\n* `this`\n"
+    assert read_notes("v1.2.0", root) == "### Added\n\n* `this`\n"
 
 
 @pytest.mark.parametrize("tag", ["v1.1.0", "v1.2", "1.2.0", "v1.2.0rc1", "main", ""])
 def test_another_tag_is_refused(root: Path, tag: str) -> None:
     """With the version of the package and both remedies."""
     with pytest.raises(NotReady, match=r"says 1\.2\.0: tag v1\.2\.0, or change __version__"):
-        notes(tag, root)
+        read_notes(tag, root)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_version_without_its_section_is_refused(root: Path, old: str, new: str
     """No section, one without a date, and one that says nothing."""
     (root / "CHANGELOG.md").write_text(CHANGES.replace(old, new))
     with pytest.raises(NotReady, match=told):
-        notes("v1.2.0", root)
+        read_notes("v1.2.0", root)
 
 
 def test_the_command_ends_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,6 +68,6 @@ def test_the_command_ends_with_one_line(capsys: pytest.CaptureFixture[str]) -> N
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.splitlines() == [
-        f"the tag is v0.0.0, and llamaq/__init__.py says {version()}: tag v{version()}, or change __version__"
+        f"the tag is v0.0.0, and llamaq/__init__.py says {read_version()}: tag v{read_version()}, or change __version__"
     ]
     assert main([]) == 2

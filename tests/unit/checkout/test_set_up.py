@@ -247,9 +247,9 @@ def test_a_venv_counts_only_if_whole_and_in_its_place(
     monkeypatch.setattr(venv, "PYTHON", sys.executable)
     state = {"venv": venv.identity(), "installing": [], "layers": {}, **changes}
     venv.STATE.write_text(json.dumps(state))
-    assert venv.usable() is usable
+    assert venv.is_usable() is usable
     monkeypatch.setattr(venv, "PYTHON", str(tmp_path / "gone"))
-    assert venv.usable() is False
+    assert venv.is_usable() is False
 
 
 @pytest.mark.parametrize("garbage", ["", "[]", "3", "{"])
@@ -257,12 +257,12 @@ def test_an_unreadable_note_counts_as_none(tmp_path: Path, monkeypatch: pytest.M
     """Whatever a crash or an editor left in setup.json, the set-up starts over rather than failing."""
     monkeypatch.setattr(venv, "STATE", tmp_path / "setup.json")
     venv.STATE.write_text(garbage)
-    assert venv.usable() is False
+    assert venv.is_usable() is False
 
 
 def test_a_python_without_pip_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no pip is to be found, the line names the package that brings one."""
-    monkeypatch.setattr(pip, "quietly", lambda *command: subprocess.CompletedProcess(command, returncode=1))
+    monkeypatch.setattr(pip, "run_quietly", lambda *command: subprocess.CompletedProcess(command, returncode=1))
     with pytest.raises(pip.SetupError, match=r"has no pip: install python3\.1\d-venv"):
         pip.find_pip(sys.executable, sys.executable)
 

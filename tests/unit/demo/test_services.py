@@ -34,7 +34,7 @@ def nobody() -> Iterator[str]:
 
 def test_an_ollama_that_answers_is_used_and_no_runtime_fetched(ollama: ScriptedOllama, asked: Path) -> None:
     """Neither the 34 MB nor the weights are asked for."""
-    with services.ollama(Settings(ollama_url=ollama.url)) as part:
+    with services.provide_ollama(Settings(ollama_url=ollama.url)) as part:
         assert (part.url, part.ours) == (ollama.url, False)
     assert not asked.exists()
 
@@ -43,7 +43,7 @@ def test_where_none_answers_run_py_brings_the_runtime(nobody: str, asked: Path) 
     """It is asked for the model, and where it fails the demo ends with one line after what run.py said."""
     with (
         pytest.raises(services.ServiceMissing, match="could not be set up, see above"),
-        services.ollama(Settings(ollama_url=nobody)),
+        services.provide_ollama(Settings(ollama_url=nobody)),
     ):
         pass
     assert asked.read_text() == "model"

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from embedded.redis import find_free_port
 from ops.topology.rendering import render
-from ops.topology.running import Running, program
+from ops.topology.running import Running, require_program
 
 NGINX = Path(__file__).resolve().parents[1] / "nginx"
 LISTEN = "listen 8443 ssl;"
@@ -14,7 +14,7 @@ LISTEN_HTTP = "listen 8444 ssl;"
 
 
 @dataclass(frozen=True, slots=True)
-class FrontDoor:
+class Nginx:
     """A running nginx.
 
     Attributes:
@@ -22,19 +22,19 @@ class FrontDoor:
         http_url: Where it listens for the gateway.
     """
 
-    nginx: Running
+    process: Running
     url: str
     http_url: str
 
 
-def open_door(
+def start_nginx(
     folder: Path,
     secrets: Path,
     ollama_url: str,
     flower_url: str | None = None,
     gateway_url: str | None = None,
     grafana_url: str | None = None,
-) -> FrontDoor:
+) -> Nginx:
     """Start nginx with the files of ops/nginx.
 
     Raises:
@@ -57,6 +57,6 @@ def open_door(
         "/run/nginx": str(configured),
     }
     file = render(NGINX / "nginx.conf", configured / "nginx.conf", changes)
-    command = [program("nginx"), "-e", "stderr", "-c", str(file), "-g", "daemon off;"]
-    nginx = Running("nginx", command, folder, {})
-    return FrontDoor(nginx.listening(port), f"https://127.0.0.1:{port}", f"https://127.0.0.1:{http_port}")
+    command = [require_program("nginx"), "-e", "stderr", "-c", str(file), "-g", "daemon off;"]
+    process = Running("nginx", command, folder, {}).wait_listening(port)
+    return Nginx(process, f"https://127.0.0.1:{port}", f"https://127.0.0.1:{http_port}")
