@@ -12,9 +12,9 @@ from redis.exceptions import MaxConnectionsError, MovedError, NoPermissionError,
 
 from llamaq.store.answers import UNREADABLE
 from llamaq.store.connections.address import describe_url, parse_url
-from llamaq.store.connections.plain_server import PLAIN
 from llamaq.store.connections.retries import is_read_only
-from llamaq.store.connections.survey import NoSentinel, WrongSentinels
+from llamaq.store.connections.sentinel_answers import NoSentinel, WrongSentinels
+from llamaq.store.connections.tls_handshake import PLAIN
 from llamaq.vocabulary.errors import BrokerUnavailable
 
 Remedy = tuple[Callable[[Exception, str], bool], str]

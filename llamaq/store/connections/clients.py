@@ -21,10 +21,10 @@ from llamaq.store.connections.confirmation import Confirmation
 from llamaq.store.connections.connection_options import async_options, blocking_options
 from llamaq.store.connections.deadline import time_limit
 from llamaq.store.connections.packing import pack_commands
-from llamaq.store.connections.plain_server import AsyncTls
 from llamaq.store.connections.retries import Retrying, require_master
 from llamaq.store.connections.sentinel import AsyncMasterPool, MasterPool
 from llamaq.store.connections.sockets import PlainConnection, Pool, TlsConnection, UnixConnection
+from llamaq.store.connections.tls_handshake import AsyncTls
 from llamaq.store.redis_client import AsyncClient, BinaryClient, Client
 from llamaq.store.script_runs import Command, Reply
 

@@ -14,8 +14,8 @@ from redis.sentinel import SentinelManagedConnection, SentinelManagedSSLConnecti
 
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.aio_sockets import Resolved
+from llamaq.store.connections.sentinel_answers import NoSentinel
 from llamaq.store.connections.sockets import Bounded
-from llamaq.store.connections.survey import NoSentinel
 
 SILENT_SECONDS = 0.1
 LOOK_SECONDS = 1.0

@@ -4,8 +4,8 @@ import redis
 from redis.exceptions import MaxConnectionsError, ReadOnlyError, ResponseError
 
 from llamaq.store.connections.deadline import seconds_left
-from llamaq.store.connections.plain_server import PLAIN
-from llamaq.store.connections.survey import NoSentinel, WrongSentinels
+from llamaq.store.connections.sentinel_answers import NoSentinel, WrongSentinels
+from llamaq.store.connections.tls_handshake import PLAIN
 from llamaq.store.script_runs import Reply
 
 TRIES = 4

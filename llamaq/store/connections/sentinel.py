@@ -18,9 +18,9 @@ from llamaq.store.connections.aio_sockets import AsyncPlain
 from llamaq.store.connections.connection_options import async_options, blocking_options
 from llamaq.store.connections.deadline import cap_seconds, timeout_error
 from llamaq.store.connections.master_connections import AsyncMasterConnection, AsyncTlsMasterConnection
-from llamaq.store.connections.plain_server import AsyncTls
+from llamaq.store.connections.sentinel_answers import Place, Sentinel, SentinelAnswers, ask_seconds
 from llamaq.store.connections.sockets import PlainConnection, Pool, TlsConnection
-from llamaq.store.connections.survey import Place, Sentinel, Survey, ask_seconds
+from llamaq.store.connections.tls_handshake import AsyncTls
 
 
 class Sentinels:
@@ -78,19 +78,19 @@ class Sentinels:
             sentinel.client.close()
 
     def _find_master(self, name: str) -> Place:
-        survey, now = Survey(name, len(self._sentinels)), SYSTEM.monotonic()
-        for sentinel in survey.next_sentinels(self._sentinels, now):
-            error = self._ask(sentinel, survey)
+        answers, now = SentinelAnswers(name, len(self._sentinels)), SYSTEM.monotonic()
+        for sentinel in answers.next_sentinels(self._sentinels, now):
+            error = self._ask(sentinel, answers)
             if error is not None and sentinel.switch_account(error):
-                error = self._ask(sentinel, survey)
+                error = self._ask(sentinel, answers)
             if error is not None:
-                survey.note_failure(sentinel, error, now)
-        return survey.choose_master()
+                answers.note_failure(sentinel, error, now)
+        return answers.choose_master()
 
     @staticmethod
-    def _ask(sentinel: Sentinel, survey: Survey) -> Exception | None:
+    def _ask(sentinel: Sentinel, answers: SentinelAnswers) -> Exception | None:
         try:
-            survey.note_answer(sentinel, sentinel.client.sentinel_masters())
+            answers.note_answer(sentinel, sentinel.client.sentinel_masters())
         except (redis.RedisError, OSError) as error:
             return error
         return None
@@ -122,19 +122,19 @@ class AsyncSentinels:
             return self._last
 
     async def _find_master(self, name: str) -> Place:
-        survey, now = Survey(name, len(self._sentinels)), SYSTEM.monotonic()
-        for sentinel in survey.next_sentinels(self._sentinels, now):
-            error = await self._ask(sentinel, survey)
+        answers, now = SentinelAnswers(name, len(self._sentinels)), SYSTEM.monotonic()
+        for sentinel in answers.next_sentinels(self._sentinels, now):
+            error = await self._ask(sentinel, answers)
             if error is not None and sentinel.switch_account(error):
-                error = await self._ask(sentinel, survey)
+                error = await self._ask(sentinel, answers)
             if error is not None:
-                survey.note_failure(sentinel, error, now)
-        return survey.choose_master()
+                answers.note_failure(sentinel, error, now)
+        return answers.choose_master()
 
-    async def _ask(self, sentinel: Sentinel, survey: Survey) -> Exception | None:
+    async def _ask(self, sentinel: Sentinel, answers: SentinelAnswers) -> Exception | None:
         try:
             async with asyncio.timeout(self._seconds):
-                survey.note_answer(sentinel, await sentinel.client.sentinel_masters())
+                answers.note_answer(sentinel, await sentinel.client.sentinel_masters())
         except TimeoutError:
             return timeout_error(self._seconds)
         except (redis.RedisError, OSError) as error:

@@ -13,7 +13,7 @@ import redis
 
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.deadline import cap_seconds, timeout_error
-from llamaq.store.connections.plain_server import limit_handshake
+from llamaq.store.connections.tls_handshake import limit_handshake
 
 ADDRESSES = 3
 """Where no limit is set: of the host, so many may take their whole time."""

@@ -7,7 +7,7 @@ from typing import Any
 from llamaq.store.connections.address import parse_url
 from llamaq.store.connections.clients import connect
 from llamaq.store.connections.sentinel import AsyncSentinels, Sentinels
-from llamaq.store.connections.survey import Sentinel
+from llamaq.store.connections.sentinel_answers import Sentinel
 
 TARGET = parse_url("redis+sentinel://a:26379/m/0")
 MOST_SECONDS = 10.0

@@ -1,4 +1,4 @@
-"""TLS to a Redis that has none: it takes the handshake for a command, waits for the rest, and never answers.
+"""The time limit of a TLS handshake: a Redis without TLS takes it for a command, waits for the rest, and never answers.
 
 So a handshake that does not end has a part of the time of a try, and then the server is asked in plain text.
 """

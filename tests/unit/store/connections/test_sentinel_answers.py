@@ -7,13 +7,13 @@ import redis
 from redis.sentinel import MasterNotFoundError
 
 from llamaq.store.connections.address import parse_url
-from llamaq.store.connections.survey import (
+from llamaq.store.connections.sentinel_answers import (
     SILENT_SECONDS,
     Accounts,
     NoSentinel,
     Place,
     Sentinel,
-    Survey,
+    SentinelAnswers,
     WrongSentinels,
     ask_seconds,
 )
@@ -36,14 +36,14 @@ def _says(place: Place, epoch: int, *flags: str) -> dict[str, Any]:
     }
 
 
-def _survey(*answers: dict[str, Any] | Exception) -> Survey:
-    survey = Survey("m", len(answers))
+def _collect(*answers: dict[str, Any] | Exception) -> SentinelAnswers:
+    found = SentinelAnswers("m", len(answers))
     for sentinel, answer in zip(_sentinels(), answers, strict=True):
         if isinstance(answer, Exception):
-            survey.note_failure(sentinel, answer, NOW)
+            found.note_failure(sentinel, answer, NOW)
         else:
-            survey.note_answer(sentinel, answer)
-    return survey
+            found.note_answer(sentinel, answer)
+    return found
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0)])
@@ -52,7 +52,7 @@ def test_the_newest_failover_counts(order: tuple[int, ...]) -> None:
     for old, new in ((OLD, NEW), (NEW, OLD)):
         answers = [_says(new, 7), _says(old, 6), _says(old, 6)]
 
-        assert _survey(*(answers[at] for at in order)).choose_master() == new
+        assert _collect(*(answers[at] for at in order)).choose_master() == new
 
 
 @pytest.mark.parametrize(("old", "new"), [(OLD, NEW), (NEW, OLD)])
@@ -60,9 +60,9 @@ def test_the_leader_of_a_failover_does_not_count_until_it_is_over(old: Place, ne
     """It has the epoch of the new master already, and still the address of the old one."""
     leader = _says(old, 7, "failover_in_progress")
 
-    assert _survey(leader, _says(new, 7), _says(new, 7)).choose_master() == new
+    assert _collect(leader, _says(new, 7), _says(new, 7)).choose_master() == new
     with pytest.raises(MasterNotFoundError, match="no other is chosen yet"):
-        _survey(leader, _says(old, 6, "s_down"), _says(old, 6, "o_down")).choose_master()
+        _collect(leader, _says(old, 6, "s_down"), _says(old, 6, "o_down")).choose_master()
 
 
 @pytest.mark.parametrize(
@@ -76,20 +76,20 @@ def test_the_leader_of_a_failover_does_not_count_until_it_is_over(old: Place, ne
 def test_a_master_that_is_down_is_none(state: dict[str, Any]) -> None:
     """It may be the master again, so another try is of use."""
     with pytest.raises(MasterNotFoundError) as none:
-        _survey(state, state, state).choose_master()
+        _collect(state, state, state).choose_master()
 
     assert not isinstance(none.value, WrongSentinels | NoSentinel)
 
 
 def test_a_sentinel_that_does_not_answer_does_not_hide_the_others() -> None:
     """Nor does one that has another master alone."""
-    assert _survey(redis.TimeoutError("silent"), {"other": {}}, _says(NEW, 1)).choose_master() == NEW
+    assert _collect(redis.TimeoutError("silent"), {"other": {}}, _says(NEW, 1)).choose_master() == NEW
 
 
 def test_without_any_answer_nobody_can_tell() -> None:
     """Which is another error than that of Sentinels that know of no master."""
     with pytest.raises(NoSentinel, match=r"the Sentinel a:26379: gone; .*b:26379"):
-        _survey(*[redis.ConnectionError("gone")] * 3).choose_master()
+        _collect(*[redis.ConnectionError("gone")] * 3).choose_master()
 
 
 @pytest.mark.parametrize(
@@ -104,20 +104,20 @@ def test_without_any_answer_nobody_can_tell() -> None:
 def test_where_all_are_wrong_no_other_try_helps(answer: dict[str, Any] | Exception, says: str) -> None:
     """But while one of them is silent, that one may know."""
     with pytest.raises(WrongSentinels, match=says):
-        _survey(answer, answer, answer).choose_master()
+        _collect(answer, answer, answer).choose_master()
     with pytest.raises(MasterNotFoundError) as none:
-        _survey(answer, answer, redis.TimeoutError("silent")).choose_master()
+        _collect(answer, answer, redis.TimeoutError("silent")).choose_master()
     assert not isinstance(none.value, WrongSentinels)
 
 
 def _asked(silent: set[int], answers: list[dict[str, Any]], now: float) -> list[int]:
     """Which Sentinels are asked where these were silent at `NOW`."""
-    sentinels, survey, asked = _sentinels(), Survey("m", 3), []
+    sentinels, found, asked = _sentinels(), SentinelAnswers("m", 3), []
     for at in silent:
-        Survey("m", 3).note_failure(sentinels[at], redis.TimeoutError("silent"), NOW)
-    for sentinel in survey.next_sentinels(sentinels, now):
+        SentinelAnswers("m", 3).note_failure(sentinels[at], redis.TimeoutError("silent"), NOW)
+    for sentinel in found.next_sentinels(sentinels, now):
         asked.append(sentinels.index(sentinel))
-        survey.note_answer(sentinel, answers[asked[-1]])
+        found.note_answer(sentinel, answers[asked[-1]])
     return asked
 
 

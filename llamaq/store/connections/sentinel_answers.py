@@ -75,7 +75,7 @@ class Sentinel:
         return True
 
 
-class Survey:
+class SentinelAnswers:
     """What the Sentinels of one address say of their master, one after the other."""
 
     def __init__(self, name: str, sentinels: int) -> None:
