@@ -28,7 +28,7 @@ def run(
 
 
 @contextmanager
-def ended(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+def kill_at_end(process: "subprocess.Popen[bytes]") -> Iterator[None]:
     """Kill a process at the end of the block, also where an assertion has failed."""
     with process:
         try:

@@ -47,11 +47,11 @@ class Service:
         """From here on only new requests count as asked."""
         self.ollama.forget_requests()
 
-    def asked(self, path: str | None = None) -> list[dict[str, Any]]:
+    def list_requests(self, path: str | None = None) -> list[dict[str, Any]]:
         """Bodies of the requests to models since the test began, in their order."""
         return [json.loads(entry["body"]) for entry in self._entries(self.ollama.stats(), path)]
 
-    def wait_asked(self, number: int) -> None:
+    def wait_requests(self, number: int) -> None:
         """Wait until the host has been asked so many times."""
         self.wait(lambda stats: len(self._entries(stats)) >= number)
 
@@ -83,7 +83,7 @@ class Service:
         """A job's log as it stands in Redis: cursor and JSON of every event."""
         return [(cursor, fields["event"]) for cursor, fields in self.redis.xrange(self.keys.events(job_id))]
 
-    def lapse(self) -> None:
+    def expire_leases(self) -> None:
         """Let every lease run out now, and let any worker lead the reaper, as some time after the death of a worker.
 
         With short leases instead, the living ones would lose theirs where the machine stands still for a second.
@@ -116,7 +116,7 @@ class Service:
             if not status.ended:
                 self.queue.job(status.id).cancel()
         self.wait(lambda stats: all(entry["ended_at"] is not None for entry in self._entries(stats)))
-        until(lambda: self.slots_held() == 0)
+        wait_until(lambda: self.slots_held() == 0)
 
     def close(self) -> None:
         """Close the connection."""
@@ -155,12 +155,12 @@ def kinds(events: list[Event]) -> list[str]:
     return [name for index, name in enumerate(names) if name != "delta" or names[index - 1] != "delta"]
 
 
-def retried(events: list[Event]) -> list[str]:
+def list_retry_codes(events: list[Event]) -> list[str]:
     """The error codes of the attempts that were given back."""
     return [event.error.code for event in events if isinstance(event, Retrying)]
 
 
-def until(true: Callable[[], bool]) -> None:
+def wait_until(true: Callable[[], bool]) -> None:
     """Wait for what nothing announces."""
     limit = time.monotonic() + MAX_WAIT_SECONDS
     while not true():

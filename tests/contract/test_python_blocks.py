@@ -17,7 +17,7 @@ from llamaq import JobQueue
 from llamaq.testing import FakeService
 from tests.commands import run
 from tests.contract.code_blocks import Block, blocks
-from tests.service import until
+from tests.service import wait_until
 
 PYTHON: dict[str, list[Block]] = defaultdict(list)
 for block in blocks("python"):
@@ -129,7 +129,7 @@ def test_the_blocks_of_a_page_run(
         if isinstance(queue := names["queue"], JobQueue) and queue is not fake.queue:
             queue.close()
 
-    until(lambda: len(fake.requests) - before >= len(answers))
+    wait_until(lambda: len(fake.requests) - before >= len(answers))
 
 
 def test_the_example_of_a_test_passes(tmp_path: Path) -> None:

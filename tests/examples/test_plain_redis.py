@@ -13,7 +13,7 @@ from llamaq import JobFailed
 from tests.commands import run
 from tests.conftest import MODEL
 from tests.examples.program import EXAMPLES, Program, output
-from tests.service import Service, until
+from tests.service import Service, wait_until
 
 TOKENS = ["It", " is", " «blue»", "\nand so", " on."]
 Producer = Callable[..., list[str]]
@@ -170,7 +170,7 @@ def test_an_outage_of_redis_is_told_once(environment: dict[str, str], node: Path
         where = environment | {"LLAMAQ_REDIS_URL": server.url}
         with Program(["node", "main.js", "follow", "nobody"], where, node) as reader:
             with redis.Redis.from_url(server.url) as client:
-                until(lambda: any(one["cmd"] == "xread" for one in client.client_list()))
+                wait_until(lambda: any(one["cmd"] == "xread" for one in client.client_list()))
             lines = []
             for _ in range(2):
                 server.kill()
@@ -187,7 +187,7 @@ def test_the_shell_tells_where_a_job_stands(service: Service, environment: dict[
     folder, request = EXAMPLES / "redis-cli", json.dumps({"model": MODEL, "prompt": "Why?"})
     (job_id,) = output(["./llamaq.sh", "submit", "generate", request, f"{service.prefix}-7"], environment, folder)
     assert job_id == f"{service.prefix}-7"
-    until(lambda: service.redis.exists(service.keys.record(job_id)) == 1)
+    wait_until(lambda: service.redis.exists(service.keys.record(job_id)) == 1)
     service.queue.job(job_id).result(30)
 
     assert output(["./llamaq.sh", "state", job_id], environment, folder) == ["completed"]

@@ -168,7 +168,7 @@ def test_django_tells_how_a_job_ended_without_an_answer(service: Service, django
     service.hold(tokens=TOKENS, hold_after=1)
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(ask, django, wait="30")
-        service.wait_asked(1)
+        service.wait_requests(1)
         (job,) = (status for status in service.queue.jobs() if not status.ended)
         service.queue.job(job.id).cancel("enough")
     assert (waiting.result().status_code, waiting.result().json()) == (409, {"id": job.id, "error": "enough"})

@@ -11,7 +11,7 @@ from embedded.sentinel import WatchedRedis
 from llamaq import Job, JobQueue
 from llamaq.vocabulary.events import Started
 from tests.faults.proxy import OutageProxy
-from tests.service import Service, fresh_name, until
+from tests.service import Service, fresh_name, wait_until
 from tests.worker_process import WorkerProcess
 
 LEASE_SECONDS = 3
@@ -91,7 +91,7 @@ class Site(Service):
             assert worker.process.poll() is None, f"the worker ended:\n{worker.log()}"
             return self._reported(worker, host)
 
-        until(ready)
+        wait_until(ready)
 
     def _reported(self, worker: WorkerProcess, host: str) -> bool:
         names = self.redis.zrange(f"{self.prefix}:host:{host}:workers", 0, -1)

@@ -11,7 +11,7 @@ from llamaq.vocabulary.events import Delta
 from tests.changed_worker import SOON, command
 from tests.conftest import MODEL
 from tests.faults.site import HOST, Site
-from tests.service import read_until, until
+from tests.service import read_until, wait_until
 
 CELERY = ["", ".unacked", ".unacked_index", ".unacked_mutex", f".host.{HOST}", ".worker", ".scripts", ".store"]
 ALL = [*CELERY, ":inbox", ":inbox:taken", ":dead", ":leases", ":hosts", ":jobs", ":reaper", f":host:{HOST}", ":ended"]
@@ -53,12 +53,12 @@ def test_a_worker_outlives_damaged_keys(calm: Site, names: list[str]) -> None:
             calm.redis.set(key, "x")
 
     assert running.result(60).attempts <= 2
-    until(lambda: completes(calm))
-    until(lambda: calm.redis.type(calm.keys.inbox()) != "string")
+    wait_until(lambda: completes(calm))
+    wait_until(lambda: calm.redis.type(calm.keys.inbox()) != "string")
     calm.redis.xadd(calm.keys.inbox(), {"id": f"inbox-{len(names)}", "kind": "generate", "request": "{}"})
-    until(lambda: calm.redis.exists(calm.keys.record(f"inbox-{len(names)}")))
-    until(lambda: calm.redis.type(calm.keys.intake_queue()) != "string")
+    wait_until(lambda: calm.redis.exists(calm.keys.record(f"inbox-{len(names)}")))
+    wait_until(lambda: calm.redis.type(calm.keys.intake_queue()) != "string")
     calm.redis.lpush(calm.keys.intake_queue(), "nonsense")
-    until(lambda: calm.redis.llen(calm.keys.intake_queue()) == 0)
-    until(lambda: calm.redis.type(f"{calm.prefix}.unacked") == "none")  # mended, and no message is left in it
+    wait_until(lambda: calm.redis.llen(calm.keys.intake_queue()) == 0)
+    wait_until(lambda: calm.redis.type(f"{calm.prefix}.unacked") == "none")  # mended, and no message is left in it
     calm.redis.delete(calm.keys.damaged(), calm.keys.record(f"inbox-{len(names)}"))

@@ -12,7 +12,7 @@ from llamaq import Job, JobQueue
 from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed
 from tests.faults.site import HOST, Site
-from tests.service import until
+from tests.service import wait_until
 
 TIMES = 10
 PRODUCERS = 50
@@ -32,7 +32,7 @@ def send_again(celery: Celery, site: Site, job: Job[Any]) -> None:
     queue = site.keys.host_queue(HOST)
     for _ in range(TIMES):
         celery.send_task("llamaq.generate", args=[job.id], task_id=job.id, queue=queue)
-    until(lambda: site.redis.llen(queue) == 0 and not site.redis.hlen(f"{site.prefix}.unacked"))
+    wait_until(lambda: site.redis.llen(queue) == 0 and not site.redis.hlen(f"{site.prefix}.unacked"))
 
 
 def test_a_message_delivered_ten_times(calm: Site, celery: Celery) -> None:
@@ -45,14 +45,14 @@ def test_a_message_delivered_ten_times(calm: Site, celery: Celery) -> None:
 
     for job in (*running, waiting):
         send_again(celery, calm, job)
-    assert len(calm.asked()) == 2
+    assert len(calm.list_requests()) == 2
     calm.ollama.release(gate)
     for job in (*running, waiting):
         assert_completed(job, attempt=1, text="once")
         send_again(celery, calm, job)
 
     assert_completed(calm.queue.generate(MODEL, "behind"), attempt=1)
-    assert sorted(body["prompt"] for body in calm.asked()) == ["behind", "running 0", "running 1", "waiting"]
+    assert sorted(body["prompt"] for body in calm.list_requests()) == ["behind", "running 0", "running 1", "waiting"]
     assert calm.redis.xlen(calm.keys.dead()) == dead_before, "one more delivery is no fault of the message"
 
 
@@ -74,4 +74,4 @@ def test_fifty_submits_with_one_idempotency_key(calm: Site) -> None:
     (job_id,) = ids
     assert_completed(calm.queue.job(job_id), attempt=1)
     assert_completed(calm.queue.generate(MODEL, "behind"), attempt=1)
-    assert [body["prompt"] for body in calm.asked()] == ["Why?", "behind"]
+    assert [body["prompt"] for body in calm.list_requests()] == ["Why?", "behind"]

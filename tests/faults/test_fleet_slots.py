@@ -19,7 +19,7 @@ from llamaq.settings.producer import Settings
 from llamaq.store.keys import Keys
 from tests.conftest import MODEL, Measure
 from tests.faults.site import HOST, LEASE_SECONDS, Site
-from tests.service import until
+from tests.service import wait_until
 from tests.worker_process import WorkerProcess
 
 SECONDS = float(os.environ.get("LLAMAQ_TEST_KILLING_SECONDS", "8"))
@@ -52,7 +52,7 @@ def test_killed_holders_never_cost_a_slot_nor_give_one_too_many(wide_site: Site,
         killing.run()
         killing.settle()
         states = {job.result(120).done_reason for job in jobs}
-        until(lambda: site.slots_held() == 0)
+        wait_until(lambda: site.slots_held() == 0)
 
     what = f"slots of {len(killing.freed)} killed holders were free again, lease {LEASE_SECONDS} s"
     measure(f"{what}, median", statistics.median(killing.freed))
@@ -95,7 +95,7 @@ class Killing:
 
     def settle(self) -> None:
         """Wait for the slots of the last."""
-        until(lambda: not self._look())
+        wait_until(lambda: not self._look())
 
     def _kill(self, job: str) -> None:
         name = self._site.redis.hget(self._site.keys.record(job), "worker")

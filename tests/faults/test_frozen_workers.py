@@ -7,7 +7,7 @@ from llamaq.vocabulary.events import Cancelled, Delta
 from tests.conftest import MODEL, Measure
 from tests.faults.assertions import assert_completed, assert_ended_once
 from tests.faults.site import LONG_LEASE_SECONDS, Site, started_by
-from tests.service import read_until, until
+from tests.service import read_until, wait_until
 
 
 def test_a_worker_frozen_past_its_lease(site: Site) -> None:
@@ -19,18 +19,18 @@ def test_a_worker_frozen_past_its_lease(site: Site) -> None:
     read_until(job, Delta)
     frozen = site.worker_of(started_by(job))
     frozen.freeze()
-    site.lapse()
+    site.expire_leases()
     site.ollama.release(early)
 
     started_by(job, 2)
     site.wait_held(late)
     frozen.signal(signal.SIGCONT)
-    until(lambda: "attempt ended" in frozen.log())
+    wait_until(lambda: "attempt ended" in frozen.log())
     assert '"stored": "fenced"' in frozen.log()
     site.ollama.release(late)
 
     assert_completed(job, attempt=2, text="the whole")
-    until(lambda: site.slots_held() == 0)
+    wait_until(lambda: site.slots_held() == 0)
 
 
 def test_cancelling_a_job_of_a_frozen_worker(site: Site, measure: Measure) -> None:
@@ -48,11 +48,11 @@ def test_cancelling_a_job_of_a_frozen_worker(site: Site, measure: Measure) -> No
     assert job.status().state == "cancelled"
     assert isinstance(list(job.events())[-1], Cancelled)
 
-    site.lapse()
+    site.expire_leases()
     assert_completed(site.queue.generate(MODEL, "next"), attempt=1)
     frozen.signal(signal.SIGCONT)
     site.ollama.release(gate)
-    until(lambda: "attempt ended" in frozen.log())
+    wait_until(lambda: "attempt ended" in frozen.log())
     assert_ended_once(list(job.events()))
 
 
@@ -68,8 +68,8 @@ def test_cancelling_a_job_of_a_dead_worker(site: Site) -> None:
     assert job.cancel()
 
     assert isinstance(list(job.events())[-1], Cancelled)
-    site.lapse()
+    site.expire_leases()
     site.start_worker(slots=1, lease_seconds=LONG_LEASE_SECONDS)
     assert_completed(site.queue.generate(MODEL, "next"), attempt=1)
     assert_ended_once(list(job.events()))
-    assert len(site.asked()) == 2
+    assert len(site.list_requests()) == 2

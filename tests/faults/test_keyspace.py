@@ -11,7 +11,7 @@ from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
 from llamaq.settings.producer import Settings
 from llamaq.store.keys import Keys
-from tests.service import until
+from tests.service import wait_until
 from tests.worker_process import WorkerProcess
 
 JOBS = int(os.environ.get("KEYSPACE_JOBS", "600"))
@@ -44,7 +44,7 @@ def test_the_keyspace_is_as_it_was_before() -> None:
             host = f"comes-and-goes-{number}"
             with _worker(server, ollama, host) as worker:
                 worker.start()
-                until(lambda host=host: client.exists(f"{PREFIX}:host:{host}"))  # type: ignore[misc]  # a default binds it
+                wait_until(lambda host=host: client.exists(f"{PREFIX}:host:{host}"))  # type: ignore[misc]  # a default binds it
                 worker.signal(signal.SIGKILL if number % 2 else signal.SIGTERM)
                 worker.wait()
         with _worker(server, ollama, "stays") as worker:
@@ -54,7 +54,7 @@ def test_the_keyspace_is_as_it_was_before() -> None:
             def left() -> set[str]:
                 return {key for key in client.scan_iter(count=1000) if not _of_the_worker(key)}
 
-            until(lambda: left() == set())
+            wait_until(lambda: left() == set())
             assert all(client.ttl(card) > 0 for card in client.scan_iter(f"{PREFIX}:card:*"))
             assert client.smembers(f"_kombu.binding.{PREFIX}") == {f"{PREFIX}\x06\x16\x06\x16{PREFIX}"}
 

@@ -12,7 +12,7 @@ from llamaq.vocabulary.events import Delta, Failed, Started
 from tests.conftest import MODEL, Measure
 from tests.faults.assertions import assert_completed, assert_ended_once, assert_not_mixed
 from tests.faults.site import LEASE_SECONDS, LONG_LEASE_SECONDS, Site, started_by
-from tests.service import kinds, read_until, retried, until
+from tests.service import kinds, list_retry_codes, read_until, wait_until
 
 
 def test_killed_in_the_middle_while_another_lives(site: Site, measure: Measure) -> None:
@@ -32,8 +32,8 @@ def test_killed_in_the_middle_while_another_lives(site: Site, measure: Measure) 
     events = assert_completed(job, attempt=2, text="the whole")
     assert again.worker != first.worker
     assert kinds(events) == ["queued", "started", "delta", "retrying", "started", "delta", "completed"]
-    assert retried(events) == ["internal"]
-    until(lambda: site.slots_held() == 0)
+    assert list_retry_codes(events) == ["internal"]
+    wait_until(lambda: site.slots_held() == 0)
 
 
 def test_the_only_worker_killed_then_a_new_one(site: Site, measure: Measure) -> None:
@@ -60,10 +60,10 @@ def test_the_only_worker_killed_then_a_new_one(site: Site, measure: Measure) -> 
 def test_a_message_lost_in_a_killed_worker(site: Site, measure: Measure) -> None:
     """The BRPOP window: Redis hands the message to a frozen worker, which is killed. The job runs all the same."""
     frozen = site.start_worker()
-    until(lambda: site.listens(frozen))
+    wait_until(lambda: site.listens(frozen))
     frozen.freeze()
     job = site.queue.generate(MODEL, "Why?")
-    until(lambda: site.redis.llen(site.keys.host_queue("the-host")) == 0)
+    wait_until(lambda: site.redis.llen(site.keys.host_queue("the-host")) == 0)
 
     frozen.signal(signal.SIGKILL)
     frozen.wait()
@@ -72,7 +72,7 @@ def test_a_message_lost_in_a_killed_worker(site: Site, measure: Measure) -> None
 
     measure("a job whose message was lost assigned again", started_by(job).at.timestamp() - killed_at)
     assert_completed(job, attempt=1)
-    assert len(site.asked()) == 1
+    assert len(site.list_requests()) == 1
 
 
 def test_a_job_that_takes_its_worker_with_it_each_time_is_quarantined(site: Site) -> None:
@@ -87,7 +87,7 @@ def test_a_job_that_takes_its_worker_with_it_each_time_is_quarantined(site: Site
             worker = site.worker_of(started)
             worker.signal(signal.SIGKILL)
             worker.wait()
-            site.lapse()
+            site.expire_leases()
 
         with pytest.raises(JobFailed) as caught:
             job.result(60)
@@ -99,4 +99,4 @@ def test_a_job_that_takes_its_worker_with_it_each_time_is_quarantined(site: Site
     assert isinstance(events[-1], Failed)
     assert [event.attempt for event in events if isinstance(event, Started)] == [1, 2]
     assert_completed(site.queue.generate(MODEL, "harmless"), attempt=1)
-    assert len(site.asked()) == 3
+    assert len(site.list_requests()) == 3

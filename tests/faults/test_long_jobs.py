@@ -18,11 +18,11 @@ def test_longer_than_the_lease_and_than_celerys_visibility_timeout(site: Site) -
     gate = site.hold(tokens=["at ", "last"], contains="silent")
     site.ollama.script(count=120, rate=20, contains="speaking")
     silent, speaking = (site.queue.generate(MODEL, prompt) for prompt in ("silent", "speaking"))
-    site.wait_asked(2)
+    site.wait_requests(2)
 
     time.sleep(3 * LEASE_SECONDS + VISIBILITY_SECONDS)
     site.ollama.release(gate)
 
     assert_completed(silent, attempt=1, text="at last")
     assert_completed(speaking, attempt=1, text=" token" * 120)
-    assert sorted(body["prompt"] for body in site.asked()) == ["silent", "speaking"]
+    assert sorted(body["prompt"] for body in site.list_requests()) == ["silent", "speaking"]

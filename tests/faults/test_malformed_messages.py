@@ -7,7 +7,7 @@ from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed
 from tests.faults.malformed import in_the_broker, in_the_inbox
 from tests.faults.site import HOST, Site
-from tests.service import until
+from tests.service import wait_until
 
 
 def set_aside(site: Site) -> int:
@@ -29,7 +29,7 @@ def test_in_a_list_of_the_broker(calm: Site, fault: str, where: str) -> None:
 
     calm.redis.lpush(queue, in_the_broker()[fault])
 
-    until(lambda: set_aside(calm) == before + 1)
+    wait_until(lambda: set_aside(calm) == before + 1)
     ((_, letter),) = calm.redis.xrevrange(calm.keys.dead(), count=1)
     assert letter["source"] == "celery"
     assert letter["reason"]
@@ -38,7 +38,7 @@ def test_in_a_list_of_the_broker(calm: Site, fault: str, where: str) -> None:
         with pytest.raises(JobFailed) as caught:
             calm.queue.job(letter["id"]).result(60)
         assert caught.value.code == "invalid_request"
-    until(lambda: calm.redis.llen(queue) == 0 and not calm.redis.hlen(f"{calm.prefix}.unacked"))
+    wait_until(lambda: calm.redis.llen(queue) == 0 and not calm.redis.hlen(f"{calm.prefix}.unacked"))
 
 
 @pytest.mark.parametrize("fault", in_the_inbox())
@@ -48,11 +48,11 @@ def test_in_the_inbox(calm: Site, fault: str) -> None:
 
     calm.redis.xadd(calm.keys.inbox(), in_the_inbox()[fault])
 
-    until(lambda: set_aside(calm) == before + 1)
+    wait_until(lambda: set_aside(calm) == before + 1)
     ((_, letter),) = calm.redis.xrevrange(calm.keys.dead(), count=1)
     assert letter["source"] == "inbox"
     assert_others_run(calm)
-    until(lambda: calm.redis.xlen(calm.keys.inbox()) == 0)
+    wait_until(lambda: calm.redis.xlen(calm.keys.inbox()) == 0)
     if "tool call" in fault:
         assert "messages.0.tool_calls.0.x" in letter["reason"]
     if letter["id"]:

@@ -10,7 +10,7 @@ from llamaq.vocabulary.events import Delta, Failed
 from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed, assert_ended_once, assert_not_mixed
 from tests.faults.site import Site
-from tests.service import retried
+from tests.service import list_retry_codes
 
 EMBEDDER = "smollm2-embed:135m"
 QUESTION = "of the odd host"
@@ -110,7 +110,7 @@ def test_what_an_error_quotes_is_not_its_cause(calm: Site, quoted: str) -> None:
 
     events = assert_completed(calm.queue.generate(MODEL, "Why?"), attempt=2, text="well")
 
-    assert retried(events) == ["ollama_error"]
+    assert list_retry_codes(events) == ["ollama_error"]
 
 
 def test_arguments_that_are_nested_too_deep_to_be_read_back(calm: Site) -> None:

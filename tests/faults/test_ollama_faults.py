@@ -10,7 +10,7 @@ from tests.changed_worker import SOON, command
 from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed
 from tests.faults.site import Site
-from tests.service import last_text, retried, until
+from tests.service import last_text, list_retry_codes, wait_until
 
 BUSY = {"status": 503, "body": {"error": "server busy, please try again.  maximum pending requests exceeded"}}
 PAGE = "<!DOCTYPE html>\n<title>ollama.example.com | 521: Web server is down</title>"
@@ -40,7 +40,7 @@ def test_a_fault_that_passes_is_recovered_from(calm: Site, fault: str) -> None:
 
     events = assert_completed(calm.queue.generate(MODEL, "Why?"), attempt=2, text="the whole")
 
-    assert retried(events) == [code]
+    assert list_retry_codes(events) == [code]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_an_embedding_that_is_refused_for_a_fault_of_the_host(calm: Site, error:
     job = calm.queue.embed("smollm2-embed:135m", "Why?")
 
     assert job.result(60).attempts == 2
-    assert retried(list(job.events())) == ["ollama_error"]
+    assert list_retry_codes(list(job.events())) == ["ollama_error"]
 
 
 def test_busy_for_two_attempts_and_more(calm: Site) -> None:
@@ -64,7 +64,7 @@ def test_busy_for_two_attempts_and_more(calm: Site) -> None:
 
     events = assert_completed(calm.queue.generate(MODEL, "Why?"), attempt=3, text="at last")
 
-    assert retried(events) == ["ollama_unavailable"] * 2
+    assert list_retry_codes(events) == ["ollama_unavailable"] * 2
 
 
 def test_a_garbage_line(calm: Site) -> None:
@@ -77,7 +77,7 @@ def test_a_garbage_line(calm: Site) -> None:
         job.result(60)
     assert (caught.value.code, caught.value.error.retryable) == ("ollama_error", False)
     assert last_text(list(job.events())) == "ab"
-    assert len(calm.asked()) == 1
+    assert len(calm.list_requests()) == 1
 
 
 @pytest.mark.parametrize(
@@ -119,14 +119,14 @@ def test_a_model_that_was_deleted_does_not_fail_all_that_waits_for_it(site: Site
     """Another host may have it: the first job that does not find it has the host probed, and then the others wait."""
     site.start_worker(probe_seconds=5)
     assert site.queue.generate(MODEL, "Why?").result(60).text
-    until(lambda: any(model.loaded for model in site.queue.hosts()[0].models))
+    wait_until(lambda: any(model.loaded for model in site.queue.hosts()[0].models))
     missing = {"error": f"model '{MODEL}' not found"}
     site.ollama.script(path="/api/generate", model=MODEL, status=404, body=missing, times=None)
     site.ollama.script(path="/api/tags", status=200, body={"models": []}, times=None)
 
     jobs = site.queue.submit_many([{"kind": "generate", "model": MODEL, "prompt": str(n)} for n in range(400)])
 
-    until(lambda: not site.queue.hosts()[0].models)
+    wait_until(lambda: not site.queue.hosts()[0].models)
     assert [job.status().state for job in jobs].count("queued") > 0.8 * len(jobs)
     site.ollama.clear()
     assert jobs[-1].result(60).text
@@ -139,13 +139,13 @@ def test_a_host_that_answers_nothing_well_does_not_fail_all_that_waits(site: Sit
     """Each of its answers ends a job at once. The first one has the host probed, and then the others wait."""
     site.start_worker(probe_seconds=5)
     assert site.queue.generate(MODEL, "Why?").result(60).text
-    until(lambda: any(model.loaded for model in site.queue.hosts()[0].models))  # a load has the host probed anyway
+    wait_until(lambda: any(model.loaded for model in site.queue.hosts()[0].models))  # a load has the host probed anyway
     for path in ("/api/generate", "/api/tags", "/api/ps", "/api/version"):
         site.ollama.script(path=path, status=status, body=body, times=None)
 
     jobs = site.queue.submit_many([{"kind": "generate", "model": MODEL, "prompt": str(n)} for n in range(400)])
 
-    until(lambda: site.queue.hosts()[0].circuit == "open")
+    wait_until(lambda: site.queue.hosts()[0].circuit == "open")
     assert [job.status().state for job in jobs].count("queued") > 0.8 * len(jobs)
     site.ollama.clear()
     assert jobs[-1].result(60).text

@@ -41,7 +41,7 @@ def test_all_connections_cut_in_the_middle(own_site: Site) -> None:
 
         for job, reading in zip(jobs, read, strict=True):
             assert reading.result(60) == assert_completed(job, attempt=1, text=" token" * 60)
-    assert sorted(body["prompt"] for body in own_site.asked()) == ["long 0", "long 1"]
+    assert sorted(body["prompt"] for body in own_site.list_requests()) == ["long 0", "long 1"]
     assert_completed(own_site.queue.generate(MODEL, "afterwards"), attempt=1)
 
 

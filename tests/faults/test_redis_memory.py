@@ -7,7 +7,7 @@ from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed
 from tests.faults.site import Site
-from tests.service import read_until, until
+from tests.service import read_until, wait_until
 
 
 def test_out_of_memory(own_site: Site) -> None:
@@ -22,13 +22,13 @@ def test_out_of_memory(own_site: Site) -> None:
     with pytest.raises(BrokerUnavailable, match=r"out of memory.*LLAMAQ_RESULT_TTL"):
         own_site.queue.generate(MODEL, "refused")
     own_site.ollama.release(gate)
-    until(lambda: "events of running jobs are held" in worker.log())
-    until(lambda: _lapsed(own_site))
+    wait_until(lambda: "events of running jobs are held" in worker.log())
+    wait_until(lambda: _lapsed(own_site))
     own_site.redis.config_set("maxmemory", "0")
 
     assert_completed(job, attempt=1, text="one two three")
     assert_completed(own_site.queue.generate(MODEL, "afterwards"), attempt=1)
-    assert [body["prompt"] for body in own_site.asked()] == ["Why?", "afterwards"]
+    assert [body["prompt"] for body in own_site.list_requests()] == ["Why?", "afterwards"]
 
 
 def _lapsed(own_site: Site) -> bool:

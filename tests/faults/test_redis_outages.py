@@ -18,7 +18,7 @@ from llamaq.vocabulary.events import Completed, Delta
 from tests.conftest import MODEL, Measure
 from tests.faults.assertions import assert_completed, assert_ended_once, assert_not_mixed
 from tests.faults.site import Site, started_by
-from tests.service import read_until, until
+from tests.service import read_until, wait_until
 
 OUTAGES = [float(seconds) for seconds in os.environ.get("LLAMAQ_TEST_OUTAGES", "1,5").split(",")]
 SURE_SECONDS = 30
@@ -72,7 +72,7 @@ def test_an_outage(own_site: Site, idle_host: ScriptedOllama, how: str, seconds:
         assert_ended_once(events)
         assert_not_mixed(events)
         assert isinstance(events[-1], Completed)
-    until(lambda: own_site.slots_held() == 0)
+    wait_until(lambda: own_site.slots_held() == 0)
 
 
 def test_one_outage_after_another(own_site: Site) -> None:
@@ -87,7 +87,7 @@ def test_one_outage_after_another(own_site: Site) -> None:
         time.sleep(seconds)
         own_site.server.restart()
         last = own_site.log(job.id)[-1][0]
-        until(lambda last=last: own_site.log(job.id)[-1][0] != last)  # type: ignore[misc]  # mypy cannot see through the default
+        wait_until(lambda last=last: own_site.log(job.id)[-1][0] != last)  # type: ignore[misc]  # mypy cannot see through the default
         time.sleep(1)  # a round of the reaper
 
     assert_completed(job, attempt=1, text=" token" * LONG * TOKENS_PER_SECOND)

@@ -15,7 +15,7 @@ from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed
 from tests.faults.malformed import encoded
 from tests.faults.site import HOST, Site
-from tests.service import until
+from tests.service import wait_until
 from tests.worker_process import CHECKOUT, WorkerProcess
 
 REFUSED = {
@@ -49,7 +49,7 @@ def client(site: Site) -> Celery:
 @pytest.fixture
 def listening(calm: Site) -> Site:
     """The calm site, once its worker listens: it is ready for jobs a moment before."""
-    until(lambda: publish(calm, "") == 1)
+    wait_until(lambda: publish(calm, "") == 1)
     return calm
 
 
@@ -114,7 +114,7 @@ def test_what_is_no_command_is_set_aside(listening: Site) -> None:
     for fault, text in malformed(listening).items():
         before = listening.redis.xlen(listening.keys.dead())
         assert publish(listening, text) == 1, fault
-        until(lambda before=before: listening.redis.xlen(listening.keys.dead()) == before + 1)  # type: ignore[misc]  # its default
+        wait_until(lambda before=before: listening.redis.xlen(listening.keys.dead()) == before + 1)  # type: ignore[misc]  # its default
         ((_, letter),) = listening.redis.xrevrange(listening.keys.dead(), count=1)
         assert (letter["source"], letter["id"]) == ("control", ""), fault
         assert letter["reason"], fault
@@ -187,7 +187,7 @@ def test_a_worker_answers_the_questions_of_celery(calm: Site, operator: Celery) 
 def test_a_setting_allows_the_commands(own_site: Site) -> None:
     """With LLAMAQ_ALLOW_CONTROL=1 a worker ends at `shutdown`; a revoked task stays refused."""
     worker: WorkerProcess = own_site.start_worker(allow_control=1)
-    until(lambda: publish(own_site, "") == 1)
+    wait_until(lambda: publish(own_site, "") == 1)
     with client(own_site) as app:
         (reply,) = app.control.broadcast(
             "revoke", arguments={"task_id": str(uuid.uuid4())}, reply=True, timeout=20, limit=1

@@ -27,7 +27,7 @@ from ops.topology.running import Running
 from tests.conftest import MODEL, Measure
 from tests.faults.assertions import assert_completed, assert_ended_once, assert_not_mixed
 from tests.faults.site import Site
-from tests.service import last_text, read_until, until
+from tests.service import last_text, read_until, wait_until
 
 ROUNDS = int(os.environ.get("LLAMAQ_TEST_FAILOVERS", "1"))
 TEXT = " token" * 3
@@ -158,7 +158,7 @@ def test_what_no_replica_has_is_not_confirmed(sentinel_site: Site, watched: Watc
                 threads.submit(lambda: asyncio.run(_result(site, job.id))),
                 threads.submit(lambda: "".join(piece for piece in job.text() if isinstance(piece, str))),
             ]
-            until(lambda: site.redis.hget(f"{site.prefix}:{{{job.id}}}", "state") == "completed")
+            wait_until(lambda: site.redis.hget(f"{site.prefix}:{{{job.id}}}", "state") == "completed")
             with pytest.raises(BrokerUnavailable):
                 queue.generate(MODEL, "unconfirmed")
             assert not any(each.done() for each in ends)
@@ -236,7 +236,7 @@ def _shows(flower: Asked, site: Site) -> None:
         job.result(60)
         return flower(f"task/info/{job.id}").ok
 
-    until(heard)
-    until(lambda: len(flower("workers?refresh=1").json()) == 1)
+    wait_until(heard)
+    wait_until(lambda: len(flower("workers?refresh=1").json()) == 1)
     lengths = flower("queues/length").json()["active_queues"]
     assert {"name": site.prefix, "messages": 0} in lengths

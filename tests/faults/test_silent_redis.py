@@ -19,7 +19,7 @@ from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed
 from tests.faults.proxy import OutageProxy
 from tests.faults.site import LEASE_SECONDS, Site
-from tests.service import read_until, until
+from tests.service import read_until, wait_until
 
 DRAIN_SECONDS = 1
 STOP_SECONDS = 2.0
@@ -74,8 +74,8 @@ def test_a_master_that_became_a_replica_is_left() -> None:
         ollama.script(count=20 * 5, rate=20)
         running = site.queue.generate(MODEL, "running")
         read_until(running, Delta)
-        until(lambda: new_client.info("replication")["master_link_status"] == "up")
-        until(lambda: new_client.info("replication")["slave_repl_offset"] > 0)
+        wait_until(lambda: new_client.info("replication")["master_link_status"] == "up")
+        wait_until(lambda: new_client.info("replication")["slave_repl_offset"] > 0)
 
         address.target = new.port
         new_client.replicaof("NO", "ONE")

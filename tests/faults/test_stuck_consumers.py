@@ -11,7 +11,7 @@ from tests.conftest import MODEL, Measure
 from tests.faults.assertions import assert_completed
 from tests.faults.proxy import WithholdingProxy
 from tests.faults.site import Site
-from tests.service import until
+from tests.service import wait_until
 from worker import liveness_probe
 from worker.duties import heartbeat
 
@@ -35,7 +35,7 @@ def test_a_stuck_worker_exits(own_site: Site, tmp_path: Path, measure: Measure) 
     file = tmp_path / "alive"
     with WithholdingProxy(own_site.server.port) as proxy:
         stuck = own_site.start_worker(command(QUICK), redis_url=proxy.url, liveness_file=str(file), drain_seconds=1)
-        until(file.exists)
+        wait_until(file.exists)
         assert alive(file) == 0
         assert_completed(own_site.queue.generate(MODEL, "before"), attempt=1)
 

@@ -9,7 +9,7 @@ from embedded.scripted.script import GENERATING, ScriptedModel
 from llamaq import HostStatus, Job, JobQueue
 from llamaq.vocabulary.events import Started
 from tests.changed_worker import Constants, command
-from tests.service import fresh_name, until
+from tests.service import fresh_name, wait_until
 from tests.worker_process import WorkerProcess
 
 PROBE_SECONDS = 0.5
@@ -51,7 +51,7 @@ class Pair:
 
     def wait_circuit(self, host: str, circuit: str) -> None:
         """Wait until a host's circuit is as it should be."""
-        until(lambda: self.status(host).circuit == circuit)
+        wait_until(lambda: self.status(host).circuit == circuit)
 
     def model_circuit(self, host: str, model: str) -> str:
         """The circuit of a model on a host."""
@@ -59,7 +59,7 @@ class Pair:
 
     def rests(self, host: str, model: str) -> None:
         """Wait until refusals have opened a model's circuit, and no job runs on the host any longer."""
-        until(lambda: (self.model_circuit(host, model), self.status(host).slots_used) == ("open", 0))
+        wait_until(lambda: (self.model_circuit(host, model), self.status(host).slots_used) == ("open", 0))
 
     def tidy(self) -> None:
         """Start hosts that were killed, end what runs, and wait until the fleet finds every host well and idle."""
@@ -70,7 +70,7 @@ class Pair:
         for status in self.queue.jobs(limit=200):
             if not status.ended:
                 self.queue.job(status.id).cancel()
-        until(lambda: {(host.circuit, host.slots_used) for host in self.queue.hosts()} == {("closed", 0)})
+        wait_until(lambda: {(host.circuit, host.slots_used) for host in self.queue.hosts()} == {("closed", 0)})
 
     def asked(self, host: str, model: str | None = None) -> int:
         """How many requests to models, or to one, a host has got."""
@@ -94,7 +94,7 @@ def pair(redis_url: str, hosts: str = "xy", soon: Constants | None = None, **set
             worker.start()
             nodes.append(worker.node)
         found = Pair(queue, servers, nodes)
-        until(lambda: all(found.offers(name) for name in hosts))
+        wait_until(lambda: all(found.offers(name) for name in hosts))
         yield found
 
 

@@ -9,7 +9,7 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.script import ScriptedModel
 from llamaq import Job, TextResult
 from tests.fleet.one_model import one_model_service, waited_seconds
-from tests.service import Service, until
+from tests.service import Service, wait_until
 
 A, B, C = "a:1", "b:1", "c:1"
 LOAD_SECONDS = 0.2
@@ -52,10 +52,10 @@ def test_model_files_on_one_blob_are_one_runner(redis_server: EmbeddedRedis) -> 
     """40 jobs over three of them, some with the context that is the default: 1 load, and each job in its turn."""
     shared = [ScriptedModel(name, load_seconds=LOAD_SECONDS, weights="blob") for name in (A, B, C)]
     with one_model_service(redis_server.url, models=shared, affinity_patience=3600) as service:
-        until(lambda: len(service.queue.models()) == len(shared))
+        wait_until(lambda: len(service.queue.models()) == len(shared))
         host = service.keys.host(service.queue.hosts()[0].host)
         service.queue.generate(A, "x").result(60)
-        until(lambda: service.redis.hget(host, "default_ctx") == "4096")
+        wait_until(lambda: service.redis.hget(host, "default_ctx") == "4096")
         gate = service.hold(tokens=["x"])
         first = service.queue.generate(A, "x")
         jobs = [
@@ -89,7 +89,7 @@ def test_the_trace_costs_three_loads(redis_server: EmbeddedRedis) -> None:
         assert stats["loads"] == {A: 1, B: 1, C: 1}
         assert stats["aborted_loads"] == {}
         assert stats["max_running"] == 1
-        assert [body["model"] for body in service.asked()] == [A] * 4 + [B] * 2 + [C] * 2
+        assert [body["model"] for body in service.list_requests()] == [A] * 4 + [B] * 2 + [C] * 2
         for place, job in enumerate(jobs):
             turn = place * (JOB_SECONDS + LOAD_SECONDS)
             assert waited_seconds(job) <= turn + LONG_PATIENCE_SECONDS + SLACK_SECONDS
@@ -100,7 +100,7 @@ def test_endless_traffic_for_one_model_does_not_keep_another_out(redis_server: E
     with one_model_service(redis_server.url, models=MODELS, affinity_patience=PATIENCE_SECONDS) as service:
         brief(service)
         with endless(service, A) as stream:
-            until(lambda: len(stream) > 4)
+            wait_until(lambda: len(stream) > 4)
             before = service.ollama.stats()["served_by_model"][A]
             other = service.queue.generate(B, "x")
             other.result(60)
@@ -115,7 +115,7 @@ def test_a_change_of_runner_options_is_a_load_like_any_other(redis_server: Embed
     with one_model_service(redis_server.url, models=MODELS, affinity_patience=30) as service:
         brief(service)
         first = service.queue.generate(A, "first")
-        service.wait_asked(1)
+        service.wait_requests(1)
         jobs = [service.queue.generate(A, "x", options={"num_ctx": 2048} if odd else {}) for odd in (1, 0, 1, 0, 1, 0)]
         for job in [first, *jobs]:
             job.result(60)
@@ -129,7 +129,7 @@ def test_a_slow_load_is_not_cut(redis_server: EmbeddedRedis) -> None:
     with one_model_service(redis_server.url, models=slow, affinity_patience=0.2, lease_seconds=2, slots=2) as service:
         service.queue.generate(A, "x").result(60)
         jobs = [service.queue.generate(B, "x") for _ in range(2)]
-        until(lambda: service.ollama.stats(bodies=False)["loading"].get(B) == 1)
+        wait_until(lambda: service.ollama.stats(bodies=False)["loading"].get(B) == 1)
         began = time.monotonic()
         back = service.queue.generate(A, "x")
         for job in [*jobs, back]:

@@ -11,7 +11,7 @@ from llamaq.vocabulary.events import Started
 from tests.changed_worker import SOON
 from tests.faults.lateness import Lateness
 from tests.fleet.pair import Pair, pair, starts
-from tests.service import fresh_name, read_until, retried, until
+from tests.service import fresh_name, list_retry_codes, read_until, wait_until
 
 ELSEWHERE_SECONDS = 5.0
 BACK_SECONDS = 2.0
@@ -84,7 +84,7 @@ def test_the_jobs_of_the_only_host_wait_for_it(alone: Pair, record_property: Cal
     waited = []
     for job in jobs:
         waited.append(starts(job)[-1].at.timestamp() - back_at)
-        assert {*retried(list(job.events()))} <= {"ollama_unavailable"}
+        assert {*list_retry_codes(list(job.events()))} <= {"ollama_unavailable"}
     record_property("from the return of a host to the last start of its waiting jobs", round(max(waited), 2))
     assert max(waited) < BACK_SECONDS + NOISE_SECONDS + late.seconds
     alone.wait_circuit("x", "closed")
@@ -113,7 +113,7 @@ def test_a_model_that_a_host_refuses_is_served_by_the_other(both: Pair) -> None:
 
     jobs = [both.queue.generate("b", f"job {number}") for number in range(12)]
 
-    until(lambda: both.model_circuit("x", "b:latest") == "open")
+    wait_until(lambda: both.model_circuit("x", "b:latest") == "open")
     assert both.status("x").circuit == "closed"
     assert both.queue.generate("a", "another model").result(30).host == "x"
     assert {job.result(30).host for job in jobs} == {"y"}
@@ -124,7 +124,7 @@ def test_one_job_that_is_always_refused_holds_up_nobody(alone: Pair) -> None:
     """The host answers 503 to prompts with X: other jobs of the model complete, and X ends with its own cause."""
     alone.x.script(status=503, body={"error": "server busy with X"}, contains="X", times=None)
     bad = alone.queue.generate("a", "X")
-    until(lambda: bad.status().attempt >= FEW)
+    wait_until(lambda: bad.status().attempt >= FEW)
 
     good = [alone.queue.generate("a", "good") for _ in range(3)]
 
@@ -180,7 +180,7 @@ def test_one_job_tries_then_all_run(alone: Pair) -> None:
     alone.x.release(gate)
     for job in jobs:
         job.result(30)
-    until(lambda: alone.model_circuit("x", "a:latest") == "closed")
+    wait_until(lambda: alone.model_circuit("x", "a:latest") == "closed")
 
 
 def test_the_first_words_of_the_trial_are_enough(alone: Pair) -> None:
@@ -193,7 +193,7 @@ def test_the_first_words_of_the_trial_are_enough(alone: Pair) -> None:
     alone.x.wait(lambda stats: stats["held"].get(words, 0) == 1)
     alone.x.clear()
 
-    until(lambda: sum(job.status().state == "completed" for job in jobs) == 3)
+    wait_until(lambda: sum(job.status().state == "completed" for job in jobs) == 3)
     alone.x.release(words)
     for job in jobs:
         job.result(30)

@@ -47,5 +47,5 @@ def test_few_behind_a_flood_wait_at_most_twice_as_long(redis_server: EmbeddedRed
 
 def median_place(service: Service) -> float:
     """How many requests went before the median one of the few."""
-    prompts = [body["prompt"] for body in service.asked()]
+    prompts = [body["prompt"] for body in service.list_requests()]
     return statistics.median(place for place, prompt in enumerate(prompts) if prompt == "few")

@@ -19,7 +19,7 @@ from llamaq import AsyncJobQueue
 from llamaq.vocabulary.wire import wire_object
 from tests.commands import run
 from tests.fleet.pair import Pair, pair
-from tests.service import until
+from tests.service import wait_until
 from tests.worker_process import CHECKOUT, WorkerProcess
 
 PROBES = 3
@@ -35,7 +35,7 @@ def both(redis_server: EmbeddedRedis) -> Iterator[Pair]:
 def test_hosts_and_models_are_told_whole(both: Pair) -> None:
     """Both clients give the same: of hosts slots, circuit and version, of models what Ollama says of them."""
     both.queue.generate("a", "Why?").result(30)
-    until(lambda: any(model.loaded for model in both.status("x").models))
+    wait_until(lambda: any(model.loaded for model in both.status("x").models))
 
     host = both.status("x")
     assert (host.circuit, host.last_error, host.slots, host.slots_used, host.max_models) == ("closed", None, 2, 0, 3)
@@ -103,7 +103,7 @@ def test_a_host_without_a_model_is_seen(both: Pair) -> None:
         for name, server in {"empty": empty, "dead": dead}.items():
             worker = WorkerProcess(both.queue.url, server.url, prefix=prefix, host=name)
             stack.enter_context(worker).start()
-        until(lambda: {status.host for status in both.queue.hosts()} == {"x", "y", "empty", "dead"})
+        wait_until(lambda: {status.host for status in both.queue.hosts()} == {"x", "y", "empty", "dead"})
 
         assert (both.status("empty").circuit, both.offers("empty")) == ("closed", set())
         assert (both.status("dead").circuit, both.status("dead").seen_at) == ("open", None)

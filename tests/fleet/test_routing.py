@@ -16,7 +16,7 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.script import ScriptedModel
 from llamaq import AsyncJobQueue, InvalidRequest, JobFailed, UnknownModel
 from tests.fleet.pair import Pair, pair
-from tests.service import fresh_name, until
+from tests.service import fresh_name, wait_until
 
 TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAACAAAAAgAQAAAABbAUdZAAAADElEQVR42mNgGNwAAACgAAGO+7G0AAAAAElFTkSuQmCC"
@@ -73,18 +73,18 @@ def test_a_model_of_both_is_shared_by_pull(both: Pair) -> None:
 def test_what_is_pulled_and_deleted_is_followed(both: Pair) -> None:
     """A model that y gets runs there with the next probe; once it is deleted, a submit is told what is like it."""
     both.y.set_model(ScriptedModel("pulled:7b"))
-    until(lambda: "pulled:7b" in both.offers("y"))
+    wait_until(lambda: "pulled:7b" in both.offers("y"))
     assert both.queue.generate("pulled:7b", "Why?").result(30).host == "y"
 
     both.x.set_model(ScriptedModel("pulled:7b"))
-    until(lambda: "pulled:7b" in both.offers("x"))
+    wait_until(lambda: "pulled:7b" in both.offers("x"))
     both.y.remove_model("pulled:7b")
-    until(lambda: "pulled:7b" not in both.offers("y"))
+    wait_until(lambda: "pulled:7b" not in both.offers("y"))
     assert {both.queue.generate("pulled:7b", "Why?").result(30).host for _ in range(4)} == {"x"}
 
     both.x.set_model(ScriptedModel("pulled:3b"))
     both.x.remove_model("pulled:7b")
-    until(lambda: {"pulled:7b", "pulled:3b"} & both.offers("x") == {"pulled:3b"})
+    wait_until(lambda: {"pulled:7b", "pulled:3b"} & both.offers("x") == {"pulled:3b"})
     with pytest.raises(UnknownModel) as caught:
         both.queue.generate("pulled:7b", "Why?")
     assert caught.value.near == ("pulled:3b",)
@@ -140,7 +140,7 @@ def test_what_the_model_cannot_do_is_refused_at_submit(
 def test_an_embedding_model_is_refused_where_words_are_asked_for(both: Pair) -> None:
     """At submit, for each kind that generates; a batch gives the same code for the item, and goes on."""
     both.y.set_model(ScriptedModel("vectors:latest", ("embedding",)))
-    until(lambda: "vectors:latest" in both.offers("y"))
+    wait_until(lambda: "vectors:latest" in both.offers("y"))
 
     for asked in WORDS:
         with pytest.raises(InvalidRequest, match="vectors:latest has no completion") as caught:
@@ -168,7 +168,7 @@ def test_one_host_that_can_is_enough(both: Pair) -> None:
     """A model that has tools on y, though not on x, is not refused; what asks for nothing is never refused."""
     both.x.set_model(ScriptedModel("mixed:latest"))
     both.y.set_model(ScriptedModel("mixed:latest", ("completion", "tools")))
-    until(lambda: all("mixed:latest" in both.offers(host) for host in "xy"))
+    wait_until(lambda: all("mixed:latest" in both.offers(host) for host in "xy"))
 
     request = {"kind": "chat", "model": "mixed", "messages": [{"role": "user", "content": "Why?"}], "tools": TOOLS}
     jobs = [both.queue.submit(request) for _ in range(8)]  # either host may be looked at first
@@ -188,7 +188,7 @@ def test_by_name_and_by_inbox_it_fails_unsupported(both: Pair) -> None:
         client.xadd(f"{prefix}:inbox", {"id": ids[1], "kind": "generate", "request": json.dumps(asked)})
 
     for job_id in ids:
-        until(partial(_set_aside, both, job_id))
+        wait_until(partial(_set_aside, both, job_id))
         with pytest.raises(JobFailed) as caught:
             both.queue.job(job_id).result(30)
         assert caught.value.code == "unsupported"

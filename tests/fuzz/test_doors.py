@@ -19,7 +19,7 @@ from tests.faults.malformed import in_the_broker, in_the_inbox
 from tests.faults.site import HOST, Site
 from tests.fuzz.conftest import SECONDS, seeds
 from tests.fuzz.mutation import Mutator
-from tests.service import until
+from tests.service import wait_until
 
 BATCH = 150
 CALL = {"id": "c", "function": {"name": "f", "arguments": {"a": [1]}}, "more": {"b": 1}}
@@ -151,7 +151,7 @@ def run(site: Site, door: str, send: Send) -> int:
                 innocent.append(site.queue.generate(MODEL, "innocent"))
         number += BATCH
         try:
-            until(lambda: drained(site))
+            wait_until(lambda: drained(site))
             for job in innocent:
                 assert job.result(60).attempts == 1
             assert_blamed_rightly(site, {job.id for job in innocent})
@@ -195,6 +195,6 @@ def test_nothing_that_comes_in_harms_a_worker(
         assert app.control.ping(timeout=20, limit=1)
     assert target.queue.generate(MODEL, "behind it all").result(60).attempts == 1
     target.start_worker(probe_seconds=0.5)  # a worker returns at its start what others have left behind
-    until(lambda: not target.redis.hlen(f"{target.prefix}.unacked") and drained(target))
+    wait_until(lambda: not target.redis.hlen(f"{target.prefix}.unacked") and drained(target))
     assert target.queue.generate(MODEL, "behind that too").result(60).attempts == 1
     assert [worker.process.poll() for worker in target.workers] == [None, None]

@@ -9,7 +9,7 @@ import httpx
 
 from tests.conftest import MODEL
 from tests.gateway_process import GatewayProcess
-from tests.service import until
+from tests.service import wait_until
 
 PATH = "/v1/responses"
 Body = dict[str, Any]
@@ -37,7 +37,7 @@ def body_of(answer: httpx.Response) -> Body:
 def ended(gateway: GatewayProcess, response_id: str) -> Body:
     """The response when it has ended; polled, as clients do it."""
     found: list[Body] = []
-    until(lambda: found.append(get(gateway, response_id)) or found[-1]["status"] not in {"queued", "in_progress"})  # type: ignore[func-returns-value]
+    wait_until(lambda: found.append(get(gateway, response_id)) or found[-1]["status"] not in {"queued", "in_progress"})  # type: ignore[func-returns-value]
     return found[-1]
 
 

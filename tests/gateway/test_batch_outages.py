@@ -7,7 +7,7 @@ from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
 from tests.gateway.batching import counted, created, get, line, reached, rows, text_of
 from tests.gateway_process import GatewayProcess
-from tests.service import Service, fresh_name, until
+from tests.service import Service, fresh_name, wait_until
 from tests.worker_process import WorkerProcess
 
 
@@ -29,18 +29,18 @@ def test_a_batch_goes_on_when_redis_is_back() -> None:
         ollama.script(tokens=["fine"], times=None)
         batch = created(gateway, [line(str(number)) for number in range(20)])
         service.wait_held(gate, 2)
-        until(lambda: counted(get(gateway, batch["id"]))[1] == 4)
+        wait_until(lambda: counted(get(gateway, batch["id"]))[1] == 4)
 
         server.shut_down()
         assert gateway.http.get(f"/v1/batches/{batch['id']}").status_code == 503
         ollama.release(gate)
         server.restart()
-        until(lambda: gateway.http.get("/readyz").status_code == 200)
+        wait_until(lambda: gateway.http.get("/readyz").status_code == 200)
 
         done = reached(gateway, batch["id"])
         assert (done["status"], counted(done)) == ("completed", (20, 20, 0))
         texts = [text_of(row) for row in rows(gateway, done["output_file_id"]).values()]
         assert sorted(texts) == ["fine"] * 18 + ["late"] * 2
-        said = [json.dumps(body["messages"]) for body in service.asked("/api/chat")]
+        said = [json.dumps(body["messages"]) for body in service.list_requests("/api/chat")]
         assert len(said) == len(set(said)) == 20
         service.close()

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import MODEL
 from tests.gateway.batching import CHAT, Body, counted, create, created, get, line, reached, rows, sent, text_of
 from tests.gateway_process import GatewayProcess
-from tests.service import Service, fresh_name, until
+from tests.service import Service, fresh_name, wait_until
 
 EMBED_MODEL = "smollm2-embed:135m"
 
@@ -35,7 +35,7 @@ def test_a_thousand_lines_are_answered_once_each(gateway: GatewayProcess, servic
     assert status.lane == "batch"
     file = gateway.http.get(f"/v1/files/{done['output_file_id']}").json()
     assert file["purpose"] == "batch_output"
-    assert len(service.asked("/api/chat")) == 1000
+    assert len(service.list_requests("/api/chat")) == 1000
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_bad_line_fails_the_batch_before_it_begins(
     (problem,) = done["errors"]["data"]
     assert (problem["code"], problem["line"], problem["param"]) == (code, number, param)
     assert done["failed_at"] is not None
-    assert service.asked() == []
+    assert service.list_requests() == []
 
 
 def test_a_file_without_lines_fails_the_batch(gateway: GatewayProcess, service: Service) -> None:
@@ -143,7 +143,7 @@ def test_a_batch_whose_file_is_gone_fails(gateway: GatewayProcess, service: Serv
         service.redis.zadd(f"{service.prefix}:batches", {batch["id"]: 1}, xx=True)  # as if its holder had died
         return bool(get(gateway, batch["id"])["status"] == "failed")
 
-    until(taken_up_again)
+    wait_until(taken_up_again)
     service.ollama.release(gate)
     assert get(gateway, batch["id"])["errors"]["data"][0]["code"] == "input_file_missing"
 
@@ -164,7 +164,7 @@ def test_a_batch_is_cancelled_in_the_middle(gateway: GatewayProcess, service: Se
     assert done["cancelling_at"] <= done["cancelled_at"]
     assert len(rows(gateway, done["output_file_id"])) == 3
     service.wait_hung_up(2)
-    assert len(service.asked("/api/chat")) == 5
+    assert len(service.list_requests("/api/chat")) == 5
     assert [status for status in service.queue.jobs(limit=100) if not status.ended] == []
     refused = gateway.http.post(f"/v1/batches/{batch['id']}/cancel")
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "batch_ended")
@@ -178,7 +178,7 @@ def test_a_cancelled_batch_waits_for_no_other(service: Service) -> None:
         first = created(gateway, [line("a"), line("b"), line("c")])
         service.wait_held(gate, 2)
         second = created(gateway, [line(str(number)) for number in range(200)])
-        until(lambda: get(gateway, second["id"])["status"] == "in_progress")
+        wait_until(lambda: get(gateway, second["id"])["status"] == "in_progress")
         assert gateway.http.post(f"/v1/batches/{second['id']}/cancel").status_code == 200
         done = reached(gateway, second["id"])
         assert (done["status"], counted(done)) == ("cancelled", (200, 0, 0))
@@ -203,7 +203,7 @@ def test_a_batch_goes_on_in_another_process(service: Service, how: signal.Signal
         first.process.send_signal(how)
         first.process.wait(30)
     if how == signal.SIGKILL:  # nobody has given the lease back, which lasts for 10 s
-        until(lambda: service.redis.zadd(f"{service.prefix}:batches", {batch["id"]: 1}, xx=True, ch=True) == 1)
+        wait_until(lambda: service.redis.zadd(f"{service.prefix}:batches", {batch["id"]: 1}, xx=True, ch=True) == 1)
 
     with GatewayProcess(service.url, **settings) as second:
         reached(second, batch["id"], {"in_progress"})
@@ -213,7 +213,7 @@ def test_a_batch_goes_on_in_another_process(service: Service, how: signal.Signal
         assert (done["status"], counted(done)) == ("completed", (30, 30, 0))
         texts = [text_of(row) for row in rows(second, done["output_file_id"]).values()]
     assert sorted(texts) == ["fine"] * 28 + ["late"] * 2
-    assert len(service.asked("/api/chat")) == 30
+    assert len(service.list_requests("/api/chat")) == 30
 
 
 def test_a_batch_whose_window_is_over_expires(gateway: GatewayProcess, service: Service) -> None:

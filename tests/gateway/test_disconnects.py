@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import MODEL
 from tests.faults.lateness import Lateness
 from tests.gateway_process import GatewayProcess
-from tests.service import Service, until
+from tests.service import Service, wait_until
 
 SECONDS = 0.25
 """From the client's close to the host's notice of it: the promise, which two of three have to keep."""
@@ -67,19 +67,19 @@ def test_a_job_that_waits_is_never_started(
     gates = [service.hold(), service.hold()]
     for _ in gates:
         service.queue.submit({"kind": "generate", "model": MODEL, "prompt": "fills a slot"})
-    service.wait_asked(2)
+    service.wait_requests(2)
 
     async def leave() -> None:
         async with gateway.client() as client:
             asking = asyncio.create_task(client.post(path, json={**ASKED[path], "stream": stream}))
-            await asyncio.to_thread(until, lambda: len(service.queue.jobs(1, state="queued")) == 1)
+            await asyncio.to_thread(wait_until, lambda: len(service.queue.jobs(1, state="queued")) == 1)
             asking.cancel()
             await asyncio.wait((asking,))
 
     asyncio.run(leave())
 
-    until(lambda: service.queue.jobs(1)[0].state == "cancelled")
-    assert len(service.asked()) == 2
+    wait_until(lambda: service.queue.jobs(1)[0].state == "cancelled")
+    assert len(service.list_requests()) == 2
 
 
 @PATHS

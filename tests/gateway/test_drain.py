@@ -13,7 +13,7 @@ from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
 from tests.conftest import MODEL
 from tests.gateway_process import GatewayProcess
-from tests.service import Service, fresh_name, start_service, until
+from tests.service import Service, fresh_name, start_service, wait_until
 from tests.sse import Frame, frames
 from tests.worker_process import WorkerProcess
 
@@ -77,7 +77,7 @@ async def _open(gateway: GatewayProcess, number: int) -> list[Reader]:
     """So many streams, each with its first piece."""
     client = gateway.client(limits=httpx.Limits(max_connections=None))
     readers = [Reader(client, "POST", "/v1/chat/completions", CHAT) for _ in range(number)]
-    await asyncio.to_thread(until, lambda: all(reader.text or reader.done.done() for reader in readers))
+    await asyncio.to_thread(wait_until, lambda: all(reader.text or reader.done.done() for reader in readers))
     assert all(reader.text for reader in readers), [reader.lines for reader in readers]
     return readers
 
@@ -92,13 +92,13 @@ def test_sigterm_lets_open_streams_end_and_takes_no_new_request(wide: Service) -
         readers = await _open(gateway, STREAMS)
         job_id = gateway.http.post("/jobs", json=GENERATE).json()["id"]
         follower = Reader(gateway.client(), "GET", f"/jobs/{job_id}/events")
-        await asyncio.to_thread(until, lambda: len(follower.frames) == 3)
+        await asyncio.to_thread(wait_until, lambda: len(follower.frames) == 3)
 
         gateway.process.terminate()
 
         assert await follower.done == 200
         assert ": closing; reconnect" in follower.lines
-        await asyncio.to_thread(until, lambda: not _takes_requests(gateway))
+        await asyncio.to_thread(wait_until, lambda: not _takes_requests(gateway))
         assert not any(reader.done.done() for reader in readers)
         wide.ollama.release(gate)
         assert [await reader.done for reader in readers] == [200] * STREAMS
@@ -120,7 +120,7 @@ def test_a_response_in_the_background_is_read_on_elsewhere_after_sigterm(wide: S
 
     async def run(gateway: GatewayProcess, other: GatewayProcess) -> None:
         reader = Reader(gateway.client(), "POST", "/v1/responses", asked)
-        await asyncio.to_thread(until, lambda: any("output_text.delta" in frame.event for frame in reader.frames))
+        await asyncio.to_thread(wait_until, lambda: any("output_text.delta" in frame.event for frame in reader.frames))
         gateway.process.terminate()
         assert await reader.done == 200
         assert ": closing; reconnect" in reader.lines
@@ -152,7 +152,7 @@ def test_what_is_open_when_the_drain_is_over_is_cut_and_cancelled(wide: Service)
         asyncio.run(run(gateway))
         assert gateway.process.wait(30) == 0
     wide.wait_hung_up(5)
-    until(lambda: [job.state for job in wide.queue.jobs(5)] == ["cancelled"] * 5)
+    wait_until(lambda: [job.state for job in wide.queue.jobs(5)] == ["cancelled"] * 5)
 
 
 def test_who_waits_for_a_job_is_answered_at_sigterm(wide: Service) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.conftest import MODEL
 from tests.gateway.raw import connected
 from tests.gateway_process import GatewayProcess
-from tests.service import Service, until
+from tests.service import Service, wait_until
 from tests.sse import Frame, frames, logged
 
 TOKENS = [f"token {number} " for number in range(8)]
@@ -135,13 +135,13 @@ def test_a_reader_that_leaves_is_not_subscribed_any_longer(gateway: GatewayProce
     def subscribed() -> int:
         return int(service.redis.pubsub_numsub(channel)[0][1])
 
-    until(lambda: subscribed() == 0)
+    wait_until(lambda: subscribed() == 0)
     with connected(gateway.url) as reader:
         head = f"GET /jobs/{job_id}/events HTTP/1.1\r\nHost: 127.0.0.1\r\nLast-Event-ID: {last.id}\r\n\r\n"
         reader.send(head.encode())
-        until(lambda: subscribed() == 1)
+        wait_until(lambda: subscribed() == 1)
 
-    until(lambda: subscribed() == 0)
+    wait_until(lambda: subscribed() == 0)
     service.ollama.release(gate)
     assert service.queue.job(job_id).result(30).text == "ab"
 
@@ -166,7 +166,7 @@ def test_a_place_in_the_queue_that_changes_is_told_without_an_id(gateway: Gatewa
     for _ in range(2):
         service.hold()
         _submit(gateway)
-    service.wait_asked(2)
+    service.wait_requests(2)
     ahead, job_id = _submit(gateway), _submit(gateway)
 
     with gateway.http.stream("GET", f"/jobs/{job_id}/events") as answer:

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import MODEL
 from tests.gateway.raw import connected
 from tests.gateway_process import GatewayProcess
-from tests.service import Service, fresh_name, until
+from tests.service import Service, fresh_name, wait_until
 
 GENERATE = {"kind": "generate", "model": MODEL, "prompt": "Say hello."}
 
@@ -48,7 +48,7 @@ def test_a_client_that_waits_and_leaves_changes_nothing(gateway: GatewayProcess,
         job_id = service.queue.jobs(1)[0].id
         assert job_id not in gateway.log()
 
-    until(lambda: job_id in gateway.log())
+    wait_until(lambda: job_id in gateway.log())
     assert service.queue.job(job_id).status().state == "running"
     service.ollama.release(gate)
 
@@ -112,7 +112,7 @@ def test_a_replay_is_a_new_job_with_changes(gateway: GatewayProcess, service: Se
 
     assert answer.status_code == 201
     assert answer.json()["id"] != first
-    assert [body.get("options", {}).get("seed") for body in service.asked()] == [None, 7]
+    assert [body.get("options", {}).get("seed") for body in service.list_requests()] == [None, 7]
 
 
 @pytest.mark.parametrize(

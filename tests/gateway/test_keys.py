@@ -13,7 +13,7 @@ from gateway.access.caller import Caller
 from gateway.access.keys_file import Entry, hash_key, render_line
 from tests.conftest import MODEL
 from tests.gateway_process import GatewayProcess
-from tests.service import Service, fresh_name, until
+from tests.service import Service, fresh_name, wait_until
 
 GENERATE = {"kind": "generate", "model": MODEL, "prompt": "A prompt that nobody else says."}
 CALLERS = (
@@ -126,7 +126,7 @@ def test_the_waiting_jobs_of_a_key_are_bounded_over_both_processes(kept: Gateway
     gates = [service.hold(), service.hold()]
     for _ in gates:
         service.queue.submit({"kind": "generate", "model": MODEL, "prompt": "fills a slot"})
-    service.wait_asked(2)
+    service.wait_requests(2)
 
     answers = [_ask(kept, "small", "POST", "/jobs", json=GENERATE) for _ in range(6)]
 
@@ -210,7 +210,7 @@ def test_no_key_and_no_content_is_in_the_log(kept: GatewayProcess, service: Serv
     _ask(kept, "alice", "POST", "/jobs", json={**GENERATE, "oops": "A prompt in a wrong field"})
     job_id = _ask(kept, "alice", "POST", "/jobs", json=GENERATE, headers={"Prefer": "wait=30"}).json()["id"]
     _ask(kept, "alice", "GET", "/llq_a-key-in-a-path?key=llq_a-key-in-a-query")
-    until(lambda: kept.log().count('"route": "unknown"') > 0)
+    wait_until(lambda: kept.log().count('"route": "unknown"') > 0)
 
     log = kept.log()
 

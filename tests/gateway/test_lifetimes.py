@@ -8,7 +8,7 @@ from gateway.access.keys_file import Entry, hash_key, render_line
 from tests.conftest import MODEL
 from tests.gateway import batching
 from tests.gateway_process import GatewayProcess
-from tests.service import Service, fresh_name, until
+from tests.service import Service, fresh_name, wait_until
 
 _OWN = re.compile(r":(files|batches|gateway)\b|:(file|pieces|batch)$")
 """Keys of the gateway's own. tests/faults/test_keyspace.py shows that nothing is left of jobs and of the fleet."""
@@ -42,7 +42,7 @@ def test_each_key_of_files_batches_responses_and_sessions_has_a_lifetime(
         gate = service.hold(contains="held back")
         cut = batching.created(front, [batching.line("answered"), batching.line("held back")])
         service.wait_held(gate)
-        until(lambda: batching.counted(batching.get(front, cut["id"])) == (2, 1, 0))
+        wait_until(lambda: batching.counted(batching.get(front, cut["id"])) == (2, 1, 0))
         while_open = eternal(service)
         front.http.post(f"/v1/batches/{cut['id']}/cancel").raise_for_status()
         ends.append(batching.reached(front, cut["id"])["status"])
@@ -50,7 +50,7 @@ def test_each_key_of_files_batches_responses_and_sessions_has_a_lifetime(
         front.http.post("/v1/responses", json={"model": MODEL, "input": "hi"}).raise_for_status()
         front.http.post("/ui/sign-in", data={"key": name})
     service.ollama.release(gate)
-    until(lambda: service.slots_held() == 0)
+    wait_until(lambda: service.slots_held() == 0)
 
     made = own(service) - before
     kinds = ("file", "pieces", "batch", "gateway:rate", "gateway:session", f"files:{name}", f"batches:{name}")

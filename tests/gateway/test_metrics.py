@@ -8,7 +8,7 @@ import pytest
 from embedded.redis import EmbeddedRedis, find_free_port
 from tests.contract.built import CHECKOUT
 from tests.gateway_process import GatewayProcess
-from tests.service import until
+from tests.service import wait_until
 
 DOCS = CHECKOUT / "docs" / "metrics.md"
 
@@ -30,7 +30,7 @@ def test_all_processes_are_counted_together(redis_server: EmbeddedRedis, process
             'llamaq_gateway_requests_total{method="GET",route="unknown",status="404"} 10.0',
             'llamaq_gateway_first_byte_seconds_count{route="/healthz"} 10.0',
         )
-        until(lambda: all(line in _scrape(port) for line in wanted))
+        wait_until(lambda: all(line in _scrape(port) for line in wanted))
         text = _scrape(port)
 
     assert re.search(r"^llamaq_gateway_open_requests 0.0$", text, re.MULTILINE)

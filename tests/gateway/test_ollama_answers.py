@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import MODEL
 from tests.gateway_process import GatewayProcess
 from tests.integration.test_multimodal import picture
-from tests.service import Service, fresh_name, until
+from tests.service import Service, fresh_name, wait_until
 
 HI = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
 CALL = {"id": "call_1", "function": {"index": 0, "name": "f", "arguments": {"city": "<Rome>"}}}
@@ -57,7 +57,7 @@ def test_calls_of_tools_come_in_one_line(gateway: GatewayProcess, service: Servi
     assert called["message"] == whole.json()["message"] == {"role": "assistant", "content": "", "tool_calls": [CALL]}
     assert (called["done"], done["done"], done["done_reason"]) == (False, True, "stop")
     assert r"\u003cRome\u003e" in whole.text
-    assert service.asked()[0]["tools"] == tools
+    assert service.list_requests()[0]["tools"] == tools
 
 
 def test_the_figures_are_the_hosts_and_the_waiting_is_the_callers(gateway: GatewayProcess, service: Service) -> None:
@@ -71,7 +71,7 @@ def test_the_figures_are_the_hosts_and_the_waiting_is_the_callers(gateway: Gatew
     service.ollama.script(contains="the third", tokens=["a"], final=figures)
     with ThreadPoolExecutor() as threads:
         asking = threads.submit(gateway.http.post, "/api/generate", json={"model": MODEL, "prompt": "the third"})
-        until(lambda: len(service.queue.jobs(10, state="queued")) == 1)
+        wait_until(lambda: len(service.queue.jobs(10, state="queued")) == 1)
         for gate in gates:
             service.ollama.release(gate)
         answer = asking.result()
@@ -99,7 +99,7 @@ def test_an_embedding_whose_client_leaves_is_cancelled(gateway: GatewayProcess, 
     asyncio.run(leave())
     service.wait_hung_up()
 
-    until(lambda: service.queue.jobs(1)[0].state == "cancelled")
+    wait_until(lambda: service.queue.jobs(1)[0].state == "cancelled")
 
 
 def test_the_context_goes_in_and_out(gateway: GatewayProcess, service: Service) -> None:
@@ -108,7 +108,7 @@ def test_the_context_goes_in_and_out(gateway: GatewayProcess, service: Service) 
     context = gateway.http.post("/api/generate", json=body).json()["context"]
     gateway.http.post("/api/generate", json={**body, "context": context})
 
-    first, second = service.asked()
+    first, second = service.list_requests()
     assert "context" not in first
     assert second["context"] == context == [1, 4093, 198]
 
@@ -121,7 +121,7 @@ def test_an_image_reaches_the_host(gateway: GatewayProcess, service: Service) ->
     message = {"role": "user", "content": "What?", "images": [image]}
     gateway.http.post("/api/chat", json={**model, "messages": [message]}).raise_for_status()
 
-    alone, within = service.asked()
+    alone, within = service.list_requests()
     assert len(alone["images"]) == len(within["messages"][0]["images"]) == 1
 
 
@@ -137,7 +137,7 @@ def test_a_host_that_fails_before_the_first_piece_is_not_noticed(
 
     assert answer.status_code == 200
     assert said([json.loads(line) for line in answer.text.splitlines()]) == "ab"
-    assert len(service.asked()) == 2
+    assert len(service.list_requests()) == 2
 
 
 def test_a_host_that_fails_after_it_ends_the_stream_with_its_error(gateway: GatewayProcess, service: Service) -> None:
@@ -148,7 +148,7 @@ def test_a_host_that_fails_after_it_ends_the_stream_with_its_error(gateway: Gate
 
     assert (said(lines), last) == ("a", {"error": DIED})
     assert service.queue.jobs(1)[0].state == "cancelled"
-    assert len(service.asked()) == 1
+    assert len(service.list_requests()) == 1
 
 
 def test_a_failure_that_is_final_ends_the_stream_too(gateway: GatewayProcess, service: Service) -> None:

@@ -9,7 +9,7 @@ from gateway.access.caller import Caller
 from gateway.access.keys_file import Entry, hash_key, render_line
 from tests.fleet.pair import Pair, pair
 from tests.gateway_process import GatewayProcess
-from tests.service import until
+from tests.service import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_a_load_goes_where_the_model_is_loaded(gateway: GatewayProcess, fleet: P
             unload.result(60)
         for load in fleet.queue.load("b", host=host):
             load.result(60)
-        until(lambda: _hosts_with_b(fleet) == [host])  # noqa: B023 - it is called at once
+        wait_until(lambda: _hosts_with_b(fleet) == [host])  # noqa: B023 - it is called at once
 
         loaded = gateway.http.post("/api/generate", json={"model": "b", "keep_alive": -1})
 
@@ -91,9 +91,9 @@ def test_a_load_is_on_one_host_and_an_unload_on_each(gateway: GatewayProcess, fl
     gateway.http.post("/api/generate", json={"model": "b", "keep_alive": 0}).raise_for_status()
 
     loaded = gateway.http.post("/api/generate", json={"model": "b", "keep_alive": -1})
-    until(lambda: "b:latest" in [model["name"] for model in gateway.http.get("/api/ps").json()["models"]])
+    wait_until(lambda: "b:latest" in [model["name"] for model in gateway.http.get("/api/ps").json()["models"]])
     unloaded = gateway.http.post("/api/chat", json={"model": "b", "keep_alive": 0})
-    until(lambda: "b:latest" not in [model["name"] for model in gateway.http.get("/api/ps").json()["models"]])
+    wait_until(lambda: "b:latest" not in [model["name"] for model in gateway.http.get("/api/ps").json()["models"]])
 
     assert fleet.queue.job(loaded.headers["X-Llamaq-Job"]).status().host in fleet.hosts
     jobs = unloaded.headers["X-Llamaq-Job"].split(", ")

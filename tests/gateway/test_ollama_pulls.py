@@ -91,7 +91,7 @@ def test_another_attempt_does_not_repeat_lines(front: tuple[Service, GatewayProc
     answer = gateway.http.post("/api/pull", json={"model": model})
 
     assert [json.loads(line) for line in answer.text.splitlines()] == [LINES[0], error]
-    assert len(service.asked("/api/pull")) >= 2
+    assert len(service.list_requests("/api/pull")) >= 2
 
 
 @pytest.mark.parametrize("streamed", [True, False])

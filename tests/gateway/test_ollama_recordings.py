@@ -9,7 +9,7 @@ import pytest
 from embedded.redis import EmbeddedRedis
 from tests.gateway.ollama_recordings import LISTS, Recording, cases, essence
 from tests.gateway_process import GatewayProcess
-from tests.service import Service, start_service, until
+from tests.service import Service, start_service, wait_until
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "http.md"
 DIFFERENT = {
@@ -64,7 +64,7 @@ def test_a_recorded_list_is_passed_on_byte_by_byte(front: tuple[Service, Gateway
     others = [Recording(other) for other in ("tags", "show", "show_tools")]
     service.ollama.script(*recording.scripts(), *(script for other in others for script in other.scripts()))
 
-    until(lambda: recording.send(gateway.http).text == recording.body)
+    wait_until(lambda: recording.send(gateway.http).text == recording.body)
 
     assert _agrees(recording.send(gateway.http), recording)
 

@@ -63,7 +63,7 @@ def test_an_answer_has_openais_form(gateway: GatewayProcess, service: Service) -
         "service_tier": "default",
         "metadata": {"a": "b"},
     }
-    (asked,) = service.asked("/api/chat")
+    (asked,) = service.list_requests("/api/chat")
     assert asked["options"] == {"temperature": 1.0, "top_p": 1.0, "num_predict": 9}
     assert asked["messages"] == HI
 
@@ -136,4 +136,4 @@ def test_parallel_calls_have_ids_and_indexes(gateway: GatewayProcess, service: S
     assert second["id"].startswith("call_")
     assert second["id"] != first["id"]
     assert json.loads(second["function"]["arguments"]) == {"city": "Oslo"}
-    assert service.asked("/api/chat")[0]["tools"] == [WEATHER]
+    assert service.list_requests("/api/chat")[0]["tools"] == [WEATHER]

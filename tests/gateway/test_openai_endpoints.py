@@ -10,7 +10,7 @@ from embedded.redis import EmbeddedRedis
 from tests.conftest import MODEL
 from tests.gateway_process import GatewayProcess
 from tests.integration.test_multimodal import picture
-from tests.service import Service, until
+from tests.service import Service, wait_until
 
 EMBED = "smollm2-embed:135m"
 CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
@@ -22,7 +22,7 @@ def test_a_completion(gateway: GatewayProcess, service: Service) -> None:
     answer = gateway.http.post("/v1/completions", json={"model": MODEL, "prompt": "a", "max_tokens": 2, "seed": 1})
     assert answer.status_code == 200, answer.text
     assert answer.json()["choices"] == [{"text": "bc", "index": 0, "logprobs": None, "finish_reason": "length"}]
-    (asked,) = service.asked("/api/generate")
+    (asked,) = service.list_requests("/api/generate")
     assert asked["prompt"] == "a"
     assert asked["options"] == {"temperature": 1.0, "top_p": 1.0, "num_predict": 2, "seed": 1}
 
@@ -46,7 +46,7 @@ def test_embeddings(gateway: GatewayProcess, service: Service, encoding: str) ->
     if encoding == "base64":
         vectors = [list(struct.unpack("<2f", base64.b64decode(vector))) for vector in vectors]
     assert vectors == [[0.5, 1.0], [0.25, 0.0]]
-    assert service.asked("/api/embed")[0]["dimensions"] == 2
+    assert service.list_requests("/api/embed")[0]["dimensions"] == 2
 
 
 def test_an_image_reaches_the_host(gateway: GatewayProcess, service: Service) -> None:
@@ -56,7 +56,7 @@ def test_an_image_reaches_the_host(gateway: GatewayProcess, service: Service) ->
     messages = [{"role": "user", "content": content}]
     answer = gateway.http.post("/v1/chat/completions", json={"model": "smollm2-vision:135m", "messages": messages})
     assert answer.status_code == 200, answer.text
-    (message,) = service.asked("/api/chat")[0]["messages"]
+    (message,) = service.list_requests("/api/chat")[0]["messages"]
     assert message["content"] == "What is it?"
     assert len(message["images"]) == 1
 
@@ -138,9 +138,9 @@ def test_a_full_queue_is_429_with_a_time(redis_server: EmbeddedRedis, service: S
     """Clients of OpenAI wait as long as `Retry-After` says, and try again."""
     gates = [service.hold(tokens=["x"]) for _ in range(2)]
     running = [service.queue.generate(MODEL, "x") for _ in gates]
-    service.wait_asked(2)
+    service.wait_requests(2)
     waits = service.queue.generate(MODEL, "waits")
-    until(lambda: waits.status().position == 0)
+    wait_until(lambda: waits.status().position == 0)
     with GatewayProcess(redis_server.url, prefix=service.prefix, max_queued=1) as gateway:
         answer = gateway.http.post("/v1/chat/completions", json=CHAT)
     assert answer.status_code == 429
@@ -159,7 +159,7 @@ def test_a_strict_schema_holds_to_what_it_promises(gateway: GatewayProcess, serv
     body = {**CHAT, "response_format": form, "stream": stream}
     service.ollama.script(tokens=['{"age":', " 4}"])
     assert gateway.http.post("/v1/chat/completions", json=body).status_code == 200
-    assert service.asked("/api/chat")[0]["format"]["required"] == ["age"]
+    assert service.list_requests("/api/chat")[0]["format"]["required"] == ["age"]
     service.ollama.script(tokens=["forty"])
     wrong = gateway.http.post("/v1/chat/completions", json=body)
     assert '"code":"invalid_output"' in wrong.text

@@ -13,7 +13,7 @@ from embedded.redis import EmbeddedRedis
 from embedded.scripted.script import Script
 from tests.gateway.ollama_recordings import FOLDER, Recording
 from tests.gateway_process import GatewayProcess
-from tests.service import Service, start_service, until
+from tests.service import Service, start_service, wait_until
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "http.md"
 TEXTS = "the texts of errors"
@@ -59,7 +59,7 @@ def test_a_recorded_request_is_answered_as_it_was(front: tuple[Service, GatewayP
     recording = Recording(case)
     service.ollama.script(*_replayed(recording))
     if recording.path == "/v1/models":  # once a probe has seen them
-        until(lambda: recording.send(gateway.http).json() == json.loads(recording.body))
+        wait_until(lambda: recording.send(gateway.http).json() == json.loads(recording.body))
 
     answer = recording.send(gateway.http)
 

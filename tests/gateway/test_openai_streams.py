@@ -36,7 +36,7 @@ def test_a_stream_that_waits_tells_its_place(gateway: GatewayProcess, service: S
     """A comment for each place, before the first chunk; both slots are taken, and one job is ahead."""
     gates = [service.hold(tokens=["x"]) for _ in range(2)]
     running = [service.queue.generate(MODEL, "x") for _ in gates]
-    service.wait_asked(2)
+    service.wait_requests(2)
     ahead = service.queue.generate(MODEL, "ahead")
     with gateway.http.stream("POST", PATH, json=ASKED) as answer:
         lines = answer.iter_lines()
@@ -128,7 +128,7 @@ def test_a_stream_carries_all_that_an_answer_has(gateway: GatewayProcess, servic
     assert text_of(found) == "4"
     entries = [entry for choice in choices for entry in (choice["logprobs"] or {}).get("content", ())]
     assert entries == [{**tokens[0], "top_logprobs": []}]
-    asked = service.asked("/api/chat")[0]
+    asked = service.list_requests("/api/chat")[0]
     assert (asked["think"], asked["logprobs"]) == ("low", True)
 
 

@@ -56,7 +56,7 @@ def test_a_background_stream_goes_on_with_new_items(
         service.ollama.script(tokens=["Blue."])
         doomed.signal(signal.SIGKILL)
         doomed.wait()
-        service.lapse()
+        service.expire_leases()
         seen += events
 
     assert list(item_texts(seen).values()) == ["The sk", "Blue."]
@@ -82,7 +82,7 @@ def test_a_stream_of_a_client_ends_where_its_text_is_void(
         gate = service.hold(tokens=["Blue."])
         doomed.signal(signal.SIGKILL)
         doomed.wait()
-        service.lapse()
+        service.expire_leases()
         seen += events
     service.ollama.release(gate)
 

@@ -14,7 +14,7 @@ from tests.gateway.responding import (
     text_of,
 )
 from tests.gateway_process import GatewayProcess
-from tests.service import Service, until
+from tests.service import Service, wait_until
 
 TOOLS_MODEL, VISION_MODEL = "smollm2-tools:135m", "smollm2-vision:135m"
 
@@ -32,7 +32,7 @@ def test_a_conversation_goes_on_from_its_responses(gateway: GatewayProcess, serv
     created(gateway, "Sure?", previous_response_id=second["id"], instructions="Be short.")
 
     said = [("user", "Who are you?"), ("assistant", "I am Kim."), ("user", "How are you?"), ("assistant", "fine")]
-    asked = [[(one["role"], one["content"]) for one in body["messages"]] for body in service.asked("/api/chat")]
+    asked = [[(one["role"], one["content"]) for one in body["messages"]] for body in service.list_requests("/api/chat")]
     assert asked[1] == said[:3]
     assert asked[2] == [("system", "Be short."), *said, ("user", "Sure?")]
     assert second["previous_response_id"] == first["id"]
@@ -64,7 +64,7 @@ def test_tools_are_called_and_answered_over_two_responses(gateway: GatewayProces
 
     assert (call["type"], call["name"], call["arguments"]) == ("function_call", "weather", '{"city":"Rome"}')
     assert text_of(second) == "Sunny."
-    messages = service.asked("/api/chat")[1]["messages"]
+    messages = service.list_requests("/api/chat")[1]["messages"]
     assert [message["role"] for message in messages] == ["user", "assistant", "tool"]
     assert messages[1]["tool_calls"][0]["function"]["arguments"] == {"city": "Rome"}
     assert messages[2]["tool_name"] == "weather"
@@ -77,7 +77,7 @@ def test_what_is_kept_may_be_named_by_its_id(gateway: GatewayProcess, service: S
     service.ollama.script(tokens=["Sunny."], times=None)
     model = "smollm2-agent:135m"
     service.ollama.set_model(ScriptedModel(model, ("completion", "tools", "thinking")))
-    until(lambda: any(one.model == model for one in service.queue.models()))
+    wait_until(lambda: any(one.model == model for one in service.queue.models()))
     first = created(gateway, "Weather?", model=model, tools=[WEATHER])
     thought, text, called = first["output"]
     output = {"type": "function_call_output", "call_id": called["call_id"], "output": "sun"}
@@ -87,7 +87,7 @@ def test_what_is_kept_may_be_named_by_its_id(gateway: GatewayProcess, service: S
     created(gateway, [asked, *named, called, output], model=model, tools=[WEATHER])
     created(gateway, [asked, thought, text, called, output], model=model, tools=[WEATHER])
 
-    _, by_id, sent = service.asked("/api/chat")
+    _, by_id, sent = service.list_requests("/api/chat")
     assert by_id["messages"] == sent["messages"]
     assert [message["role"] for message in sent["messages"]] == ["user", "assistant", "tool"]
     assert (sent["messages"][1]["thinking"], sent["messages"][1]["content"]) == ("Hm", "Let me look.")
@@ -122,7 +122,7 @@ def test_a_picture_of_an_earlier_response_is_seen_again(gateway: GatewayProcess,
 
     created(gateway, "Sure?", model=VISION_MODEL, previous_response_id=first["id"])
 
-    one, two = service.asked("/api/chat")
+    one, two = service.list_requests("/api/chat")
     assert two["messages"][0]["images"] == one["messages"][0]["images"]
     (item,) = get(gateway, first["id"], "/input_items")["data"]
     assert item["content"][1] == {"type": "input_image", "detail": "auto", "image_url": None, "file_id": None}

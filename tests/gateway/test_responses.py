@@ -17,7 +17,7 @@ from tests.gateway.responding import (
     text_of,
 )
 from tests.gateway_process import GatewayProcess
-from tests.service import Service, fresh_name, until
+from tests.service import Service, fresh_name, wait_until
 
 TOOLS_MODEL, VISION_MODEL = "smollm2-tools:135m", "smollm2-vision:135m"
 WEATHER = {"type": "function", "name": "weather", "parameters": {"type": "object", "properties": {}}}
@@ -43,7 +43,7 @@ def test_an_answer_has_openais_form(gateway: GatewayProcess, service: Service) -
         "background": False,
     }
     assert get(gateway, body["id"]) == body
-    (asked,) = service.asked("/api/chat")
+    (asked,) = service.list_requests("/api/chat")
     assert asked["messages"] == [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "hi"}]
     assert asked["options"]["num_predict"] == 9
 
@@ -56,7 +56,7 @@ def test_a_background_response_lives_on_and_is_polled(gateway: GatewayProcess, s
 
     assert (first["status"], first["output"], first["background"]) == ("queued", [], True)
     service.wait_held(gate)
-    until(lambda: get(gateway, first["id"])["status"] == "in_progress")
+    wait_until(lambda: get(gateway, first["id"])["status"] == "in_progress")
     assert get(gateway, first["id"])["created_at"] == first["created_at"]
     service.ollama.release(gate)
     assert text_of(ended(gateway, first["id"])) == "ab"
@@ -86,7 +86,7 @@ def test_a_background_stream_that_is_cut_goes_on_elsewhere(gateway: GatewayProce
         while seen[-1]["type"] != "response.output_text.delta":
             seen.append(next(events))
     response_id = seen[0]["response"]["id"]
-    until(lambda: gateway.log().count("/v1/responses") > answered)  # the gateway has seen that its client left
+    wait_until(lambda: gateway.log().count("/v1/responses") > answered)  # the gateway has seen that its client left
     assert get(gateway, response_id)["status"] == "in_progress"
     service.ollama.release(gate)
 

@@ -34,7 +34,7 @@ def test_a_client_that_reads_late_gets_the_whole_answer_in_order(
     asked = {"model": MODEL, "prompt": "x", "stream": True}
     with closing(HTTPConnection(urlsplit(gateway.url).netloc, timeout=60)) as slow:
         slow.request("POST", path, json.dumps(asked))
-        service.wait_asked(1)
+        service.wait_requests(1)
         service.queue.job(service.queue.jobs(1)[0].id).result(60)
 
         service.ollama.script(tokens=["beside"])

@@ -8,7 +8,7 @@ from llamaq import Job, JobFailed
 from llamaq.vocabulary.events import Delta, Event, Progress
 from tests.conftest import MODEL
 from tests.integration.test_extraction import SCHEMA, Book
-from tests.service import Service, last_text, until
+from tests.service import Service, last_text, wait_until
 
 THINKER = "smollm2-thinking:135m"
 DUNE = '{"title": "Dune", "year": 1965, "level": "advanced"}'
@@ -33,7 +33,7 @@ def test_json_that_is_wrapped_is_read_out_instructor_356(service: Service, token
     result, partials = job.result(30), list(job.partials(Book))
 
     assert result.parse(Book) == partials[-1] == Book(title="Dune", year=1965, level="advanced")
-    assert (result.repairs, len(service.asked())) == (0, 1)
+    assert (result.repairs, len(service.list_requests())) == (0, 1)
     assert "".join(job.text(on_restart="raise")) == "".join(tokens)
     assert all(book.title in (None, "Dune") for book in partials)
 
@@ -46,7 +46,7 @@ def test_two_values_are_not_guessed_but_asked_again(service: Service) -> None:
     result = service.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA).result(30)
 
     assert (result.value["title"], result.repairs) == ("Dune", 1)
-    assert "2 values" in service.asked()[1]["messages"][-1]["content"]
+    assert "2 values" in service.list_requests()[1]["messages"][-1]["content"]
 
 
 def _pieces(events: list[Event], field: str) -> str:
@@ -122,7 +122,7 @@ def test_a_repetition_is_asked_for_again_without_it(service: Service) -> None:
     result = service.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA).result(30)
 
     assert (result.value["title"], result.repairs, result.done_reason) == ("Dune", 1, "repetition")
-    question, hint = service.asked()[1]["messages"]
+    question, hint = service.list_requests()[1]["messages"]
     assert question["content"] == "Describe Dune."
     assert "repeated itself" in hint["content"]
 
@@ -131,7 +131,7 @@ def test_what_may_be_held_back_is_told(service: Service) -> None:
     """The tools of a conversation count as those of a request, and so does a format."""
     model = "smollm2-tools:135m"
     service.queue.generate(model, "Load it").result(30)
-    until(lambda: any(each.model == model and each.loaded for each in service.queue.models()))
+    wait_until(lambda: any(each.model == model and each.loaded for each in service.queue.models()))
     talk = service.queue.conversation("held-back")
     talk.set(model=model, tools=[TOOL])
     gate = service.hold(times=2)

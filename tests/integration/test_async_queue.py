@@ -112,7 +112,7 @@ async def test_submit_submit_many_and_job(service: Service, queue: AsyncJobQueue
     await asyncio.gather(*(job.result(30) for job in many))
     known = [status.id for status in await queue.jobs(6)]
     assert set(known) == {name, *(job.id for job in many)}
-    assert len(await asyncio.to_thread(service.asked)) == 6
+    assert len(await asyncio.to_thread(service.list_requests)) == 6
 
 
 @awaited

@@ -165,7 +165,7 @@ def test_what_was_interrupted_goes_on_without_doing_anything_twice(service: Serv
     results = _all(service, "extract_many", Number, texts, model=MODEL, in_flight=2, run=run, asynchronous=asynchronous)
 
     assert [result.parse(Number).n for result in results] == [0, 1, 2, 3, 4, 5]
-    assert len(service.asked()) == 6
+    assert len(service.list_requests()) == 6
 
 
 def test_an_iteration_that_is_left_waits_for_nobody(service: Service) -> None:

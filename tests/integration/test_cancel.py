@@ -63,7 +63,7 @@ def test_a_queued_job_that_is_cancelled_never_reaches_ollama(service: Service) -
     for job in jobs:
         job.result(30)
     service.queue.generate(MODEL, "behind it").result(30)
-    assert "never" not in [body["prompt"] for body in service.asked()]
+    assert "never" not in [body["prompt"] for body in service.list_requests()]
     assert_ended_once(waiting)
 
 
@@ -72,7 +72,7 @@ def test_a_job_cancelled_while_the_model_is_loading_closes_its_connection(servic
     name = f"{fresh_name()}:latest"
     service.ollama.set_model(ScriptedModel(name, load_seconds=600))
     job = service.queue.generate(name, "Why?", wait_for_model=True)
-    service.wait_asked(1)
+    service.wait_requests(1)
 
     cancel_at_ollama(service, job, measure, "loading")
 
@@ -120,7 +120,7 @@ def test_a_job_cancelled_while_it_waits_for_its_next_try_stays_so(
 
     assert kinds(list(job.events())) == ["queued", "started", "delta", "retrying", "cancelled"]
     assert_the_slots_are_free(own_service)
-    assert len([body for body in own_service.asked() if body["prompt"] == "Again"]) == 1
+    assert len([body for body in own_service.list_requests() if body["prompt"] == "Again"]) == 1
     assert own_service.redis.zscore(f"{own_service.prefix}:delayed", job.id) is None
 
 
@@ -136,7 +136,7 @@ def test_an_extraction_cancelled_between_two_questions_asks_no_more(service: Ser
     service.wait_hung_up()
     assert_ended_once(job)
     assert_the_slots_are_free(service)
-    assert len(service.asked("/api/chat")) == 2
+    assert len(service.list_requests("/api/chat")) == 2
 
 
 def test_an_embedding_can_be_cancelled(service: Service) -> None:

@@ -41,4 +41,4 @@ def test_what_the_model_lacks_is_told_alike_by_every_door(
     service.redis.xadd(service.keys.inbox(), {"id": job_id, "kind": kind, "request": request})
     error = next(event for event in service.queue.job(job_id).events() if event.type == "failed").error
     assert (error.code, wanted in error.message) == ("unsupported", True)
-    assert service.asked() == []
+    assert service.list_requests() == []

@@ -23,7 +23,7 @@ def test_the_history_reaches_ollama_and_the_answer_is_a_message(service: Service
     events, result = list(job.events()), job.result(30)
 
     sent = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hello"}]
-    assert service.asked("/api/chat") == [{"model": MODEL, "messages": sent, "stream": True, "truncate": False}]
+    assert service.list_requests("/api/chat") == [{"model": MODEL, "messages": sent, "stream": True, "truncate": False}]
     assert isinstance(result, ChatResult)
     assert (result.message.role, result.message.content) == ("assistant", "Hi there")
     assert last_text(events) == result.text == "Hi there"
@@ -39,8 +39,8 @@ def test_tool_calls_come_as_events_and_in_the_result(service: Service) -> None:
     )
     events, result = list(job.events()), job.result(30)
 
-    assert service.asked()[0]["tools"] == [TOOL]
-    assert service.asked()[0]["format"] == "json"
+    assert service.list_requests()[0]["tools"] == [TOOL]
+    assert service.list_requests()[0]["format"] == "json"
     assert [call for event in events if isinstance(event, Delta) for call in event.tool_calls or ()] == [CALL]
     assert result.message.tool_calls == [CALL]
     assert result.message.content == "Let me see."
@@ -56,7 +56,7 @@ def test_a_tools_answer_goes_back_with_its_call(service: Service) -> None:
 
     service.queue.chat("smollm2-tools:135m", messages=history, tools=[TOOL]).result(30)
 
-    asked, called, answered = service.asked()[0]["messages"]
+    asked, called, answered = service.list_requests()[0]["messages"]
     assert asked == {"role": "user", "content": "Weather?"}
     assert called["tool_calls"] == [CALL]
     assert answered == {"role": "tool", "content": "11 degrees", "tool_name": "weather"}
@@ -71,7 +71,7 @@ def test_arguments_as_a_string_are_sent_as_an_object(service: Service) -> None:
 
     service.queue.chat("smollm2-tools:135m", messages=[{"role": "user", "content": "x"}, call]).result(30)
 
-    sent = service.asked()[0]["messages"][1]["tool_calls"][0]["function"]
+    sent = service.list_requests()[0]["messages"][1]["tool_calls"][0]["function"]
     assert sent == {"name": "weather", "arguments": {"city": "Bonn"}}
 
 
@@ -83,7 +83,7 @@ def test_arguments_that_are_no_object_are_refused_before_anything_is_queued(serv
         service.queue.chat("smollm2-tools:135m", messages=[wrong])
 
     assert [problem.field for problem in caught.value.problems] == ["messages.0.tool_calls.0.function.arguments"]
-    assert service.asked() == []
+    assert service.list_requests() == []
 
 
 def test_thinking_is_kept_apart(service: Service) -> None:
@@ -101,8 +101,8 @@ def test_thinking_is_kept_apart(service: Service) -> None:
     assert (result.message.thinking, result.message.content) == ("Well...", "Yes.")
     assert "".join(event.thinking or "" for event in events if isinstance(event, Delta)) == "Well..."
     assert last_text(events) == "Yes."
-    assert service.asked()[0]["think"] == "high"
-    assert service.asked()[0]["messages"][1] == history[1]
+    assert service.list_requests()[0]["think"] == "high"
+    assert service.list_requests()[0]["messages"][1] == history[1]
 
 
 def test_without_streaming_the_message_is_whole(service: Service) -> None:

@@ -9,7 +9,7 @@ import pytest
 from llamaq import Job, JobExpired, JobFailed
 from llamaq.vocabulary.events import Delta, Expired, Progress, Started
 from tests.conftest import MODEL, Measure
-from tests.service import Service, kinds, last_text, read_until, until
+from tests.service import Service, kinds, last_text, read_until, wait_until
 
 AssertTimedOut = Callable[[Job[Any], str], None]
 TOOL: dict[str, Any] = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
@@ -67,7 +67,7 @@ def test_a_job_that_does_not_start_in_time_expires(service: Service, measure: Me
     for one in holding:
         one.result(30)
     assert_both_slots_work(service)
-    assert "late" not in [body["prompt"] for body in service.asked()]
+    assert "late" not in [body["prompt"] for body in service.list_requests()]
 
 
 def test_a_job_that_started_in_time_is_not_expired_while_it_runs(service: Service) -> None:
@@ -158,7 +158,7 @@ def test_a_reader_is_told_what_the_silence_may_be(service: Service) -> None:
     """With the model in memory Ollama does not tell: it may queue, read, or hold back a tool call."""
     model = "smollm2-tools:135m"
     service.queue.generate(model, "Load it").result(30)
-    until(lambda: any(each.model == model and each.loaded for each in service.queue.models()))
+    wait_until(lambda: any(each.model == model and each.loaded for each in service.queue.models()))
     gate = service.hold()
 
     job = service.queue.chat(model, messages=[{"role": "user", "content": "?"}], tools=[TOOL])

@@ -20,7 +20,7 @@ def kept(service: Service, name: str, tenant: str = "default") -> list[dict[str,
 
 def sent(service: Service, index: int) -> list[Said]:
     """The messages of one request."""
-    return [(message["role"], message["content"]) for message in service.asked("/api/chat")[index]["messages"]]
+    return [(message["role"], message["content"]) for message in service.list_requests("/api/chat")[index]["messages"]]
 
 
 def turn(service: Service, name: str, text: str, **fields: Any) -> Job[ChatResult]:
@@ -49,7 +49,7 @@ def test_thinking_is_not_sent_back(service: Service) -> None:
 
     service.queue.chat("smollm2-thinking:135m", conversation=name, message="And?").result(30)
 
-    assert "Secret." not in json.dumps(service.asked()[1])
+    assert "Secret." not in json.dumps(service.list_requests()[1])
     assert sent(service, 1) == [("user", "Hi"), ("assistant", "Hello!"), ("user", "And?")]
 
 
@@ -65,7 +65,7 @@ def test_a_second_turn_waits_for_the_first_and_holds_no_slot(service: Service) -
     other.result(30)
 
     assert (second.status().state, second.status().position) == ("queued", 1)
-    assert len(service.asked("/api/chat")) == 1
+    assert len(service.list_requests("/api/chat")) == 1
     assert service.slots_held() == 1
     service.ollama.release(gate)
     second.result(30)
@@ -82,7 +82,7 @@ def test_many_turns_sent_at_once_run_in_their_order(service: Service) -> None:
     for job in jobs:
         job.result(60)
 
-    assert [len(body["messages"]) for body in service.asked()] == [1, 3, 5, 7, 9, 11, 13, 15]
+    assert [len(body["messages"]) for body in service.list_requests()] == [1, 3, 5, 7, 9, 11, 13, 15]
     assert [message["content"] for message in kept(service, name)[::2]] == [f"turn {number}" for number in range(8)]
 
 
@@ -137,7 +137,7 @@ def test_a_turn_cancelled_while_it_waits_lets_the_one_behind_it_go(service: Serv
     last.result(30)
     first.result(30)
     assert [text for role, text in sent(service, 1) if role == "user"] == ["First", "Last"]
-    assert len(service.asked()) == 2
+    assert len(service.list_requests()) == 2
 
 
 def test_a_retried_turn_is_kept_once(service: Service) -> None:

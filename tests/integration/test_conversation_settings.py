@@ -9,7 +9,7 @@ import pytest
 from llamaq import AsyncJobQueue, ConversationBusy, Job, JobCancelled, JobFailed
 from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
-from tests.service import Service, fresh_name, read_until, until
+from tests.service import Service, fresh_name, read_until, wait_until
 
 Said = tuple[str, str]
 TOOLS_MODEL = "smollm2-tools:135m"
@@ -19,7 +19,7 @@ CALL = {"function": {"name": "weather", "arguments": {"city": "Köln", "days": [
 
 def sent(service: Service, index: int) -> list[Said]:
     """The messages of one request."""
-    return [(message["role"], message["content"]) for message in service.asked("/api/chat")[index]["messages"]]
+    return [(message["role"], message["content"]) for message in service.list_requests("/api/chat")[index]["messages"]]
 
 
 def words(number: int, word: str = "word") -> str:
@@ -40,7 +40,7 @@ def test_a_turn_is_asked_with_what_the_conversation_is_set_to(service: Service) 
     talk.set(system="Be brief.", options=None, tools=None)
     talk.send("Well?").result(30)
 
-    first, second, third = service.asked("/api/chat")
+    first, second, third = service.list_requests("/api/chat")
     assert sent(service, 0) == [("system", "Be kind."), ("user", "Hi")]
     assert (first["model"], first["options"], first["tools"]) == (TOOLS_MODEL, {"seed": 1, "top_k": 5}, [TOOL])
     assert second["options"] == {"seed": 2, "top_k": 5}
@@ -59,7 +59,7 @@ def test_what_ollama_is_sent_is_what_was_said(service: Service) -> None:
 
     service.queue.chat(MODEL, conversation=talk.name, message="And?").result(30)
 
-    assert all(set(message) == {"role", "content"} for message in service.asked()[1]["messages"])
+    assert all(set(message) == {"role", "content"} for message in service.list_requests()[1]["messages"])
     question, answer, *_ = talk.history()
     assert (question.turn, question.job, question.content) == (1, first.id, "Hi")
     assert (answer.turn, answer.thinking, answer.usage) == (1, "Hm.", result.usage)
@@ -86,7 +86,7 @@ def test_a_fork_is_continued_by_itself(service: Service) -> None:
 
 def tokens_of(service: Service) -> list[int]:
     """What the host counted in each request."""
-    return [sum(len(text.split()) for _, text in sent(service, index)) for index in range(len(service.asked()))]
+    return [sum(len(text.split()) for _, text in sent(service, index)) for index in range(len(service.list_requests()))]
 
 
 def test_the_oldest_messages_are_left_out_where_not_all_fit(service: Service) -> None:
@@ -106,7 +106,7 @@ def test_the_oldest_messages_are_left_out_where_not_all_fit(service: Service) ->
     assert messages[1:-1] == [(said.role, said.content) for said in before[result.history_dropped :]]
     assert talk.history()[-1].history_dropped == result.history_dropped
     # Nothing was refused on the way, and no more went than had to: the next message back has 30 or 80 tokens.
-    assert len(service.asked()) == 6
+    assert len(service.list_requests()) == 6
     assert 400 - 40 - 90 < tokens_of(service)[5] <= 400 - 40
 
 
@@ -122,7 +122,7 @@ def test_a_prompt_that_ollama_refuses_is_sent_again_shorter(service: Service) ->
 
     assert result.history_dropped > 0
     assert [tokens >= 4096 for tokens in tokens_of(service)].count(True) == 1
-    assert len(service.asked()) == 6
+    assert len(service.list_requests()) == 6
     assert min(tokens_of(service)[-2:]) > 2000
 
 
@@ -138,7 +138,7 @@ def test_a_question_that_is_too_long_even_so_fails(service: Service) -> None:
     assert failed.value.code == "context_overflow"
     assert (failed.value.error.model_extra or {})["n_ctx"] == 64
     assert len(talk.history()) == 2
-    assert len(sent(service, len(service.asked()) - 1)) == 1
+    assert len(sent(service, len(service.list_requests()) - 1)) == 1
 
 
 def test_a_history_that_is_sent_whole_is_asked_whole(service: Service) -> None:
@@ -170,7 +170,7 @@ def test_a_tools_answer_is_the_next_turn(service: Service) -> None:
 
     assert delta.tool_calls == calls == [CALL, CALL]
     assert result.text == "11 degrees."
-    asked = service.asked("/api/chat")[1]
+    asked = service.list_requests("/api/chat")[1]
     assert asked["tools"] == [TOOL]
     assert asked["messages"][1]["tool_calls"] == [CALL, CALL]
     assert asked["messages"][2:] == answers
@@ -188,7 +188,9 @@ def held_turn(service: Service, talk_name: str, *tokens: str) -> tuple[Job[Any],
     gate = service.hold(tokens=[*tokens, "never"], hold_after=len(tokens))
     job = service.queue.chat(MODEL, conversation=talk_name, message="First")
     service.wait_held(gate)
-    until(lambda: "".join(json.loads(event).get("text", "") for _, event in service.log(job.id)) == "".join(tokens))
+    wait_until(
+        lambda: "".join(json.loads(event).get("text", "") for _, event in service.log(job.id)) == "".join(tokens)
+    )
     return job, gate
 
 
@@ -232,7 +234,7 @@ def test_reject_refuses_and_leaves_the_running_turn_alone(service: Service) -> N
     plain = fresh_name()
     request = {"model": MODEL, "conversation": talk.name, "message": "And?", "when_busy": "reject"}
     service.redis.xadd(f"{service.prefix}:inbox", {"id": plain, "kind": "chat", "request": json.dumps(request)})
-    until(lambda: bool(service.log(plain)))
+    wait_until(lambda: bool(service.log(plain)))
 
     assert refused.value.job_id == first.id
     with pytest.raises(JobFailed, match="busy") as failed:

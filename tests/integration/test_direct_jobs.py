@@ -3,7 +3,7 @@
 from llamaq import GenerateRequest
 from llamaq.vocabulary.events import Started
 from tests.conftest import MODEL
-from tests.service import Service, fresh_name, until
+from tests.service import Service, fresh_name, wait_until
 
 
 def test_jobs_of_a_backlog_follow_without_a_message(single_slot_service: Service) -> None:
@@ -20,10 +20,10 @@ def test_jobs_of_a_backlog_follow_without_a_message(single_slot_service: Service
     jobs = [first, *rest]
     started = [[event.attempt for event in job.events() if isinstance(event, Started)] for job in jobs]
     assert started == [[1]] * 6
-    assert [body["prompt"] for body in service.asked()] == ["first", *map(str, range(5))]
+    assert [body["prompt"] for body in service.list_requests()] == ["first", *map(str, range(5))]
     following = [service.redis.hget(service.keys.record(job.id), "next") for job in jobs]
     assert following == [*(job.id for job in rest), None]
-    until(lambda: service.slots_held() == 0)
+    wait_until(lambda: service.slots_held() == 0)
 
 
 def test_the_cancel_of_an_earlier_job_with_its_id_does_not_end_it(single_slot_service: Service) -> None:

@@ -6,7 +6,7 @@ import sys
 
 from llamaq.vocabulary.events import Delta, Retrying, Started
 from tests.conftest import MODEL, StartWorker
-from tests.service import Service, kinds, last_text, read_until, until
+from tests.service import Service, kinds, last_text, read_until, wait_until
 
 
 def test_a_running_job_is_let_to_its_end(own_service: Service, start_worker: StartWorker) -> None:
@@ -22,7 +22,7 @@ def test_a_running_job_is_let_to_its_end(own_service: Service, start_worker: Sta
 
     worker.signal(signal.SIGTERM)
     # The host is withdrawn: nothing is assigned on it any more.
-    until(lambda: not own_service.queue.models())
+    wait_until(lambda: not own_service.queue.models())
     assert [(each.state, each.slots_used) for each in own_service.queue.workers()] == [("draining", 1)]
     own_service.ollama.release(gate)
 
@@ -42,7 +42,7 @@ def test_a_job_that_does_not_end_in_time_goes_to_another_worker(
     job = own_service.queue.generate(MODEL, "long")
     read_until(job, Delta)
     start_worker(host="second")
-    until(lambda: len(own_service.queue.models()) > len({model.model for model in own_service.queue.models()}))
+    wait_until(lambda: len(own_service.queue.models()) > len({model.model for model in own_service.queue.models()}))
     own_service.ollama.script(tokens=["whole"])
 
     first.signal(signal.SIGTERM)
@@ -93,7 +93,7 @@ def test_a_second_signal_ends_the_wait(own_service: Service, start_worker: Start
     read_until(job, Started)
 
     worker.signal(signal.SIGTERM)
-    until(lambda: not own_service.queue.models())
+    wait_until(lambda: not own_service.queue.models())
     worker.signal(signal.SIGTERM)
 
     worker.wait()
@@ -106,9 +106,9 @@ def test_a_job_can_be_cancelled_while_its_worker_drains(own_service: Service, st
     worker = start_worker(drain_seconds=600)
     own_service.hold()
     job = own_service.queue.generate(MODEL, "long")
-    own_service.wait_asked(1)
+    own_service.wait_requests(1)
     worker.signal(signal.SIGTERM)
-    until(lambda: not own_service.queue.models())
+    wait_until(lambda: not own_service.queue.models())
 
     assert job.cancel()
 

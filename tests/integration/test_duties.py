@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from tests.integration.in_process import WAIT_SECONDS, InProcess, running, threads
-from tests.service import until
+from tests.service import wait_until
 from worker.duties import health, heartbeat, inbox
 from worker.duties.duty import Duty
 from worker.preflight import redis_checks
@@ -118,7 +118,7 @@ def test_a_duty_that_goes_on_failing_is_told(
     with ThreadPoolExecutor(1) as beside:
         job = beside.submit(process.run_job)  # gives the event writer and the timers something to do
         try:
-            until(lambda: bool(findings()))
+            wait_until(lambda: bool(findings()))
             process.worker.heartbeat.note_received()  # as when the message has come through Celery
             assert not alive.exists()
             assert process.failing_seconds(name) > 0.05
@@ -126,10 +126,10 @@ def test_a_duty_that_goes_on_failing_is_told(
         finally:
             mended.set()
         assert job.result(WAIT_SECONDS)
-    until(lambda: process.failing_seconds(name) == 0)
+    wait_until(lambda: process.failing_seconds(name) == 0)
 
     def is_well() -> bool:
         process.worker.heartbeat.note_received()
         return alive.exists()
 
-    until(is_well)  # on a slow machine another duty may be late for a moment
+    wait_until(is_well)  # on a slow machine another duty may be late for a moment

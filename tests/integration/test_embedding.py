@@ -21,7 +21,7 @@ def test_a_string_gives_one_vector(service: Service) -> None:
     assert isinstance(result, EmbeddingResult)
     assert result.embeddings == [[0.25, -1.5]]
     assert result.usage.prompt_tokens == 1
-    assert service.asked("/api/embed") == [{"model": EMBED, "input": "a", "truncate": False}]
+    assert service.list_requests("/api/embed") == [{"model": EMBED, "input": "a", "truncate": False}]
     assert kinds(list(job.events())) == ["queued", "started", "completed"]
 
 
@@ -33,7 +33,7 @@ def test_a_list_gives_its_vectors_in_order(service: Service) -> None:
     alone = [service.queue.embed(EMBED, text).result(30).embeddings[0] for text in texts]
 
     assert together == alone
-    assert service.asked()[0] == {"model": EMBED, "input": texts, "keep_alive": 60, "truncate": False}
+    assert service.list_requests()[0] == {"model": EMBED, "input": texts, "keep_alive": 60, "truncate": False}
 
 
 def test_a_long_vector_keeps_its_digits(service: Service) -> None:
@@ -56,7 +56,7 @@ def test_a_model_without_embeddings_is_unsupported(service: Service) -> None:
         job.result(30)
 
     assert (caught.value.code, caught.value.error.status) == ("unsupported", 501)
-    assert len(service.asked()) == 1
+    assert len(service.list_requests()) == 1
 
 
 def test_an_input_over_the_context_is_not_cut(service: Service) -> None:
@@ -84,7 +84,7 @@ def test_a_long_list_tells_how_far_it_is(service: Service) -> None:
         ("embedding", {"completed": BATCH_INPUTS, "total": BATCH_INPUTS + 2})
     ]
     common = {"model": EMBED, "dimensions": 8, "truncate": True}
-    assert service.asked("/api/embed")[:2] == [
+    assert service.list_requests("/api/embed")[:2] == [
         {**common, "input": texts[:BATCH_INPUTS]},
         {**common, "input": texts[BATCH_INPUTS:]},
     ]
@@ -114,4 +114,4 @@ def test_a_long_list_is_cancelled_at_once(service: Service) -> None:
     with pytest.raises(JobCancelled):
         job.result(30)
     service.wait_hung_up()
-    assert len(service.asked("/api/embed")) == 1
+    assert len(service.list_requests("/api/embed")) == 1

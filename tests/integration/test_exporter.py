@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import MODEL, StartWorker
 from tests.integration.scraping import PORT, port_of, scrape
-from tests.service import Service, until
+from tests.service import Service, wait_until
 from tests.worker_process import WorkerProcess
 
 NOWHERE = "http://127.0.0.1:1"
@@ -18,7 +18,7 @@ COMMAND = [sys.executable, "-m", "worker", "exporter"]
 
 def served(exporter: WorkerProcess) -> WorkerProcess:
     """One that serves."""
-    until(lambda: bool(PORT.search(exporter.log())) or exporter.process.poll() is not None)
+    wait_until(lambda: bool(PORT.search(exporter.log())) or exporter.process.poll() is not None)
     return exporter
 
 
@@ -46,7 +46,7 @@ def test_jobs_are_counted_before_any_worker_was_there(
     start_worker()
     for job_id in (job.id, "by-inbox"):
         assert own_service.queue.job(job_id).result(60).text
-    until(lambda: scrape(port_of(exporter)).figure("llamaq_backlog_jobs") == 0)
+    wait_until(lambda: scrape(port_of(exporter)).figure("llamaq_backlog_jobs") == 0)
 
 
 def test_jobs_are_counted_after_the_last_worker_has_gone(
@@ -80,7 +80,7 @@ def test_running_jobs_keep_the_fleet_up(
     assert seen.figure("llamaq_backlog_jobs") == 1
     own_service.ollama.release(gate)
     job.result(60)
-    until(lambda: scrape(port_of(exporter)).figure("llamaq_backlog_jobs") == 0)
+    wait_until(lambda: scrape(port_of(exporter)).figure("llamaq_backlog_jobs") == 0)
 
 
 def test_it_starts_and_serves_while_redis_is_away() -> None:

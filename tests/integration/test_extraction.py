@@ -43,7 +43,7 @@ def test_a_valid_answer_becomes_a_typed_value(service: Service) -> None:
     assert (result.value, result.repairs) == (Book(title="Dune", year=1965, level="advanced"), 0)
     assert service.queue.job(job.id).result(30).value == {"title": "Dune", "year": 1965, "level": "advanced"}
     assert result.parse(Book) == Book(title="Dune", year=1965, level="advanced")
-    assert service.asked("/api/chat") == [
+    assert service.list_requests("/api/chat") == [
         {
             "model": MODEL,
             "messages": [
@@ -64,7 +64,7 @@ def test_a_schema_as_a_dict_is_sent_as_it_is(service: Service) -> None:
     result = service.queue.extract(MODEL, "Describe Emma.", schema=SCHEMA).result(30)
 
     assert result.value == {"title": "Emma", "year": 1815}
-    assert service.asked()[0]["format"] == SCHEMA
+    assert service.list_requests()[0]["format"] == SCHEMA
 
 
 def test_an_invalid_answer_is_asked_for_again_with_its_errors(service: Service) -> None:
@@ -76,7 +76,7 @@ def test_an_invalid_answer_is_asked_for_again_with_its_errors(service: Service) 
     events, result = list(job.events()), job.result(30)
 
     assert (result.value, result.repairs, result.attempts) == ({"title": "Dune", "year": 1965}, 1, 1)
-    question, answer, complaint = service.asked()[1]["messages"]
+    question, answer, complaint = service.list_requests()[1]["messages"]
     assert question == {"role": "user", "content": "Describe Dune."}
     assert answer == {"role": "assistant", "content": '{"title": "Dune", "year": "1965"}'}
     assert complaint["role"] == "user"
@@ -105,7 +105,7 @@ def test_an_answer_that_was_cut_gets_more_room(service: Service) -> None:
         MODEL, "Describe Dune.", schema=SCHEMA, options={"num_predict": 8, "temperature": 0.0}
     ).result(30)
 
-    first, second = service.asked()
+    first, second = service.list_requests()
     assert result.value == {"title": "Dune", "year": 1965}
     assert first["messages"] == second["messages"]
     assert first["options"] == {"num_predict": 8, "temperature": 0.0}
@@ -125,7 +125,7 @@ def test_what_never_becomes_valid_fails_with_the_text_and_its_errors(service: Se
     assert (error.code, error.text) == ("invalid_output", '{"year": "soon"}')
     assert error.errors is not None
     assert sorted(line.split(":")[0] for line in error.errors) == ["$", "$.year"]
-    assert len(service.asked()) == 3
+    assert len(service.list_requests()) == 3
     assert job.status().error == error
 
 
@@ -150,7 +150,7 @@ def test_images_can_be_extracted_from(service: Service) -> None:
     job = service.queue.extract("smollm2-vision:135m", "Read it.", schema=SCHEMA, images=[data.getvalue()])
 
     assert job.result(30).repairs == 1
-    images = [body["messages"][0]["images"] for body in service.asked()]
+    images = [body["messages"][0]["images"] for body in service.list_requests()]
     assert images == [[base64.b64encode(loading.load(data.getvalue(), Limits()).data).decode()]] * 2
 
 
@@ -173,7 +173,7 @@ def test_a_schema_that_is_none_is_refused_before_anything_is_queued(
         service.queue.extract(MODEL, "Describe Dune.", schema=schema)
 
     assert [problem.field for problem in caught.value.problems] == [field]
-    assert service.asked() == []
+    assert service.list_requests() == []
 
 
 @dataclass
@@ -214,7 +214,7 @@ def test_the_request_says_how_often_to_ask_again(service: Service) -> None:
         service.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA, repairs=0).result(30)
 
     assert caught.value.code == "invalid_output"
-    assert len(service.asked()) == 1
+    assert len(service.list_requests()) == 1
     with pytest.raises(InvalidRequest, match="repairs"):
         service.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA, repairs=6)
 
@@ -231,7 +231,7 @@ def test_a_repair_ends_with_the_deadline(service: Service) -> None:
     error = caught.value.error
     assert (error.code, error.text) == ("invalid_output", '{"year": "soon"}')
     assert "deadline" in error.message
-    assert len(service.asked()) == 2
+    assert len(service.list_requests()) == 2
 
 
 def test_a_context_that_is_full_is_called_so(service: Service) -> None:
@@ -242,4 +242,4 @@ def test_a_context_that_is_full_is_called_so(service: Service) -> None:
         service.queue.extract(MODEL, "Describe Dune.", schema=SCHEMA).result(30)
 
     assert (caught.value.code, caught.value.error.text) == ("context_overflow", '{"title": "Du')
-    assert len(service.asked()) == 2
+    assert len(service.list_requests()) == 2

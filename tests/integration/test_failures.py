@@ -18,7 +18,7 @@ def assert_failed(service: Service, job: Job[Any], code: str, status: int | None
     assert error.message
     assert kinds(list(job.events())) == ["queued", "started", "failed"]
     assert (job.status().state, job.status().error) == ("failed", error)
-    assert len(service.asked()) == 1
+    assert len(service.list_requests()) == 1
     return caught.value
 
 
@@ -51,7 +51,7 @@ def test_a_wrong_type_of_option_is_refused_before_anything_is_queued(service: Se
 
     fields = sorted(problem.field for problem in caught.value.problems)
     assert fields == ["options.num_ctx", "options.temprature", "options.top_k"]
-    assert service.asked() == []
+    assert service.list_requests() == []
 
 
 def test_a_value_that_ollama_refuses(service: Service) -> None:

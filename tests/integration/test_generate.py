@@ -44,7 +44,9 @@ def test_what_was_not_set_is_not_sent(service: Service) -> None:
     """A bare request reaches Ollama as model, prompt, stream, and `truncate: false`: nothing is cut silently."""
     service.queue.generate(MODEL, "Why?").result(30)
 
-    assert service.asked("/api/generate") == [{"model": MODEL, "prompt": "Why?", "stream": True, "truncate": False}]
+    assert service.list_requests("/api/generate") == [
+        {"model": MODEL, "prompt": "Why?", "stream": True, "truncate": False}
+    ]
 
 
 def test_every_field_reaches_ollama_as_given(service: Service) -> None:
@@ -61,7 +63,7 @@ def test_every_field_reaches_ollama_as_given(service: Service) -> None:
     service.queue.generate(MODEL, "Why is „it“ so? \U0001f999", **fields).result(30)
 
     common = {"model": MODEL, "prompt": "Why is „it“ so? \U0001f999", "stream": True, "truncate": False}
-    assert service.asked() == [{**common, **fields}]
+    assert service.list_requests() == [{**common, **fields}]
 
 
 def test_a_suffix_reaches_ollama(service: Service) -> None:
@@ -70,7 +72,7 @@ def test_a_suffix_reaches_ollama(service: Service) -> None:
 
     service.queue.generate("inserts", "def f(", suffix="return 1", wait_for_model=True).result(30)
 
-    assert service.asked()[0]["suffix"] == "return 1"
+    assert service.list_requests()[0]["suffix"] == "return 1"
 
 
 @pytest.mark.parametrize("keep_alive", [0, -1, "24h"])
@@ -78,7 +80,7 @@ def test_keep_alive_goes_through_in_each_of_its_forms(service: Service, keep_ali
     """A number and a duration arrive as they were written; 0 is not taken for unset."""
     service.queue.generate(MODEL, "Why?", keep_alive=keep_alive).result(30)
 
-    assert service.asked()[0]["keep_alive"] == keep_alive
+    assert service.list_requests()[0]["keep_alive"] == keep_alive
 
 
 def test_thinking_is_kept_apart_from_the_text(service: Service) -> None:
@@ -92,7 +94,7 @@ def test_thinking_is_kept_apart_from_the_text(service: Service) -> None:
     assert (result.text, result.thinking) == ("Because.", "Hm...")
     assert last_text(events) == "Because."
     assert "".join(event.thinking or "" for event in events if isinstance(event, Delta)) == "Hm..."
-    assert service.asked()[0]["think"] is True
+    assert service.list_requests()[0]["think"] is True
 
 
 def test_without_streaming_there_are_no_deltas_and_the_result_is_whole(service: Service) -> None:

@@ -45,7 +45,7 @@ def test_cline_363_images_in_a_history_reach_the_host(service: Service) -> None:
     service.queue.chat(VISION, messages=history).result(30)
     service.queue.multimodal(VISION, messages=history).result(30)
 
-    for asked in service.asked("/api/chat"):
+    for asked in service.list_requests("/api/chat"):
         assert [said.get("images", []) for said in asked["messages"]] == [[IMAGE], [], [IMAGE, IMAGE]]
 
 
@@ -67,7 +67,7 @@ def test_a_conversation_keeps_its_images(service: Service) -> None:
     fork.send("Really?").result(30)
 
     reference = (talk.history()[0].images or [""])[0]
-    assert [[said.get("images") for said in asked["messages"]] for asked in service.asked("/api/chat")] == [
+    assert [[said.get("images") for said in asked["messages"]] for asked in service.list_requests("/api/chat")] == [
         [[IMAGE]],
         [[IMAGE], None, None],
         [[IMAGE], None, None],
@@ -88,7 +88,7 @@ def test_hermes_an_answer_of_ours_goes_into_the_next_request(service: Service) -
     service.queue.chat(model, messages=whole, tools=tools).result(30)
     service.queue.chat(model, conversation=fresh_name(), message=whole, tools=tools).result(30)
 
-    for asked in service.asked("/api/chat")[1:]:
+    for asked in service.list_requests("/api/chat")[1:]:
         assert asked["messages"] == [*history, {"role": "assistant", "content": "", "tool_calls": [CALL]}, told]
 
 
@@ -101,7 +101,7 @@ def test_a_turn_of_a_tool_loop_brings_its_thoughts(service: Service) -> None:
     talk.send({"role": "tool", "content": "18 C", "tool_call_id": "call_7"}).result(30)
     talk.send("And tomorrow?").result(30)
 
-    thoughts = [[said.get("thinking") for said in asked["messages"]] for asked in service.asked("/api/chat")]
+    thoughts = [[said.get("thinking") for said in asked["messages"]] for asked in service.list_requests("/api/chat")]
     assert thoughts == [[None], [None, "Look it up.", None], [None, None, None, None, None]]
 
 

@@ -22,7 +22,7 @@ from llamaq import (
 from llamaq.vocabulary.events import Completed, Progress
 from tests.changed_worker import SOON, command
 from tests.conftest import MODEL
-from tests.service import Service, fresh_name, kinds, until
+from tests.service import Service, fresh_name, kinds, wait_until
 from tests.worker_process import WorkerProcess
 
 LINES: list[dict[str, Any]] = [
@@ -75,7 +75,7 @@ def test_a_pull_tells_how_far_it_is_and_ends_with_what_is_there(service: Service
     result = job.result(30)
     assert isinstance(result, PullResult)
     assert (result.pulled, result.size, result.model) == ("acme/big:7b", 320, "acme/big:7b")
-    assert service.asked("/api/pull") == [{"model": "acme/big:7b"}]
+    assert service.list_requests("/api/pull") == [{"model": "acme/big:7b"}]
     assert job.status().model == "acme/big:7b"
 
 
@@ -89,7 +89,7 @@ def test_a_pull_from_a_registry_that_does_not_answer_is_tried_again(service: Ser
         service.queue.pull("acme/gone:1").result(60)
 
     assert (caught.value.code, caught.value.error.retryable) == ("ollama_error", True)
-    assert len(service.asked("/api/pull")) == 3
+    assert len(service.list_requests("/api/pull")) == 3
 
 
 def test_a_pull_of_a_model_that_the_registry_lacks_is_not(service: Service) -> None:
@@ -133,7 +133,7 @@ def test_a_model_that_is_not_on_the_list_is_not_pulled(service: Service) -> None
         service.queue.pull("evil/miner").result(30)
 
     assert (caught.value.code, caught.value.error.retryable) == ("invalid_request", False)
-    assert service.asked("/api/pull") == []
+    assert service.list_requests("/api/pull") == []
 
 
 def test_by_default_no_model_is_pulled(shared_service: Service) -> None:
@@ -145,7 +145,7 @@ def test_by_default_no_model_is_pulled(shared_service: Service) -> None:
 
     with pytest.raises(JobFailed, match="LLAMAQ_PULL_ALLOWED"):
         shared_service.queue.pull(MODEL).result(30)
-    until(lambda: shared_service.redis.exists(shared_service.keys.record(job_id)))
+    wait_until(lambda: shared_service.redis.exists(shared_service.keys.record(job_id)))
     with pytest.raises(JobFailed, match="LLAMAQ_PULL_ALLOWED"):
         shared_service.queue.job(job_id).result(30)
 
@@ -159,7 +159,7 @@ def test_a_registry_that_does_not_have_it_fails_the_job(service: Service) -> Non
 
     assert caught.value.code == "ollama_error"
     assert kinds(list(job.events()))[-1] == "failed"
-    assert len(service.asked("/api/pull")) == 1
+    assert len(service.list_requests("/api/pull")) == 1
 
 
 def test_unload_takes_a_model_out_of_memory(service: Service) -> None:
@@ -171,14 +171,14 @@ def test_unload_takes_a_model_out_of_memory(service: Service) -> None:
 
     assert isinstance(result, UnloadResult)
     assert (result.unloaded, result.model) == (MODEL, MODEL)
-    assert service.asked("/api/generate")[-1] == {"model": MODEL, "keep_alive": 0, "stream": False}
+    assert service.list_requests("/api/generate")[-1] == {"model": MODEL, "keep_alive": 0, "stream": False}
     service.wait(lambda stats: stats["unloads"].get(MODEL, 0) >= 1)
 
 
 def test_load_brings_a_model_into_memory(service: Service) -> None:
     """Of any capability, as its first job will want it, without a slot; the fleet learns of it with the next look."""
     service.queue.unload(MODEL)[0].result(30)
-    until(lambda: not any(model.loaded for model in service.queue.models() if model.model == MODEL))
+    wait_until(lambda: not any(model.loaded for model in service.queue.models() if model.model == MODEL))
     gate = service.hold()
     busy = service.queue.generate("smollm2-b:135m", "Why?")
     service.wait_held(gate)
@@ -190,9 +190,9 @@ def test_load_brings_a_model_into_memory(service: Service) -> None:
     assert isinstance(result, LoadResult)
     assert (result.loaded, result.model) == (MODEL, MODEL)
     wanted = {"model": MODEL, "input": [], "options": {"num_ctx": 2048}, "keep_alive": "1h", "truncate": False}
-    assert service.asked("/api/embed")[-1] == wanted
+    assert service.list_requests("/api/embed")[-1] == wanted
     busy.result(30)
-    until(lambda: any(model.loaded for model in service.queue.models() if model.model == MODEL))
+    wait_until(lambda: any(model.loaded for model in service.queue.models() if model.model == MODEL))
 
 
 def test_the_async_client_pulls_and_unloads(service: Service) -> None:

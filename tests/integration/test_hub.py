@@ -19,7 +19,7 @@ from llamaq.client.blocking import hub as blocking_hub
 from llamaq.store import log_follower
 from tests.faults.proxy import OutageProxy
 from tests.integration.written_logs import DELTA, STARTED, Transcript, World, reading
-from tests.service import until
+from tests.service import wait_until
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_readers_in_threads_get_replay_and_live_events_over_one_connection(world
         with reading(jobs * 5) as second:
             for one in written:
                 one.result()
-            until(lambda: all(reader.got for reader in [*first, *second]))
+            wait_until(lambda: all(reader.got for reader in [*first, *second]))
             connections = len(world.subscriptions())
             world.end(*(job.id for job in jobs))
 
@@ -79,7 +79,7 @@ def test_readers_in_tasks_get_replay_and_live_events_over_one_connection(world: 
             for job_id, transcribed in zip(ids * 50, got[150:], strict=True):
                 group.create_task(transcript(queue, job_id, transcribed))
             await asyncio.gather(*written)
-            await asyncio.to_thread(until, lambda: all(got))
+            await asyncio.to_thread(wait_until, lambda: all(got))
             connections = len(await asyncio.to_thread(world.subscriptions))
             await asyncio.to_thread(world.end, *ids)
         return connections
@@ -102,7 +102,7 @@ def test_events_that_come_together_keep_their_order(world: World) -> None:
         async with AsyncJobQueue(world.url, settings=world.queue.settings) as queue, asyncio.TaskGroup() as group:
             group.create_task(transcript(queue, job.id, got))
             for before in (1, 5, 9):  # the event of the submit, and those of each round
-                await asyncio.to_thread(until, partial(has, before))
+                await asyncio.to_thread(wait_until, partial(has, before))
                 await asyncio.to_thread(world.write_at_once, job.id, STARTED, DELTA % 0, STARTED, DELTA % 1)
             await asyncio.to_thread(world.end, job.id)
 
@@ -123,7 +123,7 @@ def test_a_reader_in_a_task_that_leaves_is_unsubscribed_while_others_go_on(world
                 await anext(stream)
             assert world.subscribed(leaves)
             await streams[0].aclose()
-            await asyncio.to_thread(until, lambda: not world.subscribed(leaves))
+            await asyncio.to_thread(wait_until, lambda: not world.subscribed(leaves))
             assert world.subscribed(stays)
             await streams[1].aclose()
 
@@ -137,7 +137,7 @@ def test_a_slow_reader_holds_nobody_up(world: World, monkeypatch: pytest.MonkeyP
     slow = job.events(fresh=False)
     got = [next(slow)]
     with reading([job]) as (fast,):
-        until(lambda: bool(fast.got))
+        wait_until(lambda: bool(fast.got))
         world.write(job.id, 100)
         world.end(job.id)
 
@@ -149,11 +149,11 @@ def test_a_lost_connection_costs_a_hundred_readers_nothing(world: World) -> None
     """It is cut while events are written: all get the whole log, over one new connection."""
     job = world.job()
     with reading([job] * 100) as readers:
-        until(lambda: all(reader.got for reader in readers))
+        wait_until(lambda: all(reader.got for reader in readers))
         world.write(job.id, 3)
         world.server.client_kill_filter(_id=world.subscriptions()[0]["id"])
         world.write(job.id, 3)
-        until(lambda: len(world.subscriptions()) == 1)
+        wait_until(lambda: len(world.subscriptions()) == 1)
         world.end(job.id)
 
     log = world.log(job.id)
@@ -172,11 +172,11 @@ def test_the_connection_ends_after_the_last_reader(world: World) -> None:
         streams[0].close()
         assert world.subscribed(first)
         streams[1].close()
-        until(lambda: not world.subscribed(first))
+        wait_until(lambda: not world.subscribed(first))
         assert world.subscribed(second)
         streams[2].close()
-        until(lambda: not world.subscriptions())
-        until(lambda: hub_threads() <= before)
+        wait_until(lambda: not world.subscriptions())
+        wait_until(lambda: hub_threads() <= before)
 
 
 @pytest.mark.usefixtures("soon")
@@ -192,8 +192,8 @@ def test_the_connection_of_a_loop_ends_after_the_last_reader(world: World) -> No
                 assert (await anext(stream)).type == "queued"
                 assert await asyncio.to_thread(world.subscriptions)
                 await stream.aclose()
-                await asyncio.to_thread(until, lambda: not world.subscriptions())
-                await asyncio.to_thread(until, lambda: len(asyncio.all_tasks(loop)) == 1)
+                await asyncio.to_thread(wait_until, lambda: not world.subscriptions())
+                await asyncio.to_thread(wait_until, lambda: len(asyncio.all_tasks(loop)) == 1)
 
     asyncio.run(read())
 
@@ -203,7 +203,7 @@ def test_close_ends_waiting_readers_and_the_connection(world: World) -> None:
     before = hub_threads()
     jobs = [world.job() for _ in range(3)]
     with reading(jobs) as readers:
-        until(lambda: all(reader.got for reader in readers))
+        wait_until(lambda: all(reader.got for reader in readers))
         world.queue.close()
 
     assert [type(reader.error) for reader in readers] == [StreamError] * 3
@@ -220,14 +220,14 @@ def test_close_ends_waiting_readers_of_a_loop(world: World) -> None:
     async def read() -> list[Any]:
         queue = AsyncJobQueue(world.url, prefix=world.prefix)
         readers = [asyncio.create_task(transcript(queue, job_id)) for _ in range(3)]
-        await asyncio.to_thread(until, lambda: bool(world.subscriptions()))
+        await asyncio.to_thread(wait_until, lambda: bool(world.subscriptions()))
         await queue.aclose()
         ends = await asyncio.gather(*readers, return_exceptions=True)
         assert asyncio.all_tasks() == {asyncio.current_task()}
         return ends
 
     assert [type(end) for end in asyncio.run(read())] == [StreamError] * 3
-    until(lambda: not world.subscriptions())
+    wait_until(lambda: not world.subscriptions())
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
@@ -259,11 +259,11 @@ def test_a_connection_that_goes_silent_is_replaced(
     ):
         jobs = [world.job(), world.job()]
         with reading(jobs) as readers:
-            until(lambda: all(reader.got for reader in readers))
+            wait_until(lambda: all(reader.got for reader in readers))
             old = world.subscriptions()[0]["id"]
             proxy.silence()
             world.write(jobs[0].id, 1)
-            until(lambda: any(one["id"] != old for one in world.subscriptions()))
+            wait_until(lambda: any(one["id"] != old for one in world.subscriptions()))
             world.end(*(job.id for job in jobs))
 
         assert [reader.got for reader in readers] == [world.log(job.id) for job in jobs]

@@ -10,7 +10,7 @@ import pytest
 from embedded.child import bind_command
 from embedded.redis import EmbeddedRedis
 from tests.integration.written_logs import World
-from tests.service import until
+from tests.service import wait_until
 from tests.worker_process import CHECKOUT
 
 FORKED = """
@@ -87,7 +87,7 @@ def test_a_forked_process_has_a_connection_of_its_own(world: World) -> None:
     job = world.job()
     process = started(FORKED, world, job.id)
     try:
-        until(lambda: len(world.subscriptions()) == 2)
+        wait_until(lambda: len(world.subscriptions()) == 2)
         world.write(job.id, 3)
         world.end(job.id)
         out, errors = process.communicate(timeout=30)

@@ -21,7 +21,7 @@ def test_the_same_key_is_the_same_job(service: Service) -> None:
 
     assert first.id == while_running.id == after.id
     assert after.result(30) == first.result(30)
-    assert len(service.asked()) == 1
+    assert len(service.list_requests()) == 1
     assert [event.type for event in first.events()].count("queued") == 1
 
 
@@ -35,7 +35,7 @@ def test_fifty_submits_at_once_are_one_job(service: Service) -> None:
 
     assert len({job.id for job in jobs}) == 1
     jobs[0].result(30)
-    assert len(service.asked()) == 1
+    assert len(service.list_requests()) == 1
 
 
 def test_another_tenant_has_another_job(service: Service) -> None:
@@ -47,7 +47,7 @@ def test_another_tenant_has_another_job(service: Service) -> None:
     assert jobs[0].id != jobs[1].id
     for job in jobs:
         job.result(30)
-    assert len(service.asked()) == 2
+    assert len(service.list_requests()) == 2
 
 
 def test_a_key_holds_any_text(service: Service) -> None:
@@ -60,7 +60,7 @@ def test_a_key_holds_any_text(service: Service) -> None:
     assert len({job.id for job in jobs}) == len(keys)
     for job in jobs:
         job.result(30)
-    assert len(service.asked()) == len(keys)
+    assert len(service.list_requests()) == len(keys)
 
 
 def test_a_batch_sent_again_runs_once(service: Service) -> None:
@@ -73,7 +73,7 @@ def test_a_batch_sent_again_runs_once(service: Service) -> None:
     assert [job.id for job in first] == [job.id for job in second]
     for job in second:
         job.result(30)
-    assert sorted(body["prompt"] for body in service.asked()) == sorted(names)
+    assert sorted(body["prompt"] for body in service.list_requests()) == sorted(names)
 
 
 def test_the_key_lives_as_long_as_its_job(service: Service) -> None:

@@ -4,7 +4,7 @@ import json
 import uuid
 
 from tests.conftest import MODEL
-from tests.service import Service, kinds, until
+from tests.service import Service, kinds, wait_until
 
 REQUEST = json.dumps({"model": MODEL, "prompt": "Why?"})
 
@@ -17,7 +17,7 @@ def test_a_running_job_ends_and_its_connection_is_cut(service: Service) -> None:
     """At once, with the reason that was given."""
     service.hold(tokens=["a", "b"], hold_after=1)
     job = service.queue.generate(MODEL, "Why?")
-    service.wait_asked(1)
+    service.wait_requests(1)
 
     cancel(service, job.id, reason="no longer needed")
 
@@ -36,11 +36,11 @@ def test_a_cancel_right_behind_the_submit_is_never_lost(service: Service) -> Non
         cancel(service, job_id)
 
     for job_id in ids:
-        until(lambda job_id=job_id: bool(service.log(job_id)))  # type: ignore[misc]  # mypy: no type for a default
+        wait_until(lambda job_id=job_id: bool(service.log(job_id)))  # type: ignore[misc]  # mypy: no type for a default
         events = list(service.queue.job(job_id).events())
         assert kinds(events)[-1] == "cancelled"
         assert events[-1].reason == "cancelled by the producer"  # type: ignore[union-attr]  # as just asserted
-    until(lambda: service.redis.xlen(f"{service.prefix}:inbox") == 0)
+    wait_until(lambda: service.redis.xlen(f"{service.prefix}:inbox") == 0)
 
 
 def test_a_cancel_of_nothing_that_can_be_is_set_aside(service: Service) -> None:
@@ -51,11 +51,11 @@ def test_a_cancel_of_nothing_that_can_be_is_set_aside(service: Service) -> None:
         entries = service.redis.xrange(f"{service.prefix}:dead")
         return [fields["reason"] for _, fields in entries if fields["message"] == "cancel no such: id"]
 
-    until(lambda: bool(aside()))
+    wait_until(lambda: bool(aside()))
     assert "not usable" in aside()[0]
     job_id = str(uuid.uuid4())
     service.redis.xadd(f"{service.prefix}:inbox", {"id": job_id, "kind": "generate", "request": REQUEST})
-    until(lambda: bool(service.log(job_id)))
+    wait_until(lambda: bool(service.log(job_id)))
     assert kinds(list(service.queue.job(job_id).events()))[-1] == "completed"
 
 
@@ -63,10 +63,10 @@ def test_a_deleted_job_is_gone(service: Service) -> None:
     """One that runs is cut off first, and its slot is free again."""
     service.hold(tokens=["a", "b"], hold_after=1)
     job = service.queue.generate(MODEL, "Why?")
-    service.wait_asked(1)
+    service.wait_requests(1)
 
     service.redis.xadd(f"{service.prefix}:inbox", {"delete": job.id})
 
     service.wait_hung_up()
-    until(lambda: not service.redis.exists(service.keys.record(job.id), service.keys.events(job.id)))
+    wait_until(lambda: not service.redis.exists(service.keys.record(job.id), service.keys.events(job.id)))
     assert service.queue.generate(MODEL, "Next").result(30).text

@@ -18,7 +18,7 @@ def test_control_tokens_never_reach_ollama_as_such(service: Service) -> None:
     service.ollama.script(tokens=["{}"])
     service.queue.extract(MODEL, INJECTION, schema={"type": "object"}).result(30)
 
-    first, chat, extraction = service.asked()
+    first, chat, extraction = service.list_requests()
 
     assert (first["prompt"], first["system"]) == (ESCAPED, ESCAPED)
     assert chat["messages"] == [{"role": "user", "content": ESCAPED}]
@@ -33,7 +33,7 @@ def test_the_history_of_a_conversation_is_escaped_each_time(service: Service) ->
     service.queue.chat(MODEL, conversation=name, message=INJECTION).result(30)
     service.queue.chat(MODEL, conversation=name, message="And?").result(30)
 
-    said = [message["content"] for message in service.asked()[1]["messages"]]
+    said = [message["content"] for message in service.list_requests()[1]["messages"]]
 
     assert said == [ESCAPED, "< |im_start|>system", "And?"]
 
@@ -44,7 +44,7 @@ def test_raw_is_refused_by_default(service: Service) -> None:
         with pytest.raises(JobFailed, match="LLAMAQ_ALLOW_RAW=1") as caught:
             service.queue.generate(MODEL, "Hi", **fields).result(30)
         assert (caught.value.code, caught.value.error.retryable) == ("invalid_request", False)
-    assert service.asked() == []
+    assert service.list_requests() == []
 
 
 def test_control_characters_are_refused_or_removed_by_setting(service: Service) -> None:
@@ -55,7 +55,7 @@ def test_control_characters_are_refused_or_removed_by_setting(service: Service) 
     with JobQueue(service.url, prefix=service.prefix, limits=Limits(control_characters="remove")) as removing:
         removing.generate(MODEL, hiding).result(30)
 
-    assert [body["prompt"] for body in service.asked()] == ["Hi < |im_start|>system"]
+    assert [body["prompt"] for body in service.list_requests()] == ["Hi < |im_start|>system"]
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_what_a_worker_is_set_to(filtering: Service) -> None:
     raw = filtering.queue.generate(MODEL, "|im_start| [INST] x", raw=True).result(30)
     filtering.queue.generate(MODEL, "[INST]", template="[INST]{{ .Prompt }}[/INST]").result(30)
 
-    first, second, third = filtering.asked()
+    first, second, third = filtering.list_requests()
     assert result.filtered == {"prompt": 14}
     assert first["prompt"] == "ab" + "c" * 28
     assert raw.filtered == {}

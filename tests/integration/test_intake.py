@@ -10,7 +10,7 @@ from celery import Celery
 
 from llamaq import JobFailed
 from tests.conftest import MODEL
-from tests.service import Service, kinds, until
+from tests.service import Service, kinds, wait_until
 
 
 @pytest.fixture
@@ -39,14 +39,14 @@ def aside(service: Service, job_id: str) -> dict[str, str]:
         entries = service.redis.xrange(f"{service.prefix}:dead")
         return [fields for _, fields in entries if fields["id"] == job_id]
 
-    until(lambda: bool(found()))
+    wait_until(lambda: bool(found()))
     (entry,) = found()
     return entry
 
 
 def ended(service: Service, job_id: str) -> list[str]:
     """Types of the job's events, once it has some."""
-    until(lambda: bool(service.log(job_id)))
+    wait_until(lambda: bool(service.log(job_id)))
     return kinds(list(service.queue.job(job_id).events()))
 
 
@@ -74,7 +74,7 @@ def test_a_job_sent_by_name_runs_like_any_other(
     job = service.queue.job(job_id)
     assert job.result(30).model == request_["model"]
     assert job.status().kind == kind
-    assert len(service.asked()) == 1
+    assert len(service.list_requests()) == 1
 
 
 @pytest.mark.parametrize("way", ["celery", "redis"])
@@ -93,7 +93,7 @@ def test_a_request_sent_twice_is_one_job(service: Service, celery: Celery, way: 
     send(celery, service, "generate", last, kwargs={"request": request})
     assert ended(service, last)[-1] == "completed"
 
-    assert len(service.asked()) == 2
+    assert len(service.list_requests()) == 2
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_an_invalid_request_fails_typed_and_is_set_aside(service: Service, celer
     entry = aside(service, job_id)
     assert entry["reason"] == caught.value.error.message
     assert (entry["source"], entry["kind"]) == ("celery", "generate")
-    assert service.asked() == []
+    assert service.list_requests() == []
 
 
 def test_a_refused_job_can_be_looked_at_like_any_other(service: Service, celery: Celery) -> None:
@@ -192,4 +192,4 @@ def test_null_is_absent_by_task_name_and_in_the_inbox(service: Service, celery: 
 
     for job_id in (by_name, by_redis):
         assert service.queue.job(job_id).result(30).text
-    assert [asked["options"] for asked in service.asked()] == [{"num_predict": 64}] * 2
+    assert [asked["options"] for asked in service.list_requests()] == [{"num_predict": 64}] * 2

@@ -7,7 +7,7 @@ from llamaq.settings.producer import Settings
 from llamaq.vocabulary.events import Queued
 from llamaq.vocabulary.kinds.request import Lane
 from tests.conftest import MODEL
-from tests.service import Service, until
+from tests.service import Service, wait_until
 
 
 def take_the_slot(service: Service) -> tuple[str, Job[TextResult]]:
@@ -20,7 +20,7 @@ def take_the_slot(service: Service) -> tuple[str, Job[TextResult]]:
 
 def served(service: Service) -> list[str]:
     """Prompts in the order in which the host got them, without the one that was held."""
-    return [body["prompt"] for body in service.asked() if body["prompt"] != "hold"]
+    return [body["prompt"] for body in service.list_requests() if body["prompt"] != "hold"]
 
 
 def position_at_submit(job: Job[TextResult]) -> int:
@@ -151,7 +151,7 @@ def test_a_retried_job_goes_back_to_its_old_place(single_slot_service: Service) 
     single_slot_service.wait_held(second)
 
     # Its delay is over when it stands in the line again.
-    until(lambda: retried.status().position == 0)
+    wait_until(lambda: retried.status().position == 0)
     assert behind.status().position == 1
     single_slot_service.ollama.release(second)
 

@@ -14,7 +14,7 @@ from llamaq import JobExpired, JobFailed, JobQueue
 from tests.changed_worker import SOON, command
 from tests.conftest import MODEL
 from tests.integration.scraping import Scrape, Shape, port_of, scrape
-from tests.service import Service, fresh_name, until
+from tests.service import Service, fresh_name, wait_until
 from tests.worker_process import WorkerProcess
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -99,7 +99,7 @@ def test_counters_and_histograms_move(service: Service, look: Look) -> None:
     before = look()
     complete(service)
     fail(service)
-    until(lambda: look().figure("llamaq_attempts_total") == before.figure("llamaq_attempts_total") + 3)
+    wait_until(lambda: look().figure("llamaq_attempts_total") == before.figure("llamaq_attempts_total") + 3)
     after = look()
 
     def gained(name: str, **labels: str) -> float:
@@ -155,7 +155,7 @@ def test_what_waits_and_runs_is_seen(service: Service, look: Look) -> None:
         then.figure("llamaq_jobs_ended_total", state="expired")
         == now.figure("llamaq_jobs_ended_total", state="expired") + 1
     )
-    until(lambda: look().figure("llamaq_rescue_actions_total", action="expired") >= 1)
+    wait_until(lambda: look().figure("llamaq_rescue_actions_total", action="expired") >= 1)
 
 
 def test_a_bad_message_is_a_dead_letter(service: Service, look: Look) -> None:
@@ -164,7 +164,7 @@ def test_a_bad_message_is_a_dead_letter(service: Service, look: Look) -> None:
 
     service.redis.xadd(service.keys.inbox(), {"id": fresh_name(), "kind": "generate", "request": "no json"})
 
-    until(lambda: look().figure("llamaq_dead_letters") == before + 1)
+    wait_until(lambda: look().figure("llamaq_dead_letters") == before + 1)
 
 
 def test_no_label_tells_of_a_job(service: Service, look: Look) -> None:
@@ -182,7 +182,7 @@ def test_the_log_is_json_and_tells_of_each_attempt(watched: tuple[Service, Worke
     """Every line, Celery's too; those of an attempt say which; the last says what the store made of it; no prompt."""
     job_id = service.queue.generate(MODEL, SECRET, tenant=TENANT).id
     service.queue.job(job_id).result(30)
-    until(lambda: job_id in watched[1].log())
+    wait_until(lambda: job_id in watched[1].log())
 
     lines = [json.loads(line) for line in watched[1].log().splitlines()]
 
@@ -209,7 +209,7 @@ def test_the_log_tells_why_an_attempt_failed(
         lines = [json.loads(line) for line in watched[1].log().splitlines()]
         return [line for line in lines if line.get("job_id") == job.id and line["event"] == "attempt ended"]
 
-    until(lambda: len(endings()) == (2 if status == 500 else 1))  # a 500 is tried again
+    wait_until(lambda: len(endings()) == (2 if status == 500 else 1))  # a 500 is tried again
     ended = endings()[0]
     assert (ended["level"], ended["code"]) == ("warning", code)
     assert (said in ended["message"]) == (status == 500)

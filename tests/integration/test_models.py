@@ -11,7 +11,7 @@ from embedded.scripted.launcher import ScriptedOllama
 from embedded.scripted.script import MODELS, ScriptedModel
 from llamaq import AsyncJobQueue, JobQueue, ModelStatus, UnknownModel
 from tests.conftest import MODEL
-from tests.service import Service, fresh_name, until
+from tests.service import Service, fresh_name, wait_until
 from tests.worker_process import WorkerProcess
 
 
@@ -49,15 +49,15 @@ def test_a_model_is_shown_as_loaded_while_it_is(service: Service) -> None:
     """Unloaded at first, loaded once it has run, with the time at which it will leave; and unloaded again."""
     name = f"{fresh_name()}:latest"
     service.ollama.set_model(ScriptedModel(name))
-    until(lambda: any(model.model == name for model in service.queue.models()))
+    wait_until(lambda: any(model.model == name for model in service.queue.models()))
     assert (offered(service, name).loaded, offered(service, name).expires_at) == (False, None)
 
     service.queue.generate(name, "Why?", keep_alive="1h").result(30)
 
-    until(lambda: offered(service, name).loaded)
+    wait_until(lambda: offered(service, name).loaded)
     assert offered(service, name).expires_at is not None
     service.queue.generate(name, "Why?", keep_alive=0).result(30)
-    until(lambda: not offered(service, name).loaded)
+    wait_until(lambda: not offered(service, name).loaded)
 
 
 def test_slots_in_use_are_counted_as_they_are(service: Service) -> None:

@@ -52,7 +52,7 @@ def test_an_image_arrives_as_png_or_jpeg(service: Service, form: str, tmp_path: 
     result = job.result(30)
 
     assert isinstance(result, TextResult)
-    assert service.asked() == [
+    assert service.list_requests() == [
         {
             "model": VISION,
             "prompt": "What is it?",
@@ -75,7 +75,7 @@ def test_what_a_camera_adds_stays_at_home(service: Service) -> None:
     job = service.queue.multimodal(VISION, "What?", images=[photo.getvalue()], max_edge=80)
     job.result(30)
 
-    seen = base64.b64decode(service.asked()[0]["images"][0])
+    seen = base64.b64decode(service.list_requests()[0]["images"][0])
     assert PIL.Image.open(io.BytesIO(seen)).size == (40, 80)
     assert b"52.5163N" not in seen
     reference = json.loads(service.redis.hget(service.keys.record(job.id), "request"))["images"][0]
@@ -94,7 +94,7 @@ def test_a_motion_photo_in_lines_of_base64_comes_by_the_inbox(service: Service) 
     service.redis.xadd(service.keys.inbox(), {"id": job_id, "kind": "multimodal", "request": json.dumps(request)})
     service.queue.job(job_id).result(30)
 
-    assert service.asked()[0]["images"] == [base64.b64encode(stored(photo)).decode()]
+    assert service.list_requests()[0]["images"] == [base64.b64encode(stored(photo)).decode()]
 
 
 def test_with_messages_the_images_belong_to_the_last_question(service: Service) -> None:
@@ -114,7 +114,7 @@ def test_with_messages_the_images_belong_to_the_last_question(service: Service) 
 
     assert isinstance(result, ChatResult)
     assert result.text == "A cat"
-    assert service.asked("/api/chat")[0]["messages"] == [
+    assert service.list_requests("/api/chat")[0]["messages"] == [
         {"role": "user", "content": "Hi"},
         {"role": "assistant", "content": "Hello", "thinking": "Long."},
         {"role": "user", "content": "And this?", "images": [base64.b64encode(data).decode()]},
@@ -186,7 +186,7 @@ def test_an_image_that_is_gone_fails_the_job_with_a_typed_error(service: Service
     assert caught.value.code == "invalid_request"
     for one in blocking:
         one.result(30)
-    assert len(service.asked()) == 2
+    assert len(service.list_requests()) == 2
 
 
 def test_a_reference_to_an_image_that_is_not_stored_is_refused(service: Service) -> None:
@@ -198,7 +198,7 @@ def test_a_reference_to_an_image_that_is_not_stored_is_refused(service: Service)
     service.queue.multimodal(VISION, "First?", images=[data]).result(30)
     service.queue.multimodal(VISION, "By name?", images=[f"sha256:{hashlib.sha256(data).hexdigest()}"]).result(30)
 
-    assert service.asked()[1]["images"] == [base64.b64encode(data).decode()]
+    assert service.list_requests()[1]["images"] == [base64.b64encode(data).decode()]
 
 
 def test_what_is_no_image_is_refused_before_anything_is_queued(service: Service, tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_what_is_no_image_is_refused_before_anything_is_queued(service: Service,
     strict = JobQueue(service.url, prefix=service.prefix, limits=Limits(image_pixels=63))
     with strict, pytest.raises(InvalidRequest, match=r"Limits.image_pixels"):
         strict.multimodal(VISION, "What?", images=[whole])
-    assert service.asked() == []
+    assert service.list_requests() == []
 
 
 def test_a_model_without_vision_is_unsupported(service: Service) -> None:
@@ -236,4 +236,4 @@ def test_a_model_without_vision_is_unsupported(service: Service) -> None:
 
     assert (caught.value.code, caught.value.error.retryable) == ("unsupported", False)
     assert kinds(list(job.events())) == ["queued", "started", "failed"]
-    assert len(service.asked()) == 1
+    assert len(service.list_requests()) == 1

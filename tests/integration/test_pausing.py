@@ -2,7 +2,7 @@
 
 from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL, StartWorker
-from tests.service import Service, read_until, until
+from tests.service import Service, read_until, wait_until
 
 DRAINS = "an operator drains the host"
 
@@ -20,17 +20,17 @@ def test_a_drained_host_ends_what_runs_and_begins_nothing(own_service: Service, 
 
     own_service.queue.drain(host=host.host)
     waits = own_service.queue.generate(MODEL, "waits")
-    until(lambda: DRAINS in worker.log())
+    wait_until(lambda: DRAINS in worker.log())
     own_service.ollama.release(gate)
 
     assert (job.result(30).text, job.result(30).attempts) == ("ab", 1)
     assert job.status().tokens == 2
-    until(lambda: own_service.slots_held() == 0)
+    wait_until(lambda: own_service.slots_held() == 0)
     worker.close()
     other = start_worker(slots=1, probe_seconds=0.2)
-    until(lambda: DRAINS in other.log())
+    wait_until(lambda: DRAINS in other.log())
     assert (waits.status().state, own_service.slots_held()) == ("queued", 0)
     own_service.ollama.clear()
     own_service.queue.resume(host=host.host)
     assert waits.result(30).attempts == 1
-    until(lambda: "the host gets jobs again" in other.log())
+    wait_until(lambda: "the host gets jobs again" in other.log())

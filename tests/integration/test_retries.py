@@ -9,7 +9,7 @@ from llamaq import JobFailed, JobQueue, Restarted, StreamRestarted
 from llamaq.settings.producer import Settings
 from llamaq.vocabulary.events import Delta, Retrying, Started
 from tests.conftest import MODEL, StartWorker
-from tests.service import Service, kinds, last_text, read_until, retried
+from tests.service import Service, kinds, last_text, list_retry_codes, read_until
 
 
 def test_a_busy_host_is_asked_again(service: Service) -> None:
@@ -20,7 +20,7 @@ def test_a_busy_host_is_asked_again(service: Service) -> None:
     result = service.queue.generate(MODEL, "Why?").result(60)
 
     assert result.text == "fine"
-    assert len(service.asked()) == 3
+    assert len(service.list_requests()) == 3
 
 
 @pytest.mark.parametrize("fault", ["error", "end", "cut", "reset"])
@@ -36,7 +36,7 @@ def test_an_answer_that_breaks_off_is_begun_again(service: Service, fault: Fault
 
     assert kinds(events) == ["queued", "started", "delta", "retrying", "started", "delta", "completed"]
     assert [event.attempt for event in events if isinstance(event, Started)] == [1, 2]
-    assert retried(events) == ["ollama_error"]
+    assert list_retry_codes(events) == ["ollama_error"]
     assert result.text == last_text(events) == "whole now"
     assert (result.attempts, job.status().attempt) == (2, 2)
 
@@ -100,7 +100,7 @@ def test_the_last_attempt_fails_with_its_own_error(service: Service) -> None:
             *("queued", "started", "delta", "retrying", "started", "delta", "failed"),
         ]
         assert job.status().attempt == 2
-    assert len(service.asked()) == 2
+    assert len(service.list_requests()) == 2
 
 
 def test_a_reader_of_text_learns_of_the_restart(service: Service) -> None:

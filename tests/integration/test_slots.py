@@ -10,7 +10,7 @@ from embedded.scripted.script import MODELS
 from llamaq import JobQueue
 from llamaq.vocabulary.events import Started
 from tests.conftest import MODEL, StartWorker
-from tests.service import Service, until
+from tests.service import Service, wait_until
 
 OTHER = "smollm2-b:135m"
 
@@ -41,7 +41,9 @@ def assert_at_most(service: Service, slots: int, jobs: int = 40) -> set[str]:
     service.ollama.release(gate)
     started = [event for job in sent for event in job.events() if isinstance(event, Started)]
     assert service.ollama.stats(bodies=False)["max_running"] == slots
-    assert sorted(body["prompt"] for body in service.asked()) == sorted(f"job {number}" for number in range(jobs))
+    assert sorted(body["prompt"] for body in service.list_requests()) == sorted(
+        f"job {number}" for number in range(jobs)
+    )
     assert service.slots_held() == 0
     return {event.worker for event in started}
 
@@ -57,7 +59,7 @@ def test_two_workers_share_the_slots_of_their_host(wide_service: Service, start_
     """Workers with the same LLAMAQ_HOST count together: three slots, not six; and both do work."""
     for _ in range(2):
         start_worker(slots=3, host="the-host")
-    until(lambda: wide_service.redis.zcard(f"{wide_service.prefix}:host:the-host:workers") == 2)
+    wait_until(lambda: wide_service.redis.zcard(f"{wide_service.prefix}:host:the-host:workers") == 2)
 
     assert len(assert_at_most(wide_service, 3)) == 2
 

@@ -59,7 +59,7 @@ def test_more_than_one_round_trip_keeps_the_order(service: Service) -> None:
         job.result(60)
     prompts = [service.redis.hget(service.keys.record(job.id), "request") for job in jobs]
     assert all(f'"prompt":"{number}"' in prompt for number, prompt in enumerate(prompts))
-    assert sorted(int(body["prompt"]) for body in service.asked()) == list(range(450))
+    assert sorted(int(body["prompt"]) for body in service.list_requests()) == list(range(450))
 
 
 def test_one_that_is_invalid_queues_nothing(service: Service) -> None:
@@ -72,7 +72,7 @@ def test_one_that_is_invalid_queues_nothing(service: Service) -> None:
             service.queue.submit_many([good, bad, good])
 
     assert service.redis.zcard(service.keys.jobs()) == before
-    assert service.asked() == []
+    assert service.list_requests() == []
 
 
 def test_none_is_none(service: Service) -> None:
@@ -86,7 +86,7 @@ def test_a_model_that_nobody_has_is_told_and_what_came_before_it_runs(service: S
         service.queue.submit_many([request("good"), {**request("bad"), "model": "nobody-has-it"}])
 
     service.queue.job(service.queue.jobs(1)[0].id).result(30)
-    assert [body["prompt"] for body in service.asked()] == ["good"]
+    assert [body["prompt"] for body in service.list_requests()] == ["good"]
 
 
 def test_a_full_queue_is_told_and_what_fitted_runs(service: Service) -> None:
@@ -103,4 +103,4 @@ def test_a_full_queue_is_told_and_what_fitted_runs(service: Service) -> None:
     service.ollama.release(gate)
     for job in [*held, *fitted]:
         job.result(30)
-    assert {body["prompt"] for body in service.asked()} == {"hold", "0", "1"}
+    assert {body["prompt"] for body in service.list_requests()} == {"hold", "0", "1"}

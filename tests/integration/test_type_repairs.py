@@ -90,7 +90,7 @@ def test_what_the_type_refuses_is_asked_for_again_pydantic_ai_200_877(
 
     assert result.parse(target) == target.model_validate_json(_answer(good)[0])
     assert result.repairs == 1
-    _, answer, complaint = service.asked()[1]["messages"]
+    _, answer, complaint = service.list_requests()[1]["messages"]
     assert json.loads(answer["content"]) == {"it": bad}
     assert "$.it: " in complaint["content"]
     assert reason in complaint["content"]
@@ -103,7 +103,7 @@ def test_what_the_type_takes_is_taken_at_once(service: Service, kind: Any, value
     service.ollama.script(tokens=_answer(value))
 
     assert service.queue.extract(MODEL, "Draw.", schema=target).result(30).parse(target)
-    assert len(service.asked()) == 1
+    assert len(service.list_requests()) == 1
 
 
 EVEN = TypeAdapter(Annotated[int, AfterValidator(_even)])
@@ -120,7 +120,7 @@ def test_the_repairs_of_both_sides_are_counted_together(service: Service) -> Non
         job.result(30)
     assert (refused.value.code, refused.value.error.text) == ("invalid_output", "413")
     assert "an even number of pages" in str(refused.value.error.errors)
-    assert len(service.asked()) == 3
+    assert len(service.list_requests()) == 3
 
 
 def test_asking_for_the_result_again_asks_no_model_again(service: Service) -> None:
@@ -131,7 +131,7 @@ def test_asking_for_the_result_again_asks_no_model_again(service: Service) -> No
     second = service.queue.extract(MODEL, "Draw.", schema=EVEN, idempotency_key="draw")
 
     assert [job.result(30).value for job in (first, first, second)] == [412] * 3
-    assert len(service.asked()) == 2
+    assert len(service.list_requests()) == 2
     assert [job.result(30).value for job in [service.queue.job(first.id)]] == [411]
 
 
@@ -166,7 +166,7 @@ def test_many_extractions_have_their_type_too(service: Service, asynchronous: bo
         asyncio.run(read()) if asynchronous else list(service.queue.extract_many(EVEN, ["one", "two"], model=MODEL))
     )
     assert [result.parse(EVEN) for result in results] == [412, 2]
-    assert len(service.asked()) == 3
+    assert len(service.list_requests()) == 3
 
 
 def _drawn(

@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 
 from llamaq import InvalidRequest, JobFailed
 from tests.conftest import MODEL, StartWorker
-from tests.service import MAX_WAIT_SECONDS, Service, until
+from tests.service import MAX_WAIT_SECONDS, Service, wait_until
 from worker.duties.webhooks import AT_A_TIME, PER_RECEIVER
 
 SECRET = f"whsec_{base64.b64encode(b'0123456789abcdef01234567').decode()}"
@@ -92,13 +92,13 @@ def test_an_end_is_told_signed_and_again_until_it_is_received(
     assert told["data"]["metadata"] == {"order": "17"}
     assert first.path == "/hook?key=planted-in-the-url"
     waiting = f"{own_service.prefix}:webhooks"
-    until(lambda: "webhook failed" in worker.log())
+    wait_until(lambda: "webhook failed" in worker.log())
     own_service.redis.zadd(waiting, {job.id: 1}, xx=True)  # no need to wait for the pause
     second, again = receiver.next()
 
     assert (again, second.headers["webhook-id"]) == (told, first.headers["webhook-id"])
-    until(lambda: own_service.redis.zcard(waiting) == 0)
-    until(lambda: "webhook received" in worker.log())
+    wait_until(lambda: own_service.redis.zcard(waiting) == 0)
+    wait_until(lambda: "webhook received" in worker.log())
     assert "planted-in-the-url" not in worker.log()
     assert SECRET not in worker.log()
 
@@ -151,7 +151,7 @@ def test_the_messages_of_one_receiver_follow_one_another(
     start_worker(**PRIVATE)
 
     assert {receiver.next()[1]["data"]["id"] for _ in ids} == ids
-    until(lambda: own_service.redis.zcard(f"{own_service.prefix}:webhooks") == 0)
+    wait_until(lambda: own_service.redis.zcard(f"{own_service.prefix}:webhooks") == 0)
     assert receiver.calls.empty()
 
 
@@ -172,7 +172,7 @@ def test_one_that_no_worker_would_send_is_refused(
 
     start_worker(**PRIVATE)
     assert receiver.next()[1]["data"]["id"] == early.id
-    until(lambda: own_service.redis.exists(f"{own_service.prefix}:webhook_sender:private") == 1)
+    wait_until(lambda: own_service.redis.exists(f"{own_service.prefix}:webhook_sender:private") == 1)
     own_service.queue.generate(MODEL, "Why?", notify={"url": receiver.url}).result(MAX_WAIT_SECONDS)
     receiver.next()
 
@@ -187,7 +187,7 @@ def test_a_private_address_is_not_called(own_service: Service, start_worker: Sta
     job = own_service.queue.generate(MODEL, "Why?", notify={"url": hidden})
     job.result(30)
 
-    until(lambda: bool(own_service.queue.dead()))
+    wait_until(lambda: bool(own_service.queue.dead()))
 
     (letter,) = own_service.queue.dead()
     assert (letter.job_id, letter.source) == (job.id, "webhook")
@@ -203,7 +203,7 @@ def test_a_job_of_any_way_in_may_be_told_of(
     own_service.hold(tokens=["a", "b"], hold_after=1)
     request = f'{{"model": "{MODEL}", "prompt": "Why?", "notify": {{"url": "{receiver.url}", "include_result": true}}}}'
     own_service.redis.xadd(f"{own_service.prefix}:inbox", {"id": "job-7", "kind": "generate", "request": request})
-    own_service.wait_asked(1)
+    own_service.wait_requests(1)
 
     own_service.redis.xadd(f"{own_service.prefix}:inbox", {"cancel": "job-7", "reason": "no"})
 

@@ -24,7 +24,7 @@ def test_a_killed_workers_job_completes_elsewhere(own_service: Service, start_wo
 
     doomed.signal(signal.SIGKILL)
     doomed.wait()
-    own_service.lapse()
+    own_service.expire_leases()
     own_service.redis.zadd(own_service.keys.hosts(), {"doomed": 1}, xx=True)  # as when its last report was 15 s ago
 
     events = list(job.events())
@@ -46,10 +46,10 @@ def test_a_job_that_loses_every_worker_is_not_tried_for_ever(own_service: Servic
         job = producer.generate(MODEL, "kills", wait_for_model=True)
     own_service.hold()
     doomed = start_worker()
-    own_service.wait_asked(1)
+    own_service.wait_requests(1)
     doomed.signal(signal.SIGKILL)
     doomed.wait()
-    own_service.lapse()
+    own_service.expire_leases()
     start_worker()
 
     with pytest.raises(JobFailed) as caught:
@@ -70,7 +70,7 @@ def test_a_frozen_worker_that_wakes_up_writes_nothing_more(own_service: Service,
     new = own_service.hold(tokens=["new", " text"], hold_after=1)
 
     frozen.freeze()
-    own_service.lapse()
+    own_service.expire_leases()
     read_until(job, Delta, 2)
     own_service.ollama.release(old)  # what the host sends now waits in the frozen worker's socket
     own_service.wait(lambda stats: stats["running"] == 1)

@@ -12,7 +12,7 @@ from typing import Any, Self
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from embedded.child import spawn
-from tests.service import until
+from tests.service import wait_until
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -34,7 +34,7 @@ class Chromium:
 
     def address(self) -> str:
         """Where it takes commands, as soon as it does."""
-        until(lambda: self._address.exists() and len(self._address.read_text().split()) == 2)
+        wait_until(lambda: self._address.exists() and len(self._address.read_text().split()) == 2)
         port, path = self._address.read_text().split()
         return f"ws://127.0.0.1:{port}{path}"
 

@@ -19,7 +19,7 @@ from ops.topology.site import Site
 from tests.commands import run
 from tests.conftest import MODEL
 from tests.ops.browser import Browser, Chromium
-from tests.service import fresh_name, until
+from tests.service import fresh_name, wait_until
 from tests.worker_process import CHECKOUT
 from worker.celery.broker_address import celery_settings
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.xdist_group("topology")
 @pytest.fixture(scope="module")
 def flower(started_flower: Running, topology: Site) -> Running:
     """Flower, which sees the worker."""
-    until(lambda: len(workers(topology, "?refresh=1")) == 1)
+    wait_until(lambda: len(workers(topology, "?refresh=1")) == 1)
     return started_flower
 
 
@@ -90,7 +90,7 @@ def test_a_running_job_is_found_in_a_browser(
 ) -> None:
     """Log in, type the job's id, read its kind, model and state, see the worker; nowhere the prompt."""
     job_id, gate = start_running(producer, topology_host)
-    until(lambda: seen(topology, job_id).get("state") == "STARTED")
+    wait_until(lambda: seen(topology, job_id).get("state") == "STARTED")
     with Browser(chromium, ("llamaq", password(topology))) as browser:
         browser.open(f"{topology.nginx.url}/flower/tasks")
         browser.wait("!!document.querySelector('input[type=search]')")
@@ -114,7 +114,7 @@ def test_a_running_job_is_found_in_a_browser(
         browser.wait(f"document.body.textContent.includes({json.dumps(worker)})")
     topology_host.release(gate)
     assert producer.job(job_id).result(30).text == RESULT
-    until(lambda: seen(topology, job_id)["state"] == "SUCCESS")
+    wait_until(lambda: seen(topology, job_id)["state"] == "SUCCESS")
 
 
 @pytest.mark.needs("chromium")
@@ -209,13 +209,13 @@ def test_prompts_results_and_passwords_never_appear(
     topology_host.wait(lambda stats: stats["held"].get(gate, 0) == 1)
     by_name(topology, bad, {"model": MODEL, "prompt": PROMPT, "nonsense": 1})
     sent_event(topology, other)
-    until(lambda: seen(topology, job_id).get("state") == "STARTED")
-    until(lambda: seen(topology, other).get("state") == "FAILURE")
-    until(lambda: seen(topology, bad).get("state") == "FAILURE")
+    wait_until(lambda: seen(topology, job_id).get("state") == "STARTED")
+    wait_until(lambda: seen(topology, other).get("state") == "FAILURE")
+    wait_until(lambda: seen(topology, bad).get("state") == "FAILURE")
     assert seen(topology, bad)["exception"] == "invalid_request"
     told = everything(topology)
     topology_host.release(gate)
-    until(lambda: seen(topology, job_id)["state"] == "SUCCESS")
+    wait_until(lambda: seen(topology, job_id)["state"] == "SUCCESS")
     told += everything(topology)
 
     assert job_id in told
@@ -232,18 +232,18 @@ def test_states_are_those_of_the_job(
     """One that fails is a failure, one that is cancelled is revoked; one that is tried again shows it."""
     topology_host.script(status=400, body={"error": "no"})
     failed = producer.generate(MODEL, "x")
-    until(lambda: seen(topology, failed.id).get("state") == "FAILURE")
+    wait_until(lambda: seen(topology, failed.id).get("state") == "FAILURE")
     assert seen(topology, failed.id)["exception"] == failed.status().error.code  # type: ignore[union-attr]  # it failed
 
     cancelled, gate = start_running(producer, topology_host)
     producer.job(cancelled).cancel()
-    until(lambda: seen(topology, cancelled).get("state") == "REVOKED")
+    wait_until(lambda: seen(topology, cancelled).get("state") == "REVOKED")
     topology_host.release(gate)
 
     topology_host.script(tokens=["a"], fault="cut")
     again = producer.generate(MODEL, "x")
     assert again.result(60).attempts > 1
-    until(lambda: seen(topology, again.id).get("state") == "SUCCESS")
+    wait_until(lambda: seen(topology, again.id).get("state") == "SUCCESS")
     assert "'attempt': 2" in seen(topology, again.id)["kwargs"]
 
 

@@ -19,7 +19,7 @@ from ops.topology import compose
 from ops.topology.running import Running
 from ops.topology.site import Site
 from tests.conftest import MODEL
-from tests.service import fresh_name, until
+from tests.service import fresh_name, wait_until
 from tests.worker_process import CHECKOUT
 
 pytestmark = [pytest.mark.xdist_group("topology"), pytest.mark.needs("nginx")]
@@ -63,7 +63,7 @@ def test_a_client_that_leaves_nginx_leaves_the_host(client: httpx.Client, topolo
 
     topology_host.wait(lambda stats: any(one["hung_up_at"] for one in stats["requests"]))
     job_id = answer.headers["X-Llamaq-Job"]
-    until(lambda: client.get(f"/jobs/{job_id}").json()["state"] == "cancelled")
+    wait_until(lambda: client.get(f"/jobs/{job_id}").json()["state"] == "cancelled")
 
 
 def test_without_the_key_nobody_comes_in_and_the_producer_is_all_it_is(

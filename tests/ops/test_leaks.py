@@ -25,7 +25,7 @@ from ops.topology.redis_server import LockedRedis
 from tests.commands import run
 from tests.conftest import MODEL
 from tests.integration.scraping import port_of, scrape
-from tests.service import fresh_name, until
+from tests.service import fresh_name, wait_until
 from tests.worker_process import CHECKOUT, WorkerProcess
 from worker.celery.broker_address import celery_settings
 
@@ -73,7 +73,7 @@ class Listener:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        until(self._hears)  # a heartbeat: from here on it hears all
+        wait_until(self._hears)  # a heartbeat: from here on it hears all
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -137,8 +137,8 @@ def test_nothing_that_a_service_says_of_itself_tells_what_was_asked(
         _everything_good(queue, host)
         asyncio.run(_async(locked_redis))
         _everything_bad(locked_redis, queue, host)
-        until(lambda: sum(event["type"] == "task-succeeded" for event in listener.heard) >= 5)
-        until(lambda: any(event.get("uuid") == "bad-name" for event in listener.heard))
+        wait_until(lambda: sum(event["type"] == "task-succeeded" for event in listener.heard) >= 5)
+        wait_until(lambda: any(event.get("uuid") == "bad-name" for event in listener.heard))
         told = repr(listener.heard) + during + listener.inspected()
 
     assert "by-name" in during
@@ -179,7 +179,7 @@ def _everything_bad(server: LockedRedis, queue: JobQueue, host: ScriptedOllama) 
         plain.xadd("llamaq:inbox", {"id": "bad-inbox", "kind": "generate", "request": f'{{"prompt": "{WORD}'})
         plain.lpush("llamaq", f"{WORD}: no message at all")
     with redis.Redis.from_url(server.url("auditor")) as auditor:
-        until(lambda: auditor.xlen("llamaq:dead") >= 4)
+        wait_until(lambda: auditor.xlen("llamaq:dead") >= 4)
 
 
 CLI = [sys.executable, "-m", "llamaq"]

@@ -13,7 +13,7 @@ from ops import credentials
 from ops.topology.redis_server import LockedRedis, start_redis
 from ops.topology.running import Running, require_program
 from tests.commands import run
-from tests.service import until
+from tests.service import wait_until
 from tests.worker_process import CHECKOUT
 
 PAGE = (CHECKOUT / "docs" / "operations.md").read_text()
@@ -54,7 +54,9 @@ def test_a_backup_taken_while_it_runs_can_be_restored(secrets: Path, tmp_path: P
         admin.config_set("auto-aof-rewrite-percentage", 0)
         assert admin.info("persistence")["aof_rewrite_in_progress"] == 0
         # What came in the last second may not be in the file yet.
-        until(lambda: any(job.id in path.read_text(errors="replace") for path in running.glob("appendonlydir/*.aof")))
+        wait_until(
+            lambda: any(job.id in path.read_text(errors="replace") for path in running.glob("appendonlydir/*.aof"))
+        )
         shutil.copytree(running / "appendonlydir", restored / "appendonlydir")
         later = queue.generate("llama3.2", "after the copy")
     server = start_redis(restored, secrets, tls=False)
@@ -73,7 +75,7 @@ def test_a_snapshot_is_restored_as_the_page_says_and_not_by_a_start_beside_it(se
     with server.redis, JobQueue(server.url("auditor")) as queue, redis.Redis.from_url(server.url("auditor")) as admin:
         job = queue.generate("llama3.2", "kept")
         admin.bgsave()
-        until((running / "dump.rdb").exists)
+        wait_until((running / "dump.rdb").exists)
     for folder in (beside, restored):
         shutil.copy(running / "dump.rdb", folder)
 
@@ -86,7 +88,7 @@ def test_a_snapshot_is_restored_as_the_page_says_and_not_by_a_start_beside_it(se
         redis.Redis.from_url(server.url("auditor")) as admin,
     ):
         admin.config_set("appendonly", "yes")
-        until(lambda: admin.info("persistence")["aof_rewrite_in_progress"] == 0)
+        wait_until(lambda: admin.info("persistence")["aof_rewrite_in_progress"] == 0)
         assert admin.info("persistence")["aof_last_bgrewrite_status"] == "ok"
     assert _waiting(start_redis(restored, secrets, tls=False)) == [job.id]
 

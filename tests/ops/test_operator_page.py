@@ -15,7 +15,7 @@ from llamaq import JobFailed
 from tests.conftest import MODEL
 from tests.gateway_process import GatewayProcess
 from tests.ops.browser import Browser, Chromium
-from tests.service import Service, fresh_name, start_service, until
+from tests.service import Service, fresh_name, start_service, wait_until
 
 EVIL = "<script>document.title='run'</script><img src=x onerror=\"document.title='run'\">"
 EVIL_NAME = "<img/src=x/onerror=document.title='run'>:latest"  # names have no blanks
@@ -180,7 +180,7 @@ def test_the_keyboard_does_what_a_host_can_do(
     browser.open(url)
     for verb, loaded in (("unload", False), ("load", True)):
         push(browser, f"[id^='{verb}-']", f"A job {verb}s the model.")
-        until(lambda wanted=loaded: service.queue.models()[0].loaded is wanted)  # type: ignore[misc]  # bound now
+        wait_until(lambda wanted=loaded: service.queue.models()[0].loaded is wanted)  # type: ignore[misc]  # bound now
         browser.open(url)
     push(browser, "[id^='drain-']", "Draining: nothing new begins there.")
     assert service.queue.hosts()[0].state == "draining"
@@ -226,12 +226,12 @@ def test_nothing_of_a_name_runs_in_any_view(
 ) -> None:
     """A model that is offered, runs and waits, a dead letter, a failed job and an error of a host, all with markup."""
     service.ollama.set_model(ScriptedModel(EVIL_NAME))
-    until(lambda: EVIL_NAME in {model.model for model in service.queue.models()})
+    wait_until(lambda: EVIL_NAME in {model.model for model in service.queue.models()})
     service.ollama.script(status=400, body={"error": EVIL})
     with pytest.raises(JobFailed):
         service.queue.generate(EVIL_NAME, "x", metadata={"name": EVIL}).result(30)
     service.redis.xadd(service.keys.inbox(), {"id": EVIL, "kind": EVIL, "request": EVIL})
-    until(lambda: bool(service.queue.dead()))
+    wait_until(lambda: bool(service.queue.dead()))
     gate = service.hold(tokens=["a"])
     service.queue.generate(EVIL_NAME, "x")
     service.wait_held(gate)

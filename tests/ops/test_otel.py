@@ -20,7 +20,7 @@ from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
 from tests.commands import run
 from tests.conftest import MODEL
-from tests.service import Service, fresh_name, until
+from tests.service import Service, fresh_name, wait_until
 from tests.worker_process import CHECKOUT, WorkerProcess
 from worker.telemetry.tracing import NotInstalled, Untraced, make_tracing
 
@@ -65,7 +65,7 @@ def printed(worker: WorkerProcess, trace_id: int, number: int) -> list[Span]:
         lines = [json.loads(line) for line in worker.log().splitlines() if line.startswith('{"name"')]
         return [line for line in lines if line["context"]["trace_id"] == wanted]
 
-    until(lambda: len(spans()) >= number)
+    wait_until(lambda: len(spans()) >= number)
     return spans()
 
 

@@ -22,7 +22,7 @@ from tests.conftest import MODEL
 from tests.integration.scraping import port_of
 from tests.ops import queries
 from tests.ops.test_grafana import EXPRESSIONS
-from tests.service import fresh_name, until
+from tests.service import fresh_name, wait_until
 from tests.worker_process import CHECKOUT, WorkerProcess
 
 FOLDER = CHECKOUT / "ops" / "prometheus"
@@ -82,7 +82,7 @@ def served(redis_server: EmbeddedRedis) -> Iterator[tuple[JobQueue, WorkerProces
         queue.generate(MODEL, "x").result(30)
         with redis.Redis.from_url(redis_server.url) as plain:
             plain.xadd(f"{prefix}:inbox", {"id": "bad", "kind": "generate", "request": "no JSON"})
-        until(lambda: len(queue.dead()) == 1)
+        wait_until(lambda: len(queue.dead()) == 1)
         yield queue, worker
 
 
@@ -110,7 +110,7 @@ def ask(served: tuple[JobQueue, WorkerProcess], tmp_path_factory: pytest.TempPat
             assert told["status"] == "success", told
             return told["data"]
 
-        until(lambda: _ready(ask))
+        wait_until(lambda: _ready(ask))
         yield ask
 
 
@@ -137,7 +137,7 @@ def test_it_scrapes_the_worker(ask: Ask) -> None:
 
 def test_rules_are_evaluated_and_the_right_one_is_raised(ask: Ask) -> None:
     """A message that was set aside raises its alert and no other; no rule fails."""
-    until(lambda: [alert["labels"]["alertname"] for alert in ask("alerts")["alerts"]] == ["LlamaqDeadLetters"])
+    wait_until(lambda: [alert["labels"]["alertname"] for alert in ask("alerts")["alerts"]] == ["LlamaqDeadLetters"])
     (group,) = ask("rules")["groups"]
     assert {rule["health"] for rule in group["rules"]} == {"ok"}
 

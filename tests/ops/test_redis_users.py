@@ -24,7 +24,7 @@ from llamaq.vocabulary.requests import parse
 from ops.topology.redis_server import REDIS, LockedRedis
 from tests.conftest import MODEL
 from tests.integration.scraping import PORT, port_of, scrape
-from tests.service import until
+from tests.service import wait_until
 from tests.worker_process import WorkerProcess
 from worker.celery.broker_address import celery_settings
 
@@ -260,7 +260,7 @@ def test_the_exporter_runs_under_its_own_user(
     auditor.script_flush()
     with WorkerProcess(locked_redis.bare_url("exporter"), "http://127.0.0.1:1", command, **settings) as exporter:
         exporter.start()
-        until(lambda: bool(PORT.search(exporter.log())))
+        wait_until(lambda: bool(PORT.search(exporter.log())))
         seen = scrape(port_of(exporter))
 
     assert seen.figure("llamaq_redis_up") == 1

@@ -24,7 +24,7 @@ from tests.commands import run
 from tests.conftest import MODEL
 from tests.ops import page_commands
 from tests.ops.page_commands import Command
-from tests.service import fresh_name, until
+from tests.service import fresh_name, wait_until
 from tests.worker_process import CHECKOUT
 
 pytestmark = [pytest.mark.xdist_group("topology"), pytest.mark.needs("nginx", "redis-cli", "curl")]
@@ -225,5 +225,5 @@ def _dead_letter(desk: Desk) -> str:
     def letters() -> list[str]:
         return [letter.id for letter in desk.queue.dead() if letter.job_id == name]
 
-    until(lambda: bool(letters()))
+    wait_until(lambda: bool(letters()))
     return letters()[0]

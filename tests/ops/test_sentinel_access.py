@@ -27,7 +27,7 @@ from tests.commands import run
 from tests.conftest import MODEL
 from tests.faults.lateness import Lateness
 from tests.integration.scraping import PORT, port_of, scrape
-from tests.service import until
+from tests.service import wait_until
 from tests.worker_process import CHECKOUT, WorkerProcess
 
 DOCS = Path(CHECKOUT / "docs" / "scaling.md")
@@ -165,7 +165,7 @@ def test_the_exporter_counts(tls_sentinels: Watched, worker: WorkerProcess) -> N
     url = tls_sentinels.url("exporter", 1, OWN)
     with WorkerProcess(url, "http://127.0.0.1:1", command, metrics_port=0) as exporter:
         exporter.start()
-        until(lambda: bool(PORT.search(exporter.log())) or exporter.process.poll() is not None)
+        wait_until(lambda: bool(PORT.search(exporter.log())) or exporter.process.poll() is not None)
 
         seen = scrape(port_of(exporter))
 
@@ -207,5 +207,5 @@ def test_flower_shows_the_worker(tls_sentinels: Watched, worker: WorkerProcess, 
         def asked(path: str) -> requests.Response:
             return requests.get(f"http://127.0.0.1:{port}/flower/api/{path}", auth=login, timeout=20)
 
-        until(lambda: len(asked("workers?refresh=1").json()) == 1)
+        wait_until(lambda: len(asked("workers?refresh=1").json()) == 1)
         assert {"name": "llamaq", "messages": 0} in asked("queues/length").json()["active_queues"]

@@ -19,7 +19,7 @@ from ops.topology.running import Running
 from ops.topology.site import Site
 from tests.commands import run
 from tests.conftest import MODEL
-from tests.service import until
+from tests.service import wait_until
 from tests.worker_process import CHECKOUT
 
 PROMPT = "planted-prompt-of-the-topology"
@@ -105,7 +105,7 @@ def test_flower_is_behind_the_door(topology: Site, started_flower: Running) -> N
         command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", str(topology.secrets / "ca.pem")]
         return run([*command, *more, url], timeout=30, check=True).stdout
 
-    until(lambda: status("workers") == "401")
+    wait_until(lambda: status("workers") == "401")
     assert status("workers", "--user", f"llamaq:{secret}") == "200"
     assert status("workers", "--user", "llamaq:wrong") == "401"
     assert status("api/queues/length", "--user", f"llamaq:{secret}") == "200"
@@ -123,7 +123,7 @@ def test_prometheus_finds_the_worker(topology: Site) -> None:
     def answer() -> str:
         return run(["curl", "-s", url], timeout=30).stdout
 
-    until(lambda: '"__name__":"llamaq_redis_up"' in answer())
+    wait_until(lambda: '"__name__":"llamaq_redis_up"' in answer())
 
 
 def test_variables_of_the_compose_file_are_filled_in() -> None:

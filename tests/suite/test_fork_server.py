@@ -117,5 +117,5 @@ def test_what_cannot_be_forked_is_started(command: list[str], changed: dict[str,
     nowhere = {"output": subprocess.DEVNULL, "errors": subprocess.DEVNULL}
     program = forked.spawn(command, **nowhere, environment={**os.environ, **changed}, group=group)
     assert isinstance(program, subprocess.Popen)
-    with commands.ended(program):
+    with commands.kill_at_end(program):
         pass

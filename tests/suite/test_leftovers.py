@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from embedded.child import bind_command
-from tests.service import until
+from tests.service import wait_until
 from tests.worker_process import CHECKOUT
 
 SUITE = """
@@ -102,10 +102,10 @@ def running(folder: Path, test: str, processes: int) -> Iterator[Run]:
         ) as process,
     ):
         try:
-            until(lambda: (folder / "ready").exists() or process.poll() is not None)
+            wait_until(lambda: (folder / "ready").exists() or process.poll() is not None)
             assert process.poll() is None, (folder / "output").read_text()
             # The program itself, and not the shell above it.
-            until(lambda: "cat go" in Run(folder, process).programs().splitlines())
+            wait_until(lambda: "cat go" in Run(folder, process).programs().splitlines())
             yield Run(folder, process)
         finally:
             process.kill()
@@ -156,7 +156,7 @@ def test_no_process_is_left(end: Callable[[Run], None], processes: int, tmp_path
         assert run.programs().count("tests.fork_server") == 3  # itself, the scripted host, the worker
         end(run)
         run.process.wait(SECONDS)
-        until(lambda: run.left() == [])
+        wait_until(lambda: run.left() == [])
 
 
 @pytest.mark.needs("Linux", "nginx", "openssl", "redis-server 7", "chromium")
@@ -167,7 +167,7 @@ def test_none_of_the_topology_is_left(tmp_path: Path) -> None:
             assert program in run.programs()
         kill(run)
         run.process.wait(SECONDS)
-        until(lambda: run.left() == [])
+        wait_until(lambda: run.left() == [])
 
 
 def test_a_run_with_ctrl_c_ignored_can_interrupt_what_it_starts(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_a_wrong_value_is_asked_for_again(client: Program, service: Service, mod
     service.ollama.script(tokens=['{"name": "Ann", "age": 400}'])
     service.ollama.script(tokens=['{"name": "Ann", "age": 4}'])
     assert client.call("one", mode=mode, retries=2, **HI) == ANN
-    assert "nobody is so old" in str(service.asked("/api/chat")[1]["messages"])
+    assert "nobody is so old" in str(service.list_requests("/api/chat")[1]["messages"])
 
 
 @pytest.mark.parametrize("mode", ["TOOLS", "JSON"])

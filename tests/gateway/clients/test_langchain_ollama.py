@@ -32,7 +32,7 @@ def test_chat(client: Program, service: Service) -> None:
     answer = client.call("chat", model=MODEL, text="hi", temperature=0, num_predict=5, validate_model_on_init=True)
     assert (answer["text"], answer["usage"]["total_tokens"]) == ("Hi!", 9)
     assert answer["metadata"]["done_reason"] == "stop"
-    assert service.asked("/api/chat")[0]["options"] == {"num_predict": 5, "temperature": 0.0}
+    assert service.list_requests("/api/chat")[0]["options"] == {"num_predict": 5, "temperature": 0.0}
     with pytest.raises(ClientFailed):
         client.call("chat", model="nope:1b", text="hi", validate_model_on_init=True)
 
@@ -61,7 +61,7 @@ def test_tools(client: Program, service: Service) -> None:
     service.ollama.script(tokens=[], tool_calls=CALLS)
     service.ollama.script(tokens=["warm"])
     assert client.call("tools", model="smollm2-tools:135m", text="Where?") == "warm"
-    results = service.asked("/api/chat")[1]["messages"][2:]
+    results = service.list_requests("/api/chat")[1]["messages"][2:]
     assert [result["content"] for result in results] == ["warm in Rome", "warm in Oslo"]
 
 
@@ -76,7 +76,7 @@ def test_an_image(client: Program, service: Service) -> None:
     """It reaches the host; a model without vision refuses it."""
     image = f"data:image/png;base64,{base64.b64encode(picture()).decode()}"
     assert client.call("image", model="smollm2-vision:135m", data=image) == "Hello from the script."
-    assert len(service.asked("/api/chat")[0]["messages"][0]["images"]) == 1
+    assert len(service.list_requests("/api/chat")[0]["messages"][0]["images"]) == 1
     with pytest.raises(ClientFailed, match="Multimodal data provided"):
         client.call("image", model=MODEL, data=image)
 

@@ -48,7 +48,7 @@ def test_tools(client: Program, service: Service) -> None:
     service.ollama.script(tokens=[], tool_calls=CALLS)
     service.ollama.script(tokens=["warm"])
     assert client.call("tools", model="smollm2-tools:135m", text="Where?") == "warm"
-    results = service.asked("/api/chat")[1]["messages"][2:]
+    results = service.list_requests("/api/chat")[1]["messages"][2:]
     assert [result["content"] for result in results] == ["warm in Rome", "warm in Oslo"]
 
 
@@ -73,7 +73,7 @@ def test_structured(client: Program, service: Service, options: dict[str, Any]) 
     """By a schema, as any JSON, and by a function that the model has to call."""
     service.ollama.script(tokens=['{"name": "Ann",', ' "age": 4}'])
     assert client.call("structured", model=MODEL, text="Ann is 4", **options) == ANN
-    assert service.asked("/api/chat")[0]["format"]
+    assert service.list_requests("/api/chat")[0]["format"]
 
 
 def test_an_image(client: Program, service: Service) -> None:

@@ -10,7 +10,7 @@ from tests.conftest import MODEL
 from tests.gateway.clients.conftest import StartProgram
 from tests.gateway.clients.program import ClientFailed, Program
 from tests.integration.test_multimodal import picture
-from tests.service import Service, fresh_name, until
+from tests.service import Service, fresh_name, wait_until
 
 HI: dict[str, Any] = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
 FIGURES = {"prompt_eval_count": 7, "eval_count": 2}
@@ -49,8 +49,8 @@ def test_chat(client: Program, service: Service) -> None:
     answer = client.call("ask", method="chat", **HI, options={"seed": 1, "temperature": 0}, keep_alive="5m")
     assert (answer["message"]["content"], answer["done_reason"]) == ("Hi!", "stop")
     assert (answer["prompt_eval_count"], answer["eval_count"]) == (7, 2)
-    assert service.asked("/api/chat")[0]["options"] == {"seed": 1, "temperature": 0.0}
-    assert service.asked("/api/chat")[0]["keep_alive"] == 300
+    assert service.list_requests("/api/chat")[0]["options"] == {"seed": 1, "temperature": 0.0}
+    assert service.list_requests("/api/chat")[0]["keep_alive"] == 300
 
 
 def test_generate(client: Program, service: Service) -> None:
@@ -83,7 +83,7 @@ def test_tools(client: Program, service: Service) -> None:
     service.ollama.script(tokens=[], tool_calls=CALLS)
     service.ollama.script(tokens=["warm"])
     assert client.call("tools", model="smollm2-tools:135m", text="Where?") == "warm"
-    results = service.asked("/api/chat")[1]["messages"][2:]
+    results = service.list_requests("/api/chat")[1]["messages"][2:]
     assert [(result["tool_name"], result["content"]) for result in results] == [
         ("weather", "warm in Rome"),
         ("weather", "warm in Oslo"),
@@ -94,7 +94,7 @@ def test_structured(client: Program, service: Service) -> None:
     """An answer in the form of a schema."""
     service.ollama.script(tokens=['{"name": "Ann",', ' "age": 4}'])
     assert client.call("structured", model=MODEL, text="Ann is 4.") == {"name": "Ann", "age": 4}
-    assert service.asked("/api/chat")[0]["format"]["required"] == ["name", "age"]
+    assert service.list_requests("/api/chat")[0]["format"]["required"] == ["name", "age"]
 
 
 def test_an_image(client: Program, service: Service) -> None:
@@ -103,7 +103,7 @@ def test_an_image(client: Program, service: Service) -> None:
     asked = {"messages": [{"role": "user", "content": "What?", "images": [image]}]}
     answer = client.call("ask", method="chat", model="smollm2-vision:135m", **asked)
     assert answer["message"]["content"] == "Hello from the script."
-    assert len(service.asked("/api/chat")[0]["messages"][0]["images"]) == 1
+    assert len(service.list_requests("/api/chat")[0]["messages"][0]["images"]) == 1
     with pytest.raises(ClientFailed) as raised:
         client.call("ask", method="chat", model=MODEL, **asked)
     assert "Multimodal data provided" in raised.value.error["text"]
@@ -170,7 +170,7 @@ def test_a_client_that_leaves_before_the_answer_cancels_its_job(client: Program,
     """Its patience is over while the model is at work, or before."""
     service.hold()
     assert client.call("impatient", seconds=1, **HI) == "left"
-    until(lambda: service.queue.jobs(1)[0].state == "cancelled")
+    wait_until(lambda: service.queue.jobs(1)[0].state == "cancelled")
 
 
 def test_what_a_client_sends_is_what_the_host_gets(client: Program, service: Service) -> None:
@@ -183,5 +183,5 @@ def test_what_a_client_sends_is_what_the_host_gets(client: Program, service: Ser
         {"role": "user", "content": "And <b>now</b>?"},
     ]
     client.call("ask", method="chat", model=MODEL, messages=history)
-    sent = json.loads(json.dumps(service.asked("/api/chat")[0]["messages"]))
+    sent = json.loads(json.dumps(service.list_requests("/api/chat")[0]["messages"]))
     assert sent == history

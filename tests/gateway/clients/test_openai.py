@@ -87,7 +87,7 @@ def test_tools(client: Program, service: Service, verb: str) -> None:
     history = [*HI["messages"], {name: message[name] for name in ("role", "content", "tool_calls")}, *results]
     answer = client.call("create", method="chat", **{**asked, "messages": history})
     assert answer["choices"][0]["message"]["content"] == "0 and 1"
-    sent = service.asked("/api/chat")[1]["messages"]
+    sent = service.list_requests("/api/chat")[1]["messages"]
     assert [each["tool_name"] for each in sent[2:]] == ["weather", "weather"]
     assert sent[1]["tool_calls"][1]["function"]["arguments"] == {"city": "Oslo"}
 
@@ -98,7 +98,7 @@ def test_structured(client: Program, service: Service) -> None:
     form = {"type": "json_schema", "json_schema": {"name": "Person", "schema": PERSON, "strict": True}}
     answer = client.call("create", method="chat", **HI, response_format=form)
     assert json.loads(answer["choices"][0]["message"]["content"]) == {"name": "Ann", "age": 4}
-    assert service.asked("/api/chat")[0]["format"]["required"] == ["name", "age"]
+    assert service.list_requests("/api/chat")[0]["format"]["required"] == ["name", "age"]
 
 
 def test_an_image(client: Program, service: Service) -> None:
@@ -107,7 +107,7 @@ def test_an_image(client: Program, service: Service) -> None:
     messages = [{"role": "user", "content": [{"type": "text", "text": "What?"}, image]}]
     answer = client.call("create", method="chat", model="smollm2-vision:135m", messages=messages)
     assert answer["choices"][0]["message"]["content"] == "Hello from the script."
-    assert len(service.asked("/api/chat")[0]["messages"][0]["images"]) == 1
+    assert len(service.list_requests("/api/chat")[0]["messages"][0]["images"]) == 1
 
 
 def test_a_completion(client: Program, service: Service) -> None:

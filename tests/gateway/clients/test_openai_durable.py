@@ -14,7 +14,7 @@ from tests.gateway.clients.conftest import StartProgram
 from tests.gateway.clients.installed import python_with
 from tests.gateway.clients.program import ClientFailed, Program
 from tests.gateway_process import GatewayProcess
-from tests.service import Service, until
+from tests.service import Service, wait_until
 
 HI = {"model": MODEL, "input": "hi"}
 TOOL = {"type": "function", "name": "weather", "parameters": {"type": "object", "properties": {}}, "strict": False}
@@ -40,7 +40,7 @@ def ended(client: Program, method: str, name: str) -> Any:
     """A response or a batch that has ended, polled as the documentation of the clients does it."""
     found: list[Any] = []
     running = {"queued", "in_progress", "validating", "finalizing", "cancelling"}
-    until(lambda: found.append(ask(client, method, name)) or found[-1]["status"] not in running)  # type: ignore[func-returns-value]
+    wait_until(lambda: found.append(ask(client, method, name)) or found[-1]["status"] not in running)  # type: ignore[func-returns-value]
     return found[-1]
 
 
@@ -51,7 +51,7 @@ def test_a_response(client: Program, service: Service) -> None:
     first = ask(client, "responses.create", **HI)
     second = ask(client, "responses.create", **HI, previous_response_id=first["id"])
     assert second["previous_response_id"] == first["id"]
-    assert len(service.asked("/api/chat")[-1]["messages"]) == 3
+    assert len(service.list_requests("/api/chat")[-1]["messages"]) == 3
     items = client.call("listed", method="responses.input_items.list", names=[first["id"]], body={})
     assert [item["content"][0]["text"] for item in items] == ["hi"]
 

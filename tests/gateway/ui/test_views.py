@@ -7,7 +7,7 @@ from llamaq import JobFailed
 from tests.conftest import MODEL
 from tests.gateway.ui.conftest import Operator
 from tests.gateway_process import GatewayProcess
-from tests.service import Service, until
+from tests.service import Service, wait_until
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 
@@ -154,7 +154,7 @@ def test_a_dead_letter_is_put_back_or_discarded(operator: Operator, service: Ser
     """The discard asks first."""
     for _ in range(2):
         service.redis.xadd(service.keys.inbox(), {"job": '{"kind": "generate", "model": "smollm2:135m"'})
-    until(lambda: len(service.queue.dead()) >= 2)
+    wait_until(lambda: len(service.queue.dead()) >= 2)
     letter = service.queue.dead()[0]
 
     assert letter.reason[:20].replace("'", "&#39;") in operator.text("/ui/dead").replace("&#34;", '"')

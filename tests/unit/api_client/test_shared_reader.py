@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from api_client import Aborted, OllamaClient, OllamaError, StreamCut
 from api_client.body import body_reader
 from api_client.body.body_reader import BodyReader
-from tests.service import until
+from tests.service import wait_until
 from tests.unit.api_client.conftest import Reader
 from tests.unit.api_client.reading import (
     DONE,
@@ -196,7 +196,7 @@ def test_a_tls_record_in_the_middle_of_an_answer(server_tls: ssl.SSLContext, ca_
     def script(visit: Visit) -> None:
         visit.begin_stream()
         visit.line(**TOKEN)
-        until(lambda: bool(shared_reader._bodies))
+        wait_until(lambda: bool(shared_reader._bodies))
         visit.send(chunked(long) + chunked(DONE) + END_MARK)
         visit.wait_until_gone()
 

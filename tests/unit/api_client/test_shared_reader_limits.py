@@ -10,7 +10,7 @@ import pytest
 from api_client import Aborted, StallTimeout
 from api_client.body import body_reader
 from api_client.body.body_reader import BodyReader
-from tests.service import until
+from tests.service import wait_until
 from tests.unit.api_client.conftest import Reader
 from tests.unit.api_client.reading import DONE, TOKEN, Kept, endless, one_then_silent, pushed, shared, whole
 from tests.unit.api_client.scripted_server import (
@@ -52,9 +52,9 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Later:
 
 def let_silence_pass(reader: BodyReader, later: Later) -> None:
     """Once a body waits for its full sink, more time passes than a host may be silent, and the reader has noticed."""
-    until(lambda: bool(reader._paused))
+    wait_until(lambda: bool(reader._paused))
     later.seconds += 2 * LIMIT_SECONDS
-    until(lambda: reader._check_at == float("inf"))
+    wait_until(lambda: reader._check_at == float("inf"))
 
 
 class Filling(Kept):
@@ -89,7 +89,7 @@ def test_a_sink_that_is_full_stops_the_host_and_no_other(later: Later) -> None:
         sink.came.clear()
         sink.full = False
         assert sink.came.wait(PATIENCE_SECONDS)
-        until(lambda: bool(shared_reader._paused))  # it is full again
+        wait_until(lambda: bool(shared_reader._paused))  # it is full again
         stream.abort()
         sink.full = False
         assert isinstance(waiting.join(), Aborted)
@@ -104,7 +104,7 @@ def test_a_body_that_goes_on_is_watched_for_silence_again(later: Later) -> None:
         waiting = Reader(lambda: stream.each(sink))
         let_silence_pass(shared_reader, later)
         sink.full = False
-        until(lambda: not shared_reader._paused)
+        wait_until(lambda: not shared_reader._paused)
         later.seconds += 2 * LIMIT_SECONDS
         assert isinstance(waiting.join(), StallTimeout)
 
@@ -121,7 +121,7 @@ def test_a_full_sink_leaves_no_part_of_a_tls_record_behind(server_tls: ssl.SSLCo
     with ScriptedServer(script, tls=server_tls) as server, shared(server, shared_reader, ca_file=ca_file) as client:
         stream = client.generate({}, stall_timeout_seconds=LIMIT_SECONDS)
         waiting = Reader(lambda: stream.each(sink))
-        until(lambda: bool(shared_reader._paused) or sink.chunks == lines)
+        wait_until(lambda: bool(shared_reader._paused) or sink.chunks == lines)
         sink.full = False
         assert waiting.join() is None
         assert sink.chunks == lines

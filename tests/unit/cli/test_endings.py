@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from embedded.child import bind_command
-from tests.commands import ended
+from tests.commands import kill_at_end
 from tests.unit.cli.conftest import Here, Llamaq
 from tests.unit.cli.fake_worker import MODEL, FakeWorker
 from tests.unit.cli.shell import ROOT
@@ -184,7 +184,7 @@ def test_what_is_to_be_copied_starts_here_too(fake_worker: FakeWorker) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    with ended(process):
+    with kill_at_end(process):
         attempt = fake_worker.take()
         attempt.say("first")
         assert process.stdout is not None

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from embedded.child import bind_command
-from tests.service import until
+from tests.service import wait_until
 from tests.unit.cli.conftest import Llamaq
 from tests.unit.cli.fake_worker import WAIT_SECONDS, FakeWorker
 from tests.unit.cli.shell import Shell
@@ -132,7 +132,7 @@ def test_a_file_holds_the_final_attempt_alone(fake_worker: FakeWorker, tmp_path:
         process = subprocess.Popen(bind_command(command), stdout=file, env=environ)
         attempt = fake_worker.take()
         attempt.say("bro", "ken, and longer than the answer")
-        until(lambda: "broken" in answer.read_text())
+        wait_until(lambda: "broken" in answer.read_text())
         attempt = attempt.give_back("ollama_unavailable", "gone")
         attempt.say("whole")
         attempt.complete(text="whole")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from embedded.child import bind_command
-from tests.commands import ended
+from tests.commands import kill_at_end
 from worker.__main__ import list_unused
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -52,7 +52,7 @@ def test_ctrl_c_during_the_imports_is_quiet(tmp_path: Path, program: list[str], 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    with ended(process):
+    with kill_at_end(process):
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.read(9) == b"importing"

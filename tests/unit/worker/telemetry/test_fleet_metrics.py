@@ -14,7 +14,7 @@ from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
 from llamaq.store.worker.outcome import Error
 from tests.integration.scraping import Scrape, parsed
-from tests.service import until
+from tests.service import wait_until
 from tests.unit.store.scheduling.test_refusals import pause_over
 from worker.telemetry.fleet_metrics import FleetCollector
 
@@ -191,5 +191,5 @@ def test_a_redis_that_would_lose_jobs_is_told(prefix: str) -> None:
     ):
         assert look(client, Keys(prefix)).figure("llamaq_redis_persistence_ok") == 0
         plain.config_set("appendonly", "yes")
-        until(lambda: not plain.info("persistence")["aof_rewrite_in_progress"])
+        wait_until(lambda: not plain.info("persistence")["aof_rewrite_in_progress"])
         assert look(client, Keys(prefix)).figure("llamaq_redis_persistence_ok") == 1
