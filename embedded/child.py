@@ -44,7 +44,7 @@ def spawn(
         output: A file descriptor for its standard output, or `subprocess.PIPE`, or None for this process's.
         errors: The same for its standard error.
         environment: Its variables; None for those of this process.
-        group: As for `bound`.
+        group: As for `bind_command`.
 
     Raises:
         OSError: The interpreter could not be started. A missing program shows as exit status 127.

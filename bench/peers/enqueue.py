@@ -54,7 +54,7 @@ def time_calls(call: Callable[[], object], times: int) -> Iterator[float]:
 async def time_awaited_calls(
     make: Callable[[str], Awaitable[Callable[[], Awaitable[object]]]], url: str, times: int
 ) -> list[float]:
-    """As `blocking`."""
+    """As `time_calls`."""
     call, taken = await make(url), []
     for _ in range(times):
         began = time.perf_counter()

@@ -57,7 +57,7 @@ class Pair:
         """The circuit of a model on a host."""
         return next(status.circuit for status in self.status(host).models if status.model == model)
 
-    def rests(self, host: str, model: str) -> None:
+    def wait_rest(self, host: str, model: str) -> None:
         """Wait until refusals have opened a model's circuit, and no job runs on the host any longer."""
         wait_until(lambda: (self.model_circuit(host, model), self.status(host).slots_used) == ("open", 0))
 
@@ -72,7 +72,7 @@ class Pair:
                 self.queue.job(status.id).cancel()
         wait_until(lambda: {(host.circuit, host.slots_used) for host in self.queue.hosts()} == {("closed", 0)})
 
-    def asked(self, host: str, model: str | None = None) -> int:
+    def count_requests(self, host: str, model: str | None = None) -> int:
         """How many requests to models, or to one, a host has got."""
         requests = self.hosts[host].stats()["requests"]
         return sum(entry["path"] in GENERATING and model in (None, entry["model"]) for entry in requests)

@@ -153,13 +153,13 @@ def test_a_quota_of_one_model_holds_up_that_model_alone(both: Pair) -> None:
     """429 with a Retry-After: nobody asks for the model before that time; jobs of the other run at once."""
     both.x.script(status=429, body={"error": "quota"}, headers={"Retry-After": "3600"}, model="a:latest", times=None)
     waiting = [both.queue.generate("a", "cloud") for _ in range(4)]
-    both.rests("x", "a:latest")
-    asked = both.asked("x", "a:latest")
+    both.wait_rest("x", "a:latest")
+    asked = both.count_requests("x", "a:latest")
 
     local = [both.queue.generate("b", "local") for _ in range(6)]
 
     assert [job.result(30).attempts for job in local] == [1] * 6
-    assert both.asked("x", "a:latest") == asked
+    assert both.count_requests("x", "a:latest") == asked
     assert {job.status().state for job in waiting} <= {"queued", "retrying"}
 
 
@@ -168,15 +168,15 @@ def test_one_job_tries_then_all_run(alone: Pair) -> None:
     gate = fresh_name()
     alone.x.script(status=503, body={"error": "server busy"}, times=None)
     jobs = [alone.queue.generate("a", f"job {number}") for number in range(4)]
-    alone.rests("x", "a:latest")
+    alone.wait_rest("x", "a:latest")
     alone.x.script(hold=gate, hold_after=0, tokens=["one", "two"], times=1)
     alone.x.wait(lambda stats: stats["held"].get(gate, 0) == 1)
     alone.x.clear()
-    trial = alone.asked("x")
+    trial = alone.count_requests("x")
     time.sleep(1)
 
     assert alone.model_circuit("x", "a:latest") == "half_open"
-    assert (alone.asked("x"), alone.status("x").slots_used) == (trial, 1)
+    assert (alone.count_requests("x"), alone.status("x").slots_used) == (trial, 1)
     alone.x.release(gate)
     for job in jobs:
         job.result(30)
@@ -188,7 +188,7 @@ def test_the_first_words_of_the_trial_are_enough(alone: Pair) -> None:
     words = fresh_name()
     alone.x.script(status=503, body={"error": "server busy"}, times=None)
     jobs = [alone.queue.generate("a", f"job {number}") for number in range(4)]
-    alone.rests("x", "a:latest")
+    alone.wait_rest("x", "a:latest")
     alone.x.script(hold=words, hold_after=1, tokens=["one", "two"], times=1)
     alone.x.wait(lambda stats: stats["held"].get(words, 0) == 1)
     alone.x.clear()

@@ -64,9 +64,15 @@ def test_a_recorded_list_is_passed_on_byte_by_byte(front: tuple[Service, Gateway
     others = [Recording(other) for other in ("tags", "show", "show_tools")]
     service.ollama.script(*recording.scripts(), *(script for other in others for script in other.scripts()))
 
-    wait_until(lambda: recording.send(gateway.http).text == recording.body)
+    answer = recording.send(gateway.http)
 
-    assert _agrees(recording.send(gateway.http), recording)
+    def is_passed_on() -> bool:
+        nonlocal answer
+        answer = recording.send(gateway.http)
+        return answer.text == recording.body
+
+    wait_until(is_passed_on)
+    assert _agrees(answer, recording)
 
 
 def test_what_differs_is_documented() -> None:

@@ -20,7 +20,7 @@ queue = JobQueue(url, prefix=prefix)
 def late(*given):
     raise AssertionError("this is made at its first use")
 
-GenerateSchema.generate_schema = scripts.assembled = late
+GenerateSchema.generate_schema = scripts.assemble = late
 job = queue.generate(model, "Hi")
 print([event.type for event in job.events()][-1], job.status().state, job.result().text != "")
 """

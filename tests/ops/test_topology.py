@@ -146,7 +146,8 @@ def test_a_machine_without_its_programs_is_told_all_of_them(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In one line, with Debian's packages, and before anything is started."""
-    monkeypatch.setattr(topology_command, "find", lambda name: None if name in ("nginx", "prometheus") else name)
+    missing = ("nginx", "prometheus")
+    monkeypatch.setattr(topology_command, "find_program", lambda name: None if name in missing else name)
     assert topology_command.main([]) == 1
     assert "this machine lacks nginx-light, prometheus: apt-get install" in capsys.readouterr().err
 

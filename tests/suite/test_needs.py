@@ -102,7 +102,7 @@ def test_an_old_redis_counts_as_none(said: str, there: bool, tmp_path: Path, mon
     server = tmp_path / "redis-server"
     server.write_text(f"#!/bin/sh\necho 'Redis server v={said} sha=00000000:0'")
     server.chmod(0o755)
-    monkeypatch.setattr(programs, "find", lambda name: str(server))
+    monkeypatch.setattr(programs, "find_program", lambda name: str(server))
     assert programs.is_there("redis-server 7") is there
 
 

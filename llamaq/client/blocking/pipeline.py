@@ -29,9 +29,9 @@ class Pipeline:
         self._connection: Any = None  # redis-py's, which has no types
         self._pending: deque[tuple[Steps[list[Answer | Exception]], Sequence[Command]]] = deque()
         self._sent = 0
-        """How many batches of `_begun` were sent over the connection, and are to be received."""
+        """How many batches of `_pending` were sent over the connection, and are to be received."""
         self._early: deque[list[Reply]] = deque()
-        """Of the first batches in `_begun`, what was received before they ended; nothing where that failed."""
+        """Of the first batches in `_pending`, what was received before they ended; nothing where that failed."""
 
     def begin(self, calls: Sequence[Call]) -> None:
         """Send a batch. One that cannot be sent now is sent when its answers are asked for."""

