@@ -51,8 +51,8 @@ def test_each_model_is_answered_by_a_host_that_has_it(gateway: GatewayProcess, f
         answer = gateway.http.post("/api/generate", json={"model": model, "prompt": "hi", "stream": False})
         assert (answer.status_code, answer.json()["model"]) == (200, model)
         assert gateway.http.post("/api/show", json={"model": model}).json()["capabilities"] == ["completion"]
-    assert fleet.asked("x", "a:latest") >= 1
-    assert fleet.asked("y", "c:latest") >= 1
+    assert fleet.count_requests("x", "a:latest") >= 1
+    assert fleet.count_requests("y", "c:latest") >= 1
 
 
 def test_a_key_that_is_not_for_a_model(gateway: GatewayProcess) -> None:
