@@ -132,7 +132,7 @@ def fail(run: Run) -> None:
 
 
 def test_whatever_tests_start_is_bound() -> None:
-    """`subprocess.run` and `Popen` get `bound(...)`, or a test uses `tests.commands` or `spawn`."""
+    """`subprocess.run` and `Popen` get `bind_command(...)`, or a test uses `tests.commands` or `spawn`."""
     files = [file for file in (CHECKOUT / "tests").rglob("*.py") if file.name not in ("programs.py", "commands.py")]
     assert [f"{file}:{line}" for file in files for line in _unbound(file)] == []
 
@@ -143,7 +143,7 @@ def _unbound(file: Path) -> list[int]:
         return []
     calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
     starts = [call for call in calls if ast.unparse(call.func) in ("subprocess.run", "subprocess.Popen")]
-    return [call.lineno for call in starts if not ast.unparse(call.args[0]).startswith("bound(")]
+    return [call.lineno for call in starts if not ast.unparse(call.args[0]).startswith("bind_command(")]
 
 
 @pytest.mark.needs("Linux")

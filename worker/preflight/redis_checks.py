@@ -112,10 +112,12 @@ def _check_memory(about: dict[str, Any]) -> Finding:
 
 
 def _check_rights(client: Client, config: Settings) -> Finding:
-    refused = [what for what, attempt in _list_commands(client, config).items() if not _is_allowed(attempt)]
+    tried = {what: _find_refusal(attempt) for what, attempt in _list_commands(client, config).items()}
+    refused = {what: refusal for what, refusal in tried.items() if refusal}
     if refused:
+        first = next(iter(refused.values()))
         remedy = "compare its line with ops/redis/users.acl, and look for `rename-command` in redis.conf"
-        return Finding("redis rights", False, f"this user may not {', '.join(refused)}: {remedy}")
+        return Finding("redis rights", False, f"this user may not {', '.join(refused)} ({first}): {remedy}")
     try:
         user = client.acl_whoami()
     except RedisError:
@@ -153,12 +155,14 @@ def _listen(client: Client, channel: str) -> None:
         subscription.get_message(timeout=LOOK_SECONDS)
 
 
-def _is_allowed(attempt: Callable[[], object]) -> bool:
+def _find_refusal(attempt: Callable[[], object]) -> str:
+    """Find what Redis says of a command that it lacks, or that the user may not run; '' where it runs."""
     try:
         attempt()
     except RedisError as error:
-        return not (is_denied(error) or lacks_command(error))
-    return True
+        if is_denied(error) or lacks_command(error):
+            return str(error).partition(" script: ")[0]  # behind it Redis says where in the script
+    return ""
 
 
 def _check_clock(client: Client, clock: Clock) -> Finding:
