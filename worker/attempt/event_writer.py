@@ -71,7 +71,6 @@ class EventWriter(Duty):
         lock = threading.RLock()
         self.changed = threading.Condition(lock)
         self._wake_condition = threading.Condition(lock)  # wakes this duty's thread, which a write must not
-        self._logs = AttemptLogs(client, keys, lease_seconds, clock)
         self._clock = clock
         self._flush = flush_seconds
         self._lease = lease_seconds
@@ -79,6 +78,7 @@ class EventWriter(Duty):
         self._open: set[EventBuffer] = set()
         self._dirty: set[EventBuffer] = set()
         self._window = FlushWindow(most_flush_seconds if flush_seconds else 0)
+        self._logs = AttemptLogs(client, keys, lease_seconds, clock, self._window.pause_seconds)
         self._wakes_at = 0.0
         self._renew_at = 0.0
         self._writing = threading.Lock()

@@ -1,7 +1,7 @@
 """Decides how long events wait for those of the worker's other attempts, so that one call writes them together.
 
-While Redis answers fast, they wait only for the call under way, and for as long as that call took. The window grows as
-all answers slow down, and with the number of jobs that run in the fleet: a wider window costs Redis fewer calls and
+While Redis answers fast, they wait only for the call under way, which takes at least `PAUSE_SECONDS`. The window grows
+as all answers slow down, and with the number of jobs that run in the fleet: a wider window costs Redis fewer calls and
 events. Single slow answers are those of a busy machine, where a wider window helps nobody.
 """
 
@@ -17,8 +17,8 @@ SLOWNESS = 10
 """The window is so many times what answers are slower."""
 ANSWERS = 8
 """The fastest of so many answers counts."""
-PAUSE_SECONDS = 0.0005
-"""The longest pause after a call while the window is narrow."""
+PAUSE_SECONDS = 0.0002
+"""A call takes at least so long."""
 AHEAD_SECONDS = 0.002
 """A call that goes out takes along what would be due so soon."""
 
@@ -28,12 +28,14 @@ class FlushWindow:
 
     Attributes:
         seconds: its width.
+        pause_seconds: between a call and the read of its reply.
         ends_at: when events are written that do not have to be written at once.
     """
 
     def __init__(self, most_seconds: float) -> None:
         self.seconds = 0.0
         self.ends_at = 0.0
+        self.pause_seconds = min(PAUSE_SECONDS, most_seconds)
         self._most = most_seconds
         self._fastest = float("inf")
         self._answers: deque[float] = deque(maxlen=ANSWERS)
@@ -47,7 +49,7 @@ class FlushWindow:
         many = self._most * (jobs - FREE_JOBS) / (MOST_JOBS - FREE_JOBS)
         self.seconds = min(max(slow, many, 0.0), self._most)
         if self.is_over(sent_at):  # else only what was urgent was sent, and the others still wait
-            self.ends_at = max(sent_at + self.seconds, now + min(took, PAUSE_SECONDS, self._most))
+            self.ends_at = sent_at + self.seconds
 
     def is_over(self, now: float) -> bool:
         """Whether a call that goes out now takes along what is not urgent."""

@@ -50,12 +50,25 @@ class AttemptLogs:
         jobs: how many run in the fleet, or are about to, as Redis said last.
     """
 
-    def __init__(self, client: Client, keys: Keys, lease_seconds: float, clock: Clock) -> None:
+    def __init__(
+        self, client: Client, keys: Keys, lease_seconds: float, clock: Clock, pause_seconds: float = 0
+    ) -> None:
+        """Create the logs.
+
+        Args:
+            client: answers in text.
+            keys: of the fleet.
+            lease_seconds: how long an attempt may be silent.
+            clock: gives the time.
+            pause_seconds: between a transaction and the read of its reply. Redis has mostly replied by then, so a
+                thread that pauses in between its writes is woken once and not twice.
+        """
         self.jobs = 0
         self._client = client
         self._keys = keys
         self._lease = lease_seconds
         self._clock = clock
+        self._pause = pause_seconds
         self._connection: Any = None  # redis-py's, which has no types
         self._number = 0  # of the times that Redis may have lost events: a new connection, a dropped transaction
         self._generation = ""  # that number, and what the connection watches; empty where it watches nothing
@@ -91,7 +104,7 @@ class AttemptLogs:
         first: Sequence[Command] = transaction.commands if quick else [("UNWATCH",)]
         watching = self._watch_commands(flushes[0].job.host)
         steps, scripts = begin_steps(build_calls(self._keys, self._lease, others)) if others else (None, ())
-        replies = self._exchange([*first, *watching, *scripts])
+        replies = self._exchange([*first, *watching, *scripts], self._pause if quick else 0)
         appended = transaction.read_reply(replies[len(first) - 1]) if quick else []
         if appended is None:
             self._number += 1
@@ -134,13 +147,15 @@ class AttemptLogs:
             seconds, microseconds = time
             self._ahead = int(seconds) + int(microseconds) / 1e6 - self._clock.monotonic()
 
-    def _exchange(self, commands: Sequence[Command]) -> list[Reply]:
+    def _exchange(self, commands: Sequence[Command], pause: float) -> list[Reply]:
         connection, generation = self._connection, self._generation
         if connection is None:
             self._number += 1
         self._connection, self._generation = None, ""  # where this fails, nothing is watched
         connection = self._client.send(commands, connection)
         try:
+            if pause:
+                self._clock.sleep(pause)
             replies = require_master(self._client.receive(connection, commands))
         except BaseException:
             self._client.give_back(connection, lost=True)

@@ -7,10 +7,12 @@ import pytest
 import redis
 
 from embedded.redis import EmbeddedRedis
-from embedded.scripted.fleet import Fleet, make_error, make_outcome
+from embedded.scripted.fleet import LEASE_SECONDS, Fleet, make_error, make_outcome
+from llamaq.store.clock import Clock
+from llamaq.store.worker.attempt_logs import AttemptLogs
 from llamaq.store.worker.outcome import Completed
 from llamaq.vocabulary.wire import dump_members
-from tests.unit.store.job.attempts import Attempt, strays
+from tests.unit.store.job.attempts import Attempt, Wire, strays
 
 
 def test_after_the_first_event_no_script_is_run(fleet: Fleet) -> None:
@@ -33,6 +35,31 @@ def test_after_the_first_event_no_script_is_run(fleet: Fleet) -> None:
     first, *later = fleet.log(attempt.job.id)[-3:]
     assert all(event.keys() == first.keys() and event["attempt"] == 1 for event in later)
     assert first["at"] <= later[0]["at"] <= float("{}.{:06}".format(*fleet.redis.time()))
+
+
+class Resting(Clock):
+    """A clock that notes how long it sleeps, and what `wire` had sent before."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.rests: list[tuple[float, str]] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.rests.append((seconds, self.wire.sent[-1]))
+
+
+def test_the_pause_is_between_a_transaction_and_its_reply(fleet: Fleet) -> None:
+    """A thread that sleeps then finds the reply. What goes by the script does not wait."""
+    attempt = Attempt(fleet)
+    clock = Resting(attempt.wire)
+    attempt.logs = AttemptLogs(attempt.wire, fleet.keys, LEASE_SECONDS, clock, pause_seconds=0.5)
+
+    assert attempt.say("by the script") == "OK"
+    assert clock.rests == []
+    assert attempt.say("by a transaction") == "OK"
+
+    assert clock.rests == [(0.5, "TIME")]
+    assert attempt.texts == ["first", "by the script", "by a transaction"]
 
 
 def test_ids_are_in_order_as_texts_too(fleet: Fleet) -> None:

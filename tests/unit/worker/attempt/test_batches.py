@@ -7,11 +7,11 @@ import pytest
 import redis
 
 from embedded.scripted.fleet import LEASE_SECONDS, Fleet
-from llamaq.store.clock import SYSTEM
+from llamaq.store.clock import SYSTEM, Clock
 from tests.unit.worker.writing import NEVER, Later, Writing, begin, deltas, supervised, until
 from worker.attempt import event_writer
 from worker.attempt.event_writer import LONGEST_PAUSE_SECONDS, EventWriter
-from worker.attempt.flush_window import MOST_JOBS
+from worker.attempt.flush_window import MOST_JOBS, PAUSE_SECONDS
 
 
 class Watched:
@@ -36,6 +36,16 @@ class Watched:
     def _called(self) -> None:
         self.threads.append(threading.current_thread())
         self.before()
+
+
+class Resting(Clock):
+    """A clock that notes how long it sleeps."""
+
+    def __init__(self) -> None:
+        self.rests: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.rests.append(seconds)
 
 
 def test_a_batch_is_one_call_of_the_thread_that_ends_it(
@@ -99,6 +109,23 @@ def test_what_comes_while_another_thread_writes_goes_with_its_next_call(fleet: F
     one.close()
     other.close()
     assert threading.current_thread() not in client.threads
+
+
+def test_the_thread_that_writes_sleeps_before_it_reads_the_reply(fleet: Fleet, writing: Writing) -> None:
+    """Of a transaction: more pieces arrive meanwhile, and the thread is not woken for the reply."""
+    clock = Resting()
+    writer = writing(flush_seconds=0.001, lease_seconds=NEVER, most_flush_seconds=NEVER, clock=clock)
+    job, _, buffer = begin(fleet, writer)
+    with writer:
+        buffer.delta("a")
+    until(lambda: deltas(fleet, job) == ["a"])
+    assert clock.rests == []
+    with writer:
+        buffer.delta("b")
+
+    until(lambda: clock.rests == [PAUSE_SECONDS])
+    assert deltas(fleet, job) == ["a", "b"]
+    buffer.close()
 
 
 def test_what_is_not_due_is_written_by_the_duty(fleet: Fleet, writing: Writing) -> None:
