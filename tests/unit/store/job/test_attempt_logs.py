@@ -38,11 +38,10 @@ def test_after_the_first_event_no_script_is_run(fleet: Fleet) -> None:
 
 
 class Resting(Clock):
-    """A clock that notes how long it sleeps, and what `wire` had sent before."""
+    """A clock that notes how long it sleeps, and what `wire` has sent last."""
 
     def __init__(self, wire: Wire) -> None:
-        self.wire = wire
-        self.rests: list[tuple[float, str]] = []
+        self.wire, self.rests = wire, list[tuple[float, str]]()
 
     def sleep(self, seconds: float) -> None:
         self.rests.append((seconds, self.wire.sent[-1]))
