@@ -14,8 +14,8 @@
 -- include: keys events files batches
 local id, tenant = given.id, given.tenant
 local file = fields(files.record(given.input), 'tenant', 'bytes', 'purpose', 'batches')
-if file.tenant ~= tenant then return of_master({'NO_FILE'}) end
-if file.purpose ~= 'batch' then return of_master({'PURPOSE', 'purpose', file.purpose}) end
+if file.tenant ~= tenant then return confirm_as_master({'NO_FILE'}) end
+if file.purpose ~= 'batch' then return confirm_as_master({'PURPOSE', 'purpose', file.purpose}) end
 
 local index, lives = batches.index(tenant), tonumber(given.seconds) + tonumber(given.ttl)
 for _, old in ipairs(redis.call('ZRANGE', index, 0, batches.LOOKS - 1)) do

@@ -9,7 +9,7 @@
 -- Answers    OK status (which may be the old one) | LOST (another holds it, or it is gone)
 -- include: keys events batches
 local key, changes = batches.record(given.id), cjson.decode(given.changes)
-if not batches.is_held_by(given.id, given.owner) then return of_master({'LOST'}) end
+if not batches.is_held_by(given.id, given.owner) then return confirm_as_master({'LOST'}) end
 for name, value in pairs(changes) do redis.call('HSET', key, name, value) end
 local status, stamp, ended = given.status, given.stamp, given.ended == '1'
 if redis.call('HGET', key, 'status') == 'cancelling' then status, stamp = ended and 'cancelled', 'cancelled_at' end

@@ -9,7 +9,7 @@
 -- include: keys events files
 local id, tenant, bytes = given.id, given.tenant, tonumber(given.bytes)
 if redis.call('EXISTS', files.record(id)) == 1 then return {'OK'} end
-if bytes > 0 and redis.call('EXISTS', files.pieces(id)) == 0 then return of_master({'GONE'}) end
+if bytes > 0 and redis.call('EXISTS', files.pieces(id)) == 0 then return confirm_as_master({'GONE'}) end
 files.forget_expired(tenant)
 local others = tonumber(redis.call('GET', files.bytes(tenant)) or 0)
 local most = tonumber(given.most_bytes)

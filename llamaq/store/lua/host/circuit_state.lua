@@ -23,9 +23,9 @@ local function is_live(host, spec)
   return seen and tonumber(seen) > NOW - HOST_SECONDS and not is_open(spec or host_spec(host))
 end
 
--- How many jobs the host may get: 'all' that fit, 'one', or 'none'. An open circuit becomes half open here when its pause
--- is over, so it needs no timer.
-local function jobs_admitted(host, found)
+-- Decides how many jobs the host may get: 'all' that fit, 'one', or 'none'. An open circuit becomes half open here when its
+-- pause is over, so it needs no timer.
+local function decide_admission(host, found)
   if found.circuit ~= 'open' and found.circuit ~= 'half_open' then return 'all' end
   if is_open(found) then return 'none' end
   if found.circuit == 'open' then

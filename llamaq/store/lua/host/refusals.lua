@@ -44,8 +44,8 @@ function refusals.is_open(entry)
   return entry.retry_at and entry.retry_at > NOW and entry.retry_at <= NOW + refusals.LONGEST_WAIT_SECONDS
 end
 
--- How many jobs of a model the host may get: 'all', 'one' (the trial), or 'none'.
-function refusals.admitted(host, entry)
+-- Decides how many jobs of a model the host may get: 'all', 'one' (the trial), or 'none'.
+function refusals.decide_admission(host, entry)
   if not entry or not entry.retry_at then return 'all' end
   if refusals.is_open(entry) then return 'none' end
   return entry.trial and redis.call('HEXISTS', slots_key(host), entry.trial) == 1 and 'none' or 'one'

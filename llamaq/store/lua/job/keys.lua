@@ -44,7 +44,7 @@ end
 
 -- For an answer without a write before it. A master that was demoted a moment ago still has old connections, and may lack
 -- what the new master has. It refuses any write, also one that changes nothing, and the client then connects again.
-local function of_master(answer)
+local function confirm_as_master(answer)
   redis.call('HDEL', P .. ':reaper', '-')
   return answer
 end

@@ -12,7 +12,7 @@ function view.why_no_host(model)
       paused = paused + 1
     else
       live = live + 1
-      if refusals.admitted(host, refusals.of(host, model)) ~= 'all' then refused = refused + 1 end
+      if refusals.decide_admission(host, refusals.of(host, model)) ~= 'all' then refused = refused + 1 end
       loading = loading or loads.is_loading(loads.now(host, (loads.usage(host))))
     end
   end

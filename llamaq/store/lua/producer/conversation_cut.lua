@@ -10,7 +10,7 @@
 local tenant, name, number = given.tenant, given.name, tonumber(given.number)
 local turn = current_turn(tenant, name)
 if turn then return {'BUSY', 'turn', turn} end
-if not conversation_exists(tenant, name) then return of_master({'MISSING'}) end
+if not conversation_exists(tenant, name) then return confirm_as_master({'MISSING'}) end
 if number == 0 then
   redis.call('DEL', messages_key(tenant, name))
 else

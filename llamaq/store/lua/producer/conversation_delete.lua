@@ -11,7 +11,7 @@ local done = P .. ':deleted:' .. given.token
 if given.token ~= '' and redis.call('EXISTS', done) == 1 then return {'OK'} end
 local turn = current_turn(tenant, name)
 if turn then return {'BUSY', 'turn', turn} end
-if not conversation_exists(tenant, name) then return of_master({'MISSING'}) end
+if not conversation_exists(tenant, name) then return confirm_as_master({'MISSING'}) end
 redis.call('DEL', messages_key(tenant, name), about_key(tenant, name))
 redis.call('ZREM', index_key(tenant), name)
 redis.call('ZREM', LAPSES, tenant .. ' ' .. name)

@@ -11,7 +11,9 @@ local SLOT_SECONDS = 86400  -- longer than any lease
 local id = given.id
 local job = fields(record(id), 'state', 'idem', 'images', 'fence', 'host', 'model')
 -- One without a state is damaged, and deleted all the same.
-if job.state == 'deleted' or not job.state and redis.call('EXISTS', record(id)) == 0 then return of_master({'MISSING'}) end
+if job.state == 'deleted' or not job.state and redis.call('EXISTS', record(id)) == 0 then
+  return confirm_as_master({'MISSING'})
+end
 if not TERMINAL[job.state] then cancel_job(id, given.members, given.reason) end
 kept_images.delete(id, job.images or '')
 if (job.idem or '') ~= '' and redis.call('GET', job.idem) == id then redis.call('DEL', job.idem) end

@@ -59,4 +59,4 @@ for index = 1, #page, 2 do
     break
   end
 end
-return of_master({'OK', 'jobs', found, 'at', at, 'id', last, 'more', more})
+return confirm_as_master({'OK', 'jobs', found, 'at', at, 'id', last, 'more', more})

@@ -15,7 +15,7 @@ local function is_known()
   return redis.call('SCARD', model_hosts_key(model)) > 0 or is_waiting(model)
 end
 
-if not is_known() then return of_master({'UNKNOWN'}) end
+if not is_known() then return confirm_as_master({'UNKNOWN'}) end
 pauses.set(what, given.word)
 local hosts = host ~= '' and {host} or redis.call('SMEMBERS', model_hosts_key(model))
 for _, name in ipairs(hosts) do

@@ -7,5 +7,5 @@
 --            llamaq/vocabulary/wait_reason.py, or '') | MISSING
 -- include: keys events view
 local job = view.job(given.id)
-if not job then return of_master({'MISSING'}) end
+if not job then return confirm_as_master({'MISSING'}) end
 return {'OK', unpack(view.of(given.id, job, given.fields, given.why == '1'))}

@@ -178,7 +178,7 @@ local function accept_alone(turn, weight, slots)
   local later = starts > NOW and starts or nil
   local now = string.format('%.6f', NOW)  -- redis.call makes the text of a number anew each time
   local virtual = note_jobs(model, lane, 1)
-  local score = later and '' or fair_scores(model, lane, tenant, weight, math.max(slots.count, 1), virtual, 1)[1]
+  local score = later and '' or reserve_scores(model, lane, tenant, weight, math.max(slots.count, 1), virtual, 1)[1]
   local runner = conversation ~= '' and slow_path().turn_runner(given.runner, tenant, conversation) or given.runner
   write_job(score, weight, runner, later, NOW)
   redis.call('ZADD', JOBS, now, id)
@@ -205,7 +205,7 @@ local function accept(job)
   id, model, lane, tenant, conversation = given.id, given.model, given.lane, given.tenant, given.conversation
   local turn = conversation ~= '' and slow_path().current_turn(tenant, conversation)
   local refused = refusal(turn)
-  if refused then return of_master(refused) end
+  if refused then return confirm_as_master(refused) end
 
   -- A weight of 0 or NaN would make the virtual time of the lane useless.
   local weight, slots = math.max(0.001, math.min(1000, tonumber(given.weight) or 1)), estimates.forecast(model)

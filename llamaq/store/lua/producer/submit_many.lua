@@ -79,7 +79,8 @@ end
 -- Accepts so many jobs from that of `given` on, which nothing refuses.
 function many.accept(number, weight, slots)
   many.together = number
-  local scores = fair_scores(model, lane, tenant, weight, math.max(slots.count, 1), note_jobs(model, lane, number), number)
+  local virtual = note_jobs(model, lane, number)
+  local scores = reserve_scores(model, lane, tenant, weight, math.max(slots.count, 1), virtual, number)
   local ids, times = {}, {}
   for index = 1, number do
     given = many.jobs[many.at + index - 1]

@@ -36,4 +36,4 @@ for _, model in ipairs(redis.call('SMEMBERS', schedule.MODELS)) do
     scheduled[#scheduled + 1] = {'model', model, 'waiting', redis.call('ZCARD', schedule.key(model)), 'starts_at', first[2]}
   end
 end
-return of_master({'OK', 'queues', queues, 'scheduled', scheduled})
+return confirm_as_master({'OK', 'queues', queues, 'scheduled', scheduled})

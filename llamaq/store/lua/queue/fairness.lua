@@ -21,9 +21,9 @@ local function note_jobs(model, lane, number, steps)
   return virtual
 end
 
--- The scores of new jobs of a tenant. A new tenant starts `slots` units before the virtual time, because the others have that
--- many jobs in slots already. Without it, the new tenant would stay one round behind them.
-local function fair_scores(model, lane, tenant, weight, slots, virtual, number)
+-- Reserves the scores of new jobs of a tenant, and returns them. A new tenant starts `slots` units before the virtual time,
+-- because the others have that many jobs in slots already. Without it, the new tenant would stay one round behind them.
+local function reserve_scores(model, lane, tenant, weight, slots, virtual, number)
   local key, scores, newcomer = tenants_key(model, lane), {}, nil
   local known = redis.call('ZMSCORE', key, tenant, '=' .. tenant)
   local following, least = damage.number(known[1], -math.huge), damage.number(known[2], -math.huge)

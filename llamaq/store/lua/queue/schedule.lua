@@ -27,7 +27,7 @@ function schedule.is_early(job) return tonumber(job.not_before or 0) > NOW end
 function schedule.enqueue(id, job)
   if job.score == '' then
     local virtual = note_jobs(job.model, job.lane, 0, 1)
-    job.score = fair_scores(job.model, job.lane, job.tenant, tonumber(job.weight), 1, virtual, 1)[1]
+    job.score = reserve_scores(job.model, job.lane, job.tenant, tonumber(job.weight), 1, virtual, 1)[1]
     redis.call('HSET', record(id), 'score', job.score)
   end
   schedule.take(id, job.model)

@@ -101,7 +101,7 @@ local function fill_host(host)
   local pause = pauses.of_host(host)
   if pause ~= 'draining' and is_any_waiting() then assign_host_jobs(host) end
   if pause then return offers.update(host, spec, nil) end
-  local admitted = jobs_admitted(host, spec)
+  local admitted = decide_admission(host, spec)
   local state = admitted ~= 'none' and host_state(host, spec, admitted) or nil
   if state and fill_slots(host, state) then state = nil end
   offers.update(host, spec, state)

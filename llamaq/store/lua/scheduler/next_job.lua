@@ -16,7 +16,7 @@ local new_job
 local function new_candidate(host, state, job)
   local model = job.model
   if redis.call('SISMEMBER', host_models_key(host), model) == 0 then return {} end
-  if refusals.admitted(host, state.refusals[model]) == 'none' or pauses.of_model(model) then return {} end
+  if refusals.decide_admission(host, state.refusals[model]) == 'none' or pauses.of_model(model) then return {} end
   local avoid, spec = trials.to_avoid(state, state.refusals[model]), runners.of(host, model)
   local loaded = state.loaded[spec.as]
   local fits = loaded and runners.fits(spec, job.runner, loaded, state.default_ctx)
@@ -35,7 +35,7 @@ local function candidates(host, state)
   end
   for rank, lane in ipairs(LANES) do
     for _, model in ipairs(redis.call('SINTER', WAITING .. lane, host_models_key(host))) do
-      if refusals.admitted(host, state.refusals[model]) ~= 'none' and not pauses.of_model(model) then
+      if refusals.decide_admission(host, state.refusals[model]) ~= 'none' and not pauses.of_model(model) then
         local avoid, spec = trials.to_avoid(state, state.refusals[model]), runners.of(host, model)
         local first = trials.first_of(queue_key(model, lane), avoid, model, state)
         local fitting, runner = runners.first_fitting(model, lane, spec, state, first, avoid)

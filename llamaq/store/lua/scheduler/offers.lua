@@ -53,7 +53,7 @@ function offers.update(host, spec, state)
   if text == spec.offered and text ~= 'refused' then return end
   local used = math.floor(math.min(state.used / math.max(state.slots, 1), 99) * 10)
   for _, model in ipairs(redis.call('SMEMBERS', host_models_key(host))) do
-    local admitted = refusals.admitted(host, state.refusals[model]) ~= 'none' and not pauses.of_model(model)
+    local admitted = refusals.decide_admission(host, state.refusals[model]) ~= 'none' and not pauses.of_model(model)
     local found = admitted and offers.slot_for(runners.of(host, model).as, state)
     if found then
       -- Below 2^53: one digit, three digits, and milliseconds.
