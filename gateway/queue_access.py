@@ -11,7 +11,7 @@ from llamaq import AsyncJobQueue, Event, JobStatus
 from llamaq.client.aio.connection import AsyncConnection
 from llamaq.client.aio.job import AsyncJob
 from llamaq.store.keys import is_usable_id
-from llamaq.store.log_follower import Straight
+from llamaq.store.log_follower import TakePiece
 from llamaq.vocabulary.errors import JobNotFound
 from llamaq.vocabulary.events import Piece
 from llamaq.vocabulary.kinds.request import LANES
@@ -36,13 +36,13 @@ def redis_of(request: Request) -> AsyncConnection:
 
 
 def read_pieces(
-    job: AsyncJob[Any], after: str | None = None, *, fresh: bool = False, straight: Straight | None = None
+    job: AsyncJob[Any], after: str | None = None, *, fresh: bool = False, take_piece: TakePiece | None = None
 ) -> AsyncGenerator[list[Event | Piece], None]:
     """Read what a job says, as `job.events`: what is there at the same time in one list, each `delta` as a `Piece`.
 
-    What is in one list is sent in one write. `straight` may take live pieces, which are in no list then.
+    What is in one list is sent in one write. `take_piece` may take live pieces, which are in no list then.
     """
-    return job._pieces(after, fresh=fresh, straight=straight)  # noqa: SLF001 - a producer has `events`; a gateway reads for many clients
+    return job._pieces(after, fresh=fresh, take_piece=take_piece)  # noqa: SLF001 - a producer has `events`; a gateway reads for many clients
 
 
 async def submit(request: Request, caller: Caller, job: Mapping[str, Any]) -> AsyncJob[Any]:

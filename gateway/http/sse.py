@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 from starlette.types import Scope, Send
 
-from gateway.http.streamed_response import Straight, StreamedResponse
+from gateway.http.streamed_response import DirectWriter, StreamedResponse
 from llamaq import Event
 from llamaq.vocabulary.events import Piece, Progress, Queued, Retrying, Started
 
@@ -65,7 +65,7 @@ class EventStream(StreamedResponse):
         waiting: Waiting | None = None,
         *,
         headers: Mapping[str, str] | None = None,
-        straight: Straight | None = None,
+        direct_writer: DirectWriter | None = None,
         silence_seconds: float = SILENCE_SECONDS,
         until: asyncio.Event | None = None,
         on_close: Callable[[], Awaitable[None]] | None = None,
@@ -76,12 +76,12 @@ class EventStream(StreamedResponse):
             frames: each with its blank line; those of one list are sent in one write.
             waiting: what the comments say.
             headers: beside those of every stream of events.
-            straight: writes frames while there are none of `frames`.
+            direct_writer: writes frames while there are none of `frames`.
             silence_seconds: after which a comment is sent.
             until: when it is set the stream ends with a comment, between two frames.
             on_close: called at the end, also where the frames were never begun.
         """
-        super().__init__(frames, {**HEADERS, **(headers or {})}, "text/event-stream", straight=straight)
+        super().__init__(frames, {**HEADERS, **(headers or {})}, "text/event-stream", direct_writer=direct_writer)
         self._waiting = waiting or Waiting()
         self._silence_seconds = silence_seconds
         self._until = until

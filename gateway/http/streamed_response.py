@@ -38,7 +38,7 @@ async def encode_events(
                 yield Last(parts) if ready[-1].terminal else parts
 
 
-class Straight:
+class DirectWriter:
     """Writes live pieces of text to the client as they come, without waking the task of the request.
 
     It takes none before the task has sent what came before it, and none while the client does not keep up: the task
@@ -104,7 +104,7 @@ class StreamedResponse(Response):
         *,
         first: Sequence[bytes] = (),
         job: AsyncJob[Any] | None = None,
-        straight: Straight | None = None,
+        direct_writer: DirectWriter | None = None,
     ) -> None:
         """Make it.
 
@@ -114,7 +114,7 @@ class StreamedResponse(Response):
             media_type: its `Content-Type`.
             first: chunks that are sent before those, together with the head.
             job: is cancelled where the answer does not come to its end.
-            straight: writes chunks while there are none of `chunks`.
+            direct_writer: writes chunks while there are none of `chunks`.
         """
         self.status_code = 200
         self.media_type = media_type
@@ -124,13 +124,13 @@ class StreamedResponse(Response):
         self._sent_at = 0.0
         self._chunks = chunks
         self._job = job
-        self._straight = straight
+        self._direct_writer = direct_writer
         self._held: list[bytes] = []
 
     @property
     def sent_at(self) -> float:
         """When the last chunk was sent, by the clock of the loop."""
-        return max(self._sent_at, self._straight.sent_at) if self._straight else self._sent_at
+        return max(self._sent_at, self._direct_writer.sent_at) if self._direct_writer else self._sent_at
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it. Called by Starlette."""
@@ -146,7 +146,7 @@ class StreamedResponse(Response):
     async def send_head(self, scope: Scope, send: Send) -> None:
         """Send the head, and the first chunks."""
         with join_writes(scope):
-            if self._straight is None or self._straight.opened_by is None:
+            if self._direct_writer is None or self._direct_writer.opened_by is None:
                 await send(self._head_message())
             for chunk in filter(None, self.first):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -170,8 +170,8 @@ class StreamedResponse(Response):
         loop = asyncio.get_running_loop()
         async with aclosing(self._chunks) as chunks:
             with cancel_on_abort(self._job) if self._job else nullcontext():
-                if self._straight:
-                    self._straight.start(scope)
+                if self._direct_writer:
+                    self._direct_writer.start(scope)
                 async for ready in chunks:
                     self._held += ready
                     if not isinstance(ready, Last):

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from gateway.access.caller import Caller
 from gateway.http.disconnects import cancel_on_disconnect
-from gateway.http.streamed_response import Straight, StreamedResponse, encode_events
+from gateway.http.streamed_response import DirectWriter, StreamedResponse, encode_events
 from gateway.ollama import rendering
 from gateway.ollama.errors import JSON_UTF8, ErrorAnswer, error_answer
 from gateway.ollama.parsed_request import ParsedRequest
@@ -69,8 +69,8 @@ async def _stream_answer(
     """Answer with a stream. Its headers wait for the first line, so that an error before it has its own status."""
     lines = _Lines(job, parsed, waited)
     stream = lines.read()
-    response = StreamedResponse(stream, {**headers, **UNBUFFERED}, NDJSON, job=job, straight=lines.straight)
-    lines.straight.allow_opening(response, request, lines.render_text)
+    response = StreamedResponse(stream, {**headers, **UNBUFFERED}, NDJSON, job=job, direct_writer=lines.direct_writer)
+    lines.direct_writer.allow_opening(response, request, lines.render_text)
     async with cancel_on_disconnect(request, job):
         response.first = await anext(stream)
     return response
@@ -89,11 +89,11 @@ class _Lines:
         self._waited = waited
         self._has_sent = False
         self.render_text = rendering.text_line_renderer(parsed)
-        self.straight = Straight(self.render_text)
+        self.direct_writer = DirectWriter(self.render_text)
 
     @property
     def _sent(self) -> bool:
-        return self._has_sent or self.straight.opened_by is not None
+        return self._has_sent or self.direct_writer.opened_by is not None
 
     async def read(self) -> AsyncGenerator[list[bytes], None]:
         """Read the lines; those that are there at the same time in one list.
@@ -103,7 +103,7 @@ class _Lines:
         """
         try:
             async with aclosing(
-                encode_events(read_pieces(self._job, straight=self.straight.take), self._encode)
+                encode_events(read_pieces(self._job, take_piece=self.direct_writer.take), self._encode)
             ) as chunks:
                 async for ready in chunks:
                     yield ready
@@ -120,7 +120,7 @@ class _Lines:
         if isinstance(event, Piece) and (text := event.text_alone):
             self._has_sent = True
             # Where its line is written already, the empty one wakes the task of the request.
-            return (b"" if event.cursor == self.straight.opened_by else self.render_text(text),)
+            return (b"" if event.cursor == self.direct_writer.opened_by else self.render_text(text),)
         return self._encode_lines(event)
 
     def _encode_lines(self, event: Event | Piece) -> Iterator[bytes]:

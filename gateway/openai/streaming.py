@@ -11,7 +11,7 @@ from starlette.responses import Response
 from gateway.http.disconnects import cancel_on_abort, cancel_on_disconnect
 from gateway.http.errors import failure_of, openai_body
 from gateway.http.sse import EventStream, Waiting, encode_comment, encode_frame
-from gateway.http.streamed_response import Straight, encode_events
+from gateway.http.streamed_response import DirectWriter, encode_events
 from gateway.openai.answer_form import Chunks
 from gateway.queue_access import read_pieces
 from llamaq import Event
@@ -34,15 +34,15 @@ async def stream_answer(request: Request, job: AsyncJob[Any], chunks: Chunks, he
     """
     waiting = Waiting()
     frames = _Frames(job, waiting, chunks)
-    straight = Straight(frames.encode_text)
-    first = _First(job, waiting, straight)
+    direct_writer = DirectWriter(frames.encode_text)
+    first = _First(job, waiting, direct_writer)
     # Without a charset, as OpenAI and Ollama have it.
     headers = {"Content-Type": "text/event-stream", **headers}
-    response = EventStream(_encode_stream(job, first, frames), waiting, headers=headers, straight=straight)
-    straight.allow_opening(response, request, frames.encode_first_text)
+    response = EventStream(_encode_stream(job, first, frames), waiting, headers=headers, direct_writer=direct_writer)
+    direct_writer.allow_opening(response, request, frames.encode_first_text)
     async with cancel_on_disconnect(request, job):
         await first.wait()
-    frames.opened_by = straight.opened_by
+    frames.opened_by = direct_writer.opened_by
     return response
 
 
@@ -54,12 +54,12 @@ class _First:
         event: the event with which the stream begins; None where patience ran out before.
     """
 
-    def __init__(self, job: AsyncJob[Any], waiting: Waiting, straight: Straight) -> None:
+    def __init__(self, job: AsyncJob[Any], waiting: Waiting, direct_writer: DirectWriter) -> None:
         self.waiting = waiting
         self.event: Event | Piece | None = None
         self._job = job
-        self._straight = straight
-        self._events = read_pieces(job, fresh=True, straight=straight.take)
+        self._direct_writer = direct_writer
+        self._events = read_pieces(job, fresh=True, take_piece=direct_writer.take)
         self._ready: list[Event | Piece] = []
         self._cursor: str | None = None
         self._error: LlamaqError | None = None
@@ -74,10 +74,10 @@ class _First:
                             self._ready = ready[number:]
                             return
         except TimeoutError:  # which has ended the reading
-            self._events = read_pieces(self._job, self._cursor, fresh=True, straight=self._straight.take)
+            self._events = read_pieces(self._job, self._cursor, fresh=True, take_piece=self._direct_writer.take)
         except LlamaqError as error:
             await self._events.aclose()
-            if self._straight.opened_by is None:
+            if self._direct_writer.opened_by is None:
                 raise
             self._error = error
         except BaseException:

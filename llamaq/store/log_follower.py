@@ -92,7 +92,7 @@ Steps = Generator[Step | Event | Piece, Any, None]
 """Yields steps, whose replies are sent into it, and what `parse` makes of entries, for which None is sent."""
 Parse = Callable[[str, str], Event | Piece]
 """`events.parse`, or `events.parse_piece`."""
-Straight = Callable[[Piece], bool]
+TakePiece = Callable[[Piece], bool]
 """Whether it has taken a piece. It must not wait."""
 
 
@@ -116,12 +116,12 @@ class LogFollower:
         fresh: bool = True,
         confirmed: bool = False,
         parse: Parse = events.parse,
-        straight: Straight | None = None,
+        take_piece: TakePiece | None = None,
     ) -> None:
         """Start behind the cursor `after`. With `fresh`, the position of a queued job is polled.
 
         With `confirmed`, the end is given when a replica has it too: no failover takes it back.
-        `parse` makes of a cursor and its entry what is yielded; a live `Piece` is not where `straight` takes it.
+        `parse` makes of a cursor and its entry what is yielded; a live `Piece` is not where `take_piece` takes it.
         """
         if after is not None and not is_cursor(after):
             raise StreamError(f"{after!r} is not a cursor: hand in the `cursor` of an event")
@@ -131,7 +131,7 @@ class LogFollower:
         self._confirmed = confirmed
         self._check_seconds = CHECK_MASTER_SECONDS if confirmed else CHECK_SECONDS
         self._parse = parse
-        self._straight = straight
+        self._take_piece = take_piece
         self._queued = False
         self._last_position: tuple[int | None, float | None] | None = None
         self._last_payload: str | None = None
@@ -149,7 +149,7 @@ class LogFollower:
         yield from self._read_log()
         while not self.ended:
             polls = self._queued and self._fresh
-            entry = yield Receive(POLL_SECONDS if polls else self._check_seconds, self._straight and self._take)
+            entry = yield Receive(POLL_SECONDS if polls else self._check_seconds, self._take_piece and self._take_entry)
             if entry is None and polls:
                 yield from self._poll_position()
             elif entry is None:
@@ -223,21 +223,21 @@ class LogFollower:
                     self._last_position = event.position, event.eta_seconds
                 yield event
 
-    def read_live(self, entry: LogEntry, straight: Straight | None = None) -> Event | Piece | None:
-        """Read the event of a new `delta`, which `straight`, if given, has to take; else None. Raises as `events`."""
+    def read_live(self, entry: LogEntry, take_piece: TakePiece | None = None) -> Event | Piece | None:
+        """Read the event of a new `delta`, which `take_piece`, if given, has to take; else None. Raises as `events`."""
         cursor, payload = entry
         if self._queued or not events.is_delta(payload) or (order := _parse_cursor(cursor)) <= self._order:
             return None
         event = self._parse(cursor, payload)
-        if straight and not (isinstance(event, Piece) and straight(event)):
+        if take_piece and not (isinstance(event, Piece) and take_piece(event)):
             return None
         self.cursor, self._order, self._last_payload = cursor, order, payload
         return event
 
-    def _take(self, entry: LogEntry) -> bool:
-        """Whether `straight` has taken the entry. Its error is raised where the reader then reads the entry."""
+    def _take_entry(self, entry: LogEntry) -> bool:
+        """Whether `take_piece` has taken the entry. Its error is raised where the reader then reads the entry."""
         try:
-            return self.read_live(entry, self._straight) is not None
+            return self.read_live(entry, self._take_piece) is not None
         except Exception:  # noqa: BLE001 - as above
             return False
 

@@ -28,7 +28,7 @@ from llamaq.store.log_follower import (
     ReadLog,
     Receive,
     Steps,
-    Straight,
+    TakePiece,
     SubscriptionLost,
 )
 from llamaq.store.redis_client import AsyncClient, Entries
@@ -67,14 +67,14 @@ class AsyncReader:
                     yield event
 
     def pieces(
-        self, job_id: str, after: str | None, *, fresh: bool, straight: Straight | None = None
+        self, job_id: str, after: str | None, *, fresh: bool, take_piece: TakePiece | None = None
     ) -> AsyncGenerator[list[Event | Piece], None]:
         """As `events`, but with a `Piece` for each `delta`, and those that are there at the same time in one list.
 
-        In asyncio, `straight` may take pieces as they come while the reader waits.
+        In asyncio, `take_piece` may take pieces as they come while the reader waits.
         """
         follower = LogFollower(
-            job_id, after, fresh=fresh, confirmed=self._confirmed, parse=parse_piece, straight=straight
+            job_id, after, fresh=fresh, confirmed=self._confirmed, parse=parse_piece, take_piece=take_piece
         )
         return self._run(job_id, follower, follower.events, ReaderLimits(self._clock, self._call_seconds))
 

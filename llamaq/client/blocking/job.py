@@ -97,10 +97,10 @@ class Job(Generic[R]):
                         yield piece
 
     def _pieces(
-        self, after: str | None = None, *, fresh: bool = False, straight: log_follower.Straight | None = None
+        self, after: str | None = None, *, fresh: bool = False, take_piece: log_follower.TakePiece | None = None
     ) -> Generator[list[Event | Piece], None, None]:
         """As `Reader.pieces`."""
-        return self._connection.reader.pieces(self.id, after, fresh=fresh, straight=straight)
+        return self._connection.reader.pieces(self.id, after, fresh=fresh, take_piece=take_piece)
 
     def partials(self, target: type[T] | TypeAdapter[T]) -> Generator[T, None, None]:
         """The object that an extraction draws out, each time it has grown; the last one is whole and validated.

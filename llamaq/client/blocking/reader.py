@@ -29,8 +29,8 @@ from llamaq.store.log_follower import (
     ReadLog,
     Receive,
     Steps,
-    Straight,
     SubscriptionLost,
+    TakePiece,
 )
 from llamaq.store.redis_client import Client, Entries
 from llamaq.store.redis_errors import translate_errors
@@ -68,14 +68,14 @@ class Reader:
                     yield event
 
     def pieces(
-        self, job_id: str, after: str | None, *, fresh: bool, straight: Straight | None = None
+        self, job_id: str, after: str | None, *, fresh: bool, take_piece: TakePiece | None = None
     ) -> Generator[list[Event | Piece], None, None]:
         """As `events`, but with a `Piece` for each `delta`, and those that are there at the same time in one list.
 
-        In asyncio, `straight` may take pieces as they come while the reader waits.
+        In asyncio, `take_piece` may take pieces as they come while the reader waits.
         """
         follower = LogFollower(
-            job_id, after, fresh=fresh, confirmed=self._confirmed, parse=parse_piece, straight=straight
+            job_id, after, fresh=fresh, confirmed=self._confirmed, parse=parse_piece, take_piece=take_piece
         )
         return self._run(job_id, follower, follower.events, ReaderLimits(self._clock, self._call_seconds))
 

@@ -43,7 +43,7 @@ async def _many() -> None:
     assert not _timers(loop)
 
 
-async def _straight() -> None:
+async def _taken() -> None:
     """An entry is taken while the reader waits, and not while others are before it, or nobody waits."""
     inbox, loop, taken = TaskInbox("channel"), asyncio.get_running_loop(), list[str]()
 
@@ -85,7 +85,7 @@ async def _no_mark() -> None:
     assert await inbox.receive(LONG_SECONDS, lambda entry: entry != RESUBSCRIBED) == RESUBSCRIBED
 
 
-@pytest.mark.parametrize("scenario", [_short_behind_long, _long_behind_short, _many, _straight, _anew, _no_mark])
+@pytest.mark.parametrize("scenario", [_short_behind_long, _long_behind_short, _many, _taken, _anew, _no_mark])
 def test_waits_share_one_timer_and_each_ends_in_its_own_time(scenario: Any) -> None:
     waits: Coroutine[Any, Any, None] = scenario()
     asyncio.run(waits)

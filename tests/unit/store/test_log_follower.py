@@ -41,11 +41,11 @@ def test_whatever_the_network_does_the_events_are_exactly_the_log(deltas: int, s
 
 
 @given(st.integers(0, 40), st.integers())
-def test_pieces_that_are_taken_straight_are_those_that_are_not_given(deltas: int, seed: int) -> None:
+def test_pieces_that_are_taken_are_those_that_are_not_given(deltas: int, seed: int) -> None:
     """Some are taken, some are refused, some fail: taken and given together they are the log, in order."""
     chance, found = Random(seed), list[tuple[str, str]]()
 
-    def straight(piece: Piece) -> bool:
+    def take_piece(piece: Piece) -> bool:
         if chance.random() < 0.2:
             raise ValueError("the line cannot be made")
         taken = chance.random() < 0.6
@@ -55,7 +55,7 @@ def test_pieces_that_are_taken_straight_are_those_that_are_not_given(deltas: int
 
     log = log_of(deltas)
     world = World(log, chance, chance.randint(0, len(log)))
-    following = LogFollower("job", parse=events.parse_piece, straight=straight)
+    following = LogFollower("job", parse=events.parse_piece, take_piece=take_piece)
     follow(following, world, lambda event: found.append((event.cursor, event.payload)))
 
     assert found == log

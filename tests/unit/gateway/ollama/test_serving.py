@@ -43,7 +43,7 @@ class Job:
         self.cancelled: list[str] = []
 
     async def _pieces(
-        self, after: str | None, *, fresh: bool, straight: object
+        self, after: str | None, *, fresh: bool, take_piece: object
     ) -> AsyncGenerator[list[Event | Piece], None]:
         assert after is None
         assert not fresh
@@ -105,7 +105,7 @@ def test_a_piece_that_has_opened_the_answer_is_sent(
 
     async def read() -> list[list[bytes]]:
         found = lines_of(Job(events, error))
-        found.straight.opened_by = "1-0"
+        found.direct_writer.opened_by = "1-0"
         return [list(ready) async for ready in found.read()]
 
     chunks = asyncio.run(read())

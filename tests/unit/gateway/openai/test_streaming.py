@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from gateway.http.sse import Waiting
-from gateway.http.streamed_response import Straight
+from gateway.http.streamed_response import DirectWriter
 from gateway.openai import streaming
 from gateway.openai.chat_answer import ChatForm
 from gateway.openai.streaming import _First, _Frames
@@ -43,7 +43,7 @@ class Job:
         self._ready = ready
 
     async def _pieces(
-        self, after: str | None, *, fresh: bool, straight: object
+        self, after: str | None, *, fresh: bool, take_piece: object
     ) -> AsyncGenerator[list[Event | Piece], None]:
         assert fresh
         self.read_after.append(after)
@@ -54,7 +54,7 @@ class Job:
 
 
 def first(job: Job) -> _First:
-    return _First(cast("AsyncJob[Any]", job), Waiting(), Straight(lambda _: None))
+    return _First(cast("AsyncJob[Any]", job), Waiting(), DirectWriter(lambda _: None))
 
 
 async def begun(job: Job) -> tuple[_First, list[Event | Piece]]:
@@ -112,15 +112,15 @@ def test_a_job_that_fails_before_it_is_an_error() -> None:
 def test_a_first_piece_that_is_written_with_the_head_is_written_once() -> None:
     """With the same frames, and the next piece goes on behind it."""
     job, form = cast("AsyncJob[Any]", Job()), ChatForm("m")
-    task, straight = (_Frames(job, Waiting(), form.chunks("id", 1)) for _ in range(2))
+    task, direct = (_Frames(job, Waiting(), form.chunks("id", 1)) for _ in range(2))
 
-    opening = straight.encode_first_text("Hi")
-    straight.opened_by = PIECE.cursor
+    opening = direct.encode_first_text("Hi")
+    direct.opened_by = PIECE.cursor
 
     assert opening == b"".join(task.encode(PIECE))
-    assert list(straight.encode(PIECE)) == []
-    assert straight.encode_text("!")
-    assert straight.encode_text("!") == task.encode_text("!")
+    assert list(direct.encode(PIECE)) == []
+    assert direct.encode_text("!")
+    assert direct.encode_text("!") == task.encode_text("!")
 
 
 def test_behind_such_a_piece_an_error_is_sent_in_the_stream() -> None:
@@ -132,9 +132,9 @@ def test_behind_such_a_piece_an_error_is_sent_in_the_stream() -> None:
             raise BrokerUnavailable("Redis is away")
 
     async def case() -> None:
-        straight = Straight(lambda _: None)
-        straight.opened_by = PIECE.cursor
-        found = _First(cast("AsyncJob[Any]", Lost()), Waiting(), straight)
+        direct_writer = DirectWriter(lambda _: None)
+        direct_writer.opened_by = PIECE.cursor
+        found = _First(cast("AsyncJob[Any]", Lost()), Waiting(), direct_writer)
         await found.wait()
         with pytest.raises(BrokerUnavailable):
             await anext(found.read_rest())

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from gateway.http.asgi_extensions import offer_body
-from gateway.http.streamed_response import Straight, StreamedResponse
+from gateway.http.streamed_response import DirectWriter, StreamedResponse
 from llamaq.vocabulary.events import Piece
 from tests.unit.gateway.http.server import Server, chunks_of, served
 
@@ -42,21 +42,21 @@ def test_live_pieces_go_straight_to_a_client_that_keeps_up() -> None:
     async def run() -> None:
         server, pieces = Server(), list[str]()
         body = Body(server)
-        straight = Straight(lambda text: text.encode() if text != "odd" else None)
+        direct_writer = DirectWriter(lambda text: text.encode() if text != "odd" else None)
         offer_body(server.scope, body)
 
         def take(*given: Piece) -> None:
-            pieces.extend(one.cursor for one in given if not straight.take(one))
+            pieces.extend(one.cursor for one in given if not direct_writer.take(one))
 
         async def chunks() -> AsyncGenerator[list[bytes], None]:
             yield [b"b"]
             take(Piece("2-0", "", "c"), Piece("3-0", "", "x", "thought"), Piece("4-0", "", "odd"), Piece("5-0", "", ""))
-            assert answer.sent_at == straight.sent_at > 0
+            assert answer.sent_at == direct_writer.sent_at > 0
             body.writable = False
             take(Piece("6-0", "", "y"))
             yield [b"d"]
 
-        answer = StreamedResponse(chunks(), {}, "text/plain", first=[b"a"], straight=straight)
+        answer = StreamedResponse(chunks(), {}, "text/plain", first=[b"a"], direct_writer=direct_writer)
         take(Piece("1-0", "", "z"))
         await served(server, answer)
 
@@ -74,24 +74,24 @@ def test_a_first_piece_may_be_written_with_the_head(given: str) -> None:
         server, made = Server(), list[str]()
         body = Body(server)
         body.begins = given != "slow"
-        straight = Straight(str.encode)
+        direct_writer = DirectWriter(str.encode)
         offer_body(server.scope, body)
 
         def first(text: str) -> bytes | None:
             made.append(text)
             return None if given == "odd" else b"first " + text.encode()
 
-        answer = StreamedResponse(chunks_of([[b"b"]]), {}, "text/plain", straight=straight)
-        straight.allow_opening(answer, cast("Any", SimpleNamespace(scope=server.scope, _send=server.send)), first)
+        answer = StreamedResponse(chunks_of([[b"b"]]), {}, "text/plain", direct_writer=direct_writer)
+        direct_writer.allow_opening(answer, cast("Any", SimpleNamespace(scope=server.scope, _send=server.send)), first)
         taken = [
-            straight.take(Piece("1-0", "", "a", "thought" if given == "more" else None)),
-            straight.take(Piece("2-0", "", "b")),
+            direct_writer.take(Piece("1-0", "", "a", "thought" if given == "more" else None)),
+            direct_writer.take(Piece("2-0", "", "b")),
         ]
         answer.first = [b"" if given == "piece" else b"a"]
         await served(server, answer)
 
         assert taken == [False, False]
-        assert straight.opened_by == ("1-0" if given == "piece" else None)
+        assert direct_writer.opened_by == ("1-0" if given == "piece" else None)
         assert made == (["a"] if given in ("piece", "odd") else [])
         assert server.transport.writes == [b"head first a" if given == "piece" else b"head a", b"b", b"end"]
 
@@ -103,12 +103,14 @@ def test_an_answer_is_freed_when_it_is_sent(given: list[Piece]) -> None:
     """It refers to its request, whose body may be large, and to nothing that refers to it."""
 
     async def run() -> None:
-        server, straight = Server(), Straight(str.encode)
+        server, direct_writer = Server(), DirectWriter(str.encode)
         offer_body(server.scope, Body(server))
-        answer = StreamedResponse(chunks_of([[b"b"]]), {}, "text/plain", straight=straight)
-        straight.allow_opening(answer, cast("Any", SimpleNamespace(scope=server.scope, _send=server.send)), str.encode)
+        answer = StreamedResponse(chunks_of([[b"b"]]), {}, "text/plain", direct_writer=direct_writer)
+        direct_writer.allow_opening(
+            answer, cast("Any", SimpleNamespace(scope=server.scope, _send=server.send)), str.encode
+        )
         for piece in given:
-            straight.take(piece)
+            direct_writer.take(piece)
         await served(server, answer)
         left = weakref.ref(answer)
         del answer
