@@ -28,8 +28,8 @@ from llamaq.store.log_follower import (
     ReadLog,
     Receive,
     Steps,
-    TakePiece,
     SubscriptionLost,
+    TakePiece,
 )
 from llamaq.store.redis_client import AsyncClient, Entries
 from llamaq.store.redis_errors import translate_errors
