@@ -46,7 +46,7 @@ class AttemptContext:
         silence: opens a block around a call of Ollama, and yields a function to call at each piece of the answer.
             Where the first piece takes more than a second, readers are told why no text comes. Its argument names the
             parts of the answer that Ollama may hold back until they are whole.
-        thinks: whether a model has the capability `thinking`.
+        can_think: whether a model has the capability `thinking`.
         own_name: the name of a model as the host writes it, with its letter case.
         elapsed: seconds since the attempt began.
         input_policy: filters and escapes the request.
@@ -61,7 +61,7 @@ class AttemptContext:
     settings: Callable[[], ConversationSettings]
     context_lengths: ContextLengths
     silence: Callable[[Sequence[str]], AbstractContextManager[Callable[[], None]]]
-    thinks: Callable[[str], bool]
+    can_think: Callable[[str], bool]
     own_name: Callable[[str], str]
     elapsed: Callable[[], float]
     first_token_after: Callable[[], float | None]

@@ -85,8 +85,8 @@ def ask(endpoint: Endpoint, context: AttemptContext, request: Request, body: dic
         AttemptStopped: the attempt was stopped before the call.
     """
     ollama = context.ollama
-    thinks = context.thinks(request.model)
-    held_back = _held_back_parts(body, thinks=thinks)
+    can_think = context.can_think(request.model)
+    held_back = _held_back_parts(body, can_think=can_think)
     # Where Ollama may hold an answer back until it is whole, its silence may last as long as before a first token.
     stall_after = request.stall_after or (FIRST_BYTE_TIMEOUT_SECONDS if held_back else STALL_TIMEOUT_SECONDS)
     send: Callable[..., Any] = {
@@ -104,18 +104,18 @@ def ask(endpoint: Endpoint, context: AttemptContext, request: Request, body: dic
             return Reply(stats=call.result())
     with context.attempt.track_call(call), call, context.silence(held_back) as arrives:
         piece_of = _read_chat_piece if endpoint is Endpoint.CHAT else _read_generate_piece
-        split = thinks and not body.get("raw")
+        split = can_think and not body.get("raw")
         answer = _Answer(context.events, piece_of, arrives, guarded=request.repetition_guard, split=split)
         call.each(answer)
         return answer.finish()
 
 
-def _held_back_parts(body: dict[str, Any], *, thinks: bool) -> Sequence[str]:
+def _held_back_parts(body: dict[str, Any], *, can_think: bool) -> Sequence[str]:
     """What Ollama may hold back until it is whole: its parsers wait for the end of a call, a value or a thought."""
     parts = {
         "tool_call": body.get("tools"),
         "structured_output": body.get("format"),
-        "thinking": thinks and body.get("think") is not False,
+        "thinking": can_think and body.get("think") is not False,
     }
     return [name for name, asked_for in parts.items() if asked_for]
 

@@ -82,7 +82,7 @@ class ContextFactory:
                 settings=lambda: read_settings(retry(partial(self.store.read_settings, job), attempt, self.clock)),
                 context_lengths=self.context_lengths,
                 silence=partial(self._report_silence, job, buffer),
-                thinks=self.can_think,
+                can_think=self.can_think,
                 own_name=self.own_name,
                 elapsed=lambda: self.clock.monotonic() - began,
                 first_token_after=first_token_after,

@@ -40,8 +40,8 @@ class TaskRequest(Request):
         _current.set(self)
         super().on_accepted(pid, time_accepted)
 
-    def show_attempt(self, job: ClaimedJob) -> None:
-        """Show the attempt, whose claim has succeeded."""
+    def send_start(self, job: ClaimedJob) -> None:
+        """Send that the attempt has started. Its claim has succeeded."""
         self._kwargsrepr = repr({"model": job.named_model, "attempt": job.attempt, "host": job.host})
         super().send_event("task-started", kwargs=self._kwargsrepr)
 
@@ -57,7 +57,7 @@ class TaskRequest(Request):
         elif type == "task-failed":
             # An exception outside an attempt. Its message may quote anything, so only the log has it.
             super().send_event(type, exception="internal", traceback="")
-        elif type != "task-started":  # sent by `show_attempt`: the attempt starts with its claim
+        elif type != "task-started":  # sent by `send_start`: the attempt starts with its claim
             super().send_event(type, **fields)
 
     def _send_end(self, outcome: str, runtime: float | None) -> None:
@@ -87,4 +87,4 @@ def show_attempt(job: ClaimedJob) -> None:
     """Show that an attempt at the job runs in this thread."""
     request = current_request()
     if request is not None:
-        request.show_attempt(job)
+        request.send_start(job)

@@ -197,8 +197,8 @@ class Settings(ProcessVariables):
 
     @field_validator("ollama_url")
     @classmethod
-    def _parse_ollama_url(cls, url: str) -> str:
-        return ollama_address.parse_url(url)
+    def _normalise_ollama_url(cls, url: str) -> str:
+        return ollama_address.normalise_ollama_url(url)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -17,8 +17,8 @@ _ENDPOINTS = re.compile(r"(?P<before>.*?)/(api|v1)(/.*)?", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9._-]*")
 
 
-def parse_url(given: str) -> str:
-    """Parse the URL, with its port, as Ollama reads `OLLAMA_HOST`.
+def normalise_ollama_url(given: str) -> str:
+    """Normalise the URL, with its port, as Ollama reads `OLLAMA_HOST`.
 
     That may be `ip`, `ip:port`, `:port`, an IPv6 address with or without brackets, a scheme alone, or a URL; in quotes
     and blanks too. Without a scheme the port is 11434, else that of the scheme. An address of a listener (`0.0.0.0`)

@@ -103,9 +103,9 @@ def _silence(_: Sequence[str]) -> Iterator[Callable[[], None]]:
 
 
 def context(
-    ollama: Ollama, transcript: EventBuffer | None = None, policy: InputPolicy | None = None, *, thinks: bool = False
+    ollama: Ollama, transcript: EventBuffer | None = None, policy: InputPolicy | None = None, *, can_think: bool = False
 ) -> AttemptContext:
-    """What a task works with; `thinks` is about every model."""
+    """What a task works with; `can_think` is about every model."""
     return AttemptContext(
         ollama=ollama,  # type: ignore[arg-type]  # it answers the same calls
         attempt=Attempt("job"),
@@ -115,7 +115,7 @@ def context(
         settings=ConversationSettings,
         context_lengths=ContextLengths(ollama, SYSTEM),  # type: ignore[arg-type]  # it answers the same calls
         silence=_silence,
-        thinks=lambda _: thinks,
+        can_think=lambda _: can_think,
         own_name=lambda model: model,
         elapsed=lambda: 2.0,
         first_token_after=lambda: 1.0,

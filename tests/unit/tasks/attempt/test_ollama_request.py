@@ -197,11 +197,11 @@ def test_figures_are_summed_where_there_are_any() -> None:
 
 
 @pytest.mark.parametrize(
-    ("thinks", "raw", "text", "thinking"),
+    ("can_think", "raw", "text", "thinking"),
     [(True, None, "b", "a"), (True, True, "<think>a</think>b", None), (False, None, "<think>a</think>b", None)],
 )
 def test_thinking_is_split_of_models_that_think_unless_the_request_is_raw(
-    thinks: bool, raw: bool | None, text: str, thinking: str | None
+    can_think: bool, raw: bool | None, text: str, thinking: str | None
 ) -> None:
     """Elsewhere the tags may be what the user wants."""
     ollama = Ollama([{"response": "<think>a</thi"}, {"response": "nk>b", "done": True}])
@@ -210,7 +210,7 @@ def test_thinking_is_split_of_models_that_think_unless_the_request_is_raw(
 
     outcome = run(
         claimed("generate", dump_json(request)),
-        context(ollama, transcript, InputPolicy(allow_raw=True), thinks=thinks),
+        context(ollama, transcript, InputPolicy(allow_raw=True), can_think=can_think),
     )
 
     assert isinstance(outcome, Completed)
@@ -222,7 +222,7 @@ FUNCTION = {"type": "function", "function": {"name": "f"}}
 
 
 @pytest.mark.parametrize(
-    ("fields", "thinks", "seconds"),
+    ("fields", "can_think", "seconds"),
     [
         ({"kind": "generate", "prompt": "x"}, False, 60),
         ({"kind": "chat", "messages": USER}, False, 60),
@@ -236,13 +236,13 @@ FUNCTION = {"type": "function", "function": {"name": "f"}}
     ],
 )
 def test_silence_may_last_where_ollama_holds_the_answer_back_ollama_13581_11633(
-    fields: dict[str, Any], thinks: bool, seconds: float
+    fields: dict[str, Any], can_think: bool, seconds: float
 ) -> None:
     """A tool call, a value or a thought may come in one piece: as long as a first token. What is asked for holds."""
     ollama = Ollama([{"message": {"content": "{}"}, "response": "x", "done": True}])
     request = parse({"model": "m", **fields})
 
-    run(claimed(request.kind, dump_json(request)), context(ollama, thinks=thinks))
+    run(claimed(request.kind, dump_json(request)), context(ollama, can_think=can_think))
 
     assert ollama.limits == [seconds]
 
@@ -254,7 +254,7 @@ def test_what_was_held_back_comes_at_the_end(said: str, text: str, thinking: str
     request = parse({"kind": "generate", "model": "m", "prompt": "x"})
     ollama = Ollama([{"response": said}, {"done": True}])
 
-    outcome = run(claimed("generate", dump_json(request)), context(ollama, transcript, thinks=True))
+    outcome = run(claimed("generate", dump_json(request)), context(ollama, transcript, can_think=True))
 
     assert isinstance(outcome, Completed)
     assert (outcome.result["text"], outcome.result["thinking"]) == (text, thinking)

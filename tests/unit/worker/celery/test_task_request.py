@@ -69,7 +69,7 @@ def test_an_attempt_is_shown_once_it_has_its_slot(heard: Heard) -> None:
     request = received(heard, by_name=False)
     request.send_event("task-started")
     assert heard.events == []
-    request.show_attempt(job())
+    request.send_start(job())
     about = "{'model': 'm:1b', 'attempt': 2, 'host': 'h'}"
     assert heard.events == [{"type": "task-started", "uuid": "the-id", "kwargs": about}]
     assert request.info()["kwargs"] == about
