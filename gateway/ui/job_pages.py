@@ -69,8 +69,8 @@ async def replay(request: Request, form: Action, job_id: JobId) -> Response:
     if not isinstance(changes, dict):
         raise InvalidRequest.of("changes", 'must be a JSON object such as {"options.num_ctx": 8192}')
     log_action(request, "replay", job_id=job_id, fields=sorted(changes))
-    job = await queue_of(request).replay(job_id, **check_changes(changes))
-    return redirect_back(f"/ui/jobs/{job.id}", "replay")
+    replayed = await queue_of(request).replay(job_id, **check_changes(changes))
+    return redirect_back(f"/ui/jobs/{replayed.id}", "replay")
 
 
 @router.get("/delete")

@@ -232,9 +232,9 @@ class Settings:
         _check(self, prefix=self.keys.prefix)
         tenants.check_weights(self.tenant_weights)
 
-    def name(self, setting: str) -> str:
+    def name(self, field_name: str) -> str:
         """What an error calls a setting: the variable or the argument that sets it."""
-        return _name(self, setting)
+        return _name(self, field_name)
 
 
 def resolve_settings(given: Settings | None, prefix: str, limits: Limits | None) -> Settings:

@@ -111,12 +111,12 @@ def _generate_arguments(names: Sequence[str]) -> str:
     return f"local function given_of(nth) local at = nth * {len(names)} return {{{fields}}} end"
 
 
-def _read_fragments(names: Sequence[str], files: dict[str, Path], known: set[str]) -> list[str]:
+def _read_fragments(names: Sequence[str], paths: dict[str, Path], known: set[str]) -> list[str]:
     texts: list[str] = []
     for name in names:
         if name in known:
             continue
         known.add(name)
-        text = files[name].read_text("utf-8")
-        texts.append(_INCLUDE.sub(lambda match: "\n".join(_read_fragments(match[1].split(), files, known)), text))
+        text = paths[name].read_text("utf-8")
+        texts.append(_INCLUDE.sub(lambda match: "\n".join(_read_fragments(match[1].split(), paths, known)), text))
     return texts

@@ -60,11 +60,11 @@ def linear(results: Results) -> str:
     """Whether throughput grew as it should."""
     of = Medians(results)
     short = [size for size in of.paths("long_per_second") if _linear(of, size) < AIM]
-    idle = [size for size in short if of("long_machine", size) < FULL_PERCENT]
+    not_full = [size for size in short if of("long_machine", size) < FULL_PERCENT]
     if not short:
         return f"The target, {AIM} of linear, is reached at every size."
-    full = [size for size in short if size not in idle]
-    said = [f"below {AIM} at {', '.join(idle)} workers"] if idle else []
+    full = [size for size in short if size not in not_full]
+    said = [f"below {AIM} at {', '.join(not_full)} workers"] if not_full else []
     said += [f"below {AIM} at {', '.join(full)} workers, where the machine was full"] if full else []
     return f"The target, {AIM} of linear, is missed: {'; '.join(said)}."
 
