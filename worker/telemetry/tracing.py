@@ -4,10 +4,9 @@ Without it OpenTelemetry is not imported. Spans hold models, counts and times. T
 `LLAMAQ_OTEL_CONTENT=1`.
 """
 
-import importlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol
+from typing import Protocol
 
 from api_client import OllamaClient
 from llamaq.store.keys import Keys
@@ -64,8 +63,8 @@ def make_tracing(export: Export | None, client: Client, keys: Keys, *, content: 
     if export is None:
         return Untraced()
     try:
-        spans: Any = importlib.import_module("worker.telemetry.spans")
-        traced: Tracing = spans.Traced(spans.make_provider(export), client, keys, content=content)
+        from worker.telemetry.spans import Traced, make_provider  # noqa: PLC0415 - they need OpenTelemetry, an extra
+
+        return Traced(make_provider(export), client, keys, content=content)
     except ImportError as error:
         raise NotInstalled(f"LLAMAQ_OTEL needs the packages of the group `otel`: {error}") from error
-    return traced
