@@ -41,16 +41,16 @@ class Recording:
         return str(self.request["path"])
 
     @property
-    def asked(self) -> dict[str, Any]:
+    def request_object(self) -> dict[str, Any]:
         """The body of the request, where it is an object."""
         try:
-            value = json.JSONDecoder().raw_decode(self.sent)[0]
+            value = json.JSONDecoder().raw_decode(self.request_text)[0]
         except ValueError:
             return {}
         return value if isinstance(value, dict) else {}
 
     @property
-    def sent(self) -> str:
+    def request_text(self) -> str:
         """The body of the request: the few that the recorder has cut end in one repeated word."""
         body: str = self.request["body"] or ""
         if len(body) == KEPT_CHARACTERS and self.path.startswith("/v1/"):
@@ -59,38 +59,38 @@ class Recording:
             body += '", "truncate": false}' if "trunc_false" in self.case or "truncate_false" in self.case else '"}'
         return body
 
-    def lines(self) -> list[dict[str, Any]]:
-        """The lines of the answer."""
+    def parse_lines(self) -> list[dict[str, Any]]:
+        """Parse the lines of the answer."""
         return [json.loads(line) for line in self.body.splitlines() if line.strip()]
 
-    def scripts(self) -> list[Script]:
-        """What makes a scripted host replay it: a worker always asks for a stream."""
+    def build_scripts(self) -> list[Script]:
+        """Build what makes a scripted host replay it: a worker always asks for a stream."""
         path, body = self.path, self.body
         if path in LISTS and self.status == 200 and body:
-            model = self.asked.get("model")
+            model = self.request_object.get("model")
             return [Script(path=path, model=model, times=None, status=200, body=body)]
         if path not in JOBS or self.request["method"] != "POST":
             return []
         if self.status == 200 and path == "/api/embeddings":
             path, body = "/api/embed", json.dumps({"embeddings": [json.loads(self.body)["embedding"]]})
-        elif self.status == 200 and path in JOBS[:2] and self.asked.get("stream") is False:
-            body = _streamed(self.lines()[0])
+        elif self.status == 200 and path in JOBS[:2] and self.request_object.get("stream") is False:
+            body = _render_stream(self.parse_lines()[0])
         kind = "application/json" if self.status != 200 else "application/x-ndjson"
         return [Script(path=path, times=None, status=self.status, body=body, headers={"Content-Type": kind})]
 
     def send(self, client: httpx.Client) -> httpx.Response:
-        """The request, sent to another server."""
+        """Send the request to another server."""
         headers = {"Accept-Encoding": "identity", **self.request["headers"]}
-        content = self.sent.encode() if self.request["body"] is not None else None
+        content = self.request_text.encode() if self.request["body"] is not None else None
         return client.request(self.request["method"], self.path, headers=headers, content=content)
 
-    def essence(self) -> dict[str, Any]:
-        """What must agree."""
-        return essence(self.status, self.headers, self.body)
+    def extract_essence(self) -> dict[str, Any]:
+        """Extract what must agree."""
+        return extract_essence(self.status, self.headers, self.body)
 
 
-def cases() -> list[str]:
-    """The recordings of one request whose path the gateway serves, by their names."""
+def list_cases() -> list[str]:
+    """List the recordings of one request whose path the gateway serves, by their names."""
     found = []
     for path in sorted(FOLDER.glob("*.json")):
         recording = json.loads(path.read_text())
@@ -100,36 +100,36 @@ def cases() -> list[str]:
     return found
 
 
-def essence(status: int, headers: Any, body: str) -> dict[str, Any]:
-    """Status, types, names of fields and their types, and the text; figures and times are of the run."""
+def extract_essence(status: int, headers: Any, body: str) -> dict[str, Any]:
+    """Extract status, types, names of fields and their types, and the text; figures and times are of the run."""
     kind = headers.get("content-type")
     kept = {name: headers.get(name) for name in ("content-type", "allow", "location")}
     if not str(kind).startswith("application/"):
         return {"status": status, **kept, "body": body}
     lines = [json.loads(line) for line in body.splitlines() if line.strip()]
-    shapes = [_shape(line) for line in lines]
+    shapes = [_reduce_to_shape(line) for line in lines]
     ends = shapes if len(shapes) < 3 else [shapes[0], shapes[-1]]
-    return {"status": status, **kept, "lines": ends, "text": "".join(_text(line) for line in lines)}
+    return {"status": status, **kept, "lines": ends, "text": "".join(_join_texts(line) for line in lines)}
 
 
-def _text(line: dict[str, Any]) -> str:
+def _join_texts(line: dict[str, Any]) -> str:
     message = line.get("message") or {}
     calls = [json.dumps(call["function"], sort_keys=True) for call in message.get("tool_calls", ())]
     return "".join([line.get("response", ""), message.get("content", ""), line.get("error", ""), *calls])
 
 
-def _shape(value: Any, name: str = "") -> Any:
+def _reduce_to_shape(value: Any, name: str = "") -> Any:
     if name in ("error", "model", "done", "done_reason", "role", "status"):
         return value
     if isinstance(value, dict):
-        return {key: _shape(item, key) for key, item in sorted(value.items())}
+        return {key: _reduce_to_shape(item, key) for key, item in sorted(value.items())}
     if isinstance(value, list):
-        return [_shape(item) for item in value[:1]]
+        return [_reduce_to_shape(item) for item in value[:1]]
     return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
 
 
-def _streamed(whole: dict[str, Any]) -> str:
-    """The answer as Ollama streams it: what was said in lines, and the figures in the last one."""
+def _render_stream(whole: dict[str, Any]) -> str:
+    """Render the answer as Ollama streams it: what was said in lines, and the figures in the last one."""
     begin = {name: whole[name] for name in ("model", "created_at")}
     logprobs = whole.pop("logprobs", None)
     beside: dict[str, Any] = {"logprobs": logprobs} if logprobs else {}

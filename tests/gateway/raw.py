@@ -18,23 +18,23 @@ class Raw:
             for part in parts:
                 self.connection.sendall(part)
 
-    def rest(self) -> bytes:
-        """All that comes until the server closes; it fails where that takes 30 s."""
+    def read_rest(self) -> bytes:
+        """Read all that comes until the server closes; it fails where that takes 30 s."""
         found = b""
         with suppress(ConnectionError):
             while part := self.connection.recv(65_536):
                 found += part
         return found
 
-    def status(self) -> int:
-        """The status of the first answer, once the server has closed."""
-        rest = self.rest()
+    def read_status(self) -> int:
+        """Read the status of the first answer, once the server has closed."""
+        rest = self.read_rest()
         return int(rest.split(b" ", 2)[1]) if rest else 0
 
 
 @contextmanager
-def connected(url: str) -> Iterator[Raw]:
-    """A connection to a server."""
+def connect(url: str) -> Iterator[Raw]:
+    """Connect to a server."""
     address = urlsplit(url)
     with socket.create_connection((address.hostname, address.port), 30) as connection:
         yield Raw(connection)

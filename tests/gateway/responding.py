@@ -15,34 +15,39 @@ PATH = "/v1/responses"
 Body = dict[str, Any]
 
 
-def create(gateway: GatewayProcess, given: Any = "hi", **parameters: Any) -> httpx.Response:
+def post_response(gateway: GatewayProcess, given: Any = "hi", **parameters: Any) -> httpx.Response:
     return gateway.http.post(PATH, json={"model": MODEL, "input": given, **parameters})
 
 
-def created(gateway: GatewayProcess, given: Any = "hi", **parameters: Any) -> Body:
-    """A response that the gateway takes."""
-    return body_of(create(gateway, given, **parameters))
+def create_response(gateway: GatewayProcess, given: Any = "hi", **parameters: Any) -> Body:
+    """Ask for a response, which the gateway takes."""
+    return read_body(post_response(gateway, given, **parameters))
 
 
-def get(gateway: GatewayProcess, response_id: str, part: str = "", **query: Any) -> Body:
-    return body_of(gateway.http.get(f"{PATH}/{response_id}{part}", params=query))
+def get_response(gateway: GatewayProcess, response_id: str, part: str = "", **query: Any) -> Body:
+    return read_body(gateway.http.get(f"{PATH}/{response_id}{part}", params=query))
 
 
-def body_of(answer: httpx.Response) -> Body:
+def read_body(answer: httpx.Response) -> Body:
     assert answer.status_code == 200, answer.text
     found: Body = answer.json()
     return found
 
 
-def ended(gateway: GatewayProcess, response_id: str) -> Body:
-    """The response when it has ended; polled, as clients do it."""
+def wait_for_end(gateway: GatewayProcess, response_id: str) -> Body:
+    """Poll a response, as clients do it, until it has ended."""
     found: list[Body] = []
-    wait_until(lambda: found.append(get(gateway, response_id)) or found[-1]["status"] not in {"queued", "in_progress"})  # type: ignore[func-returns-value]
+
+    def has_ended() -> bool:
+        found.append(get_response(gateway, response_id))
+        return found[-1]["status"] not in {"queued", "in_progress"}
+
+    wait_until(has_ended)
     return found[-1]
 
 
-def events_of(text: str) -> list[Body]:
-    """The events of a stream; the `event:` of each is its type."""
+def parse_events(text: str) -> list[Body]:
+    """Parse a stream; the `event:` of each event is its type."""
     found = []
     for block in text.split("\n\n"):
         if block.startswith("event: "):
@@ -52,17 +57,17 @@ def events_of(text: str) -> list[Body]:
     return found
 
 
-def stream(gateway: GatewayProcess, response_id: str, after: int | None = None) -> list[Body]:
-    """All that a stream has behind an event, to its end."""
+def read_stream(gateway: GatewayProcess, response_id: str, after: int | None = None) -> list[Body]:
+    """Read all that a stream has behind an event, to its end."""
     query: Body = {"stream": "true"} | ({} if after is None else {"starting_after": after})
     answer = gateway.http.get(f"{PATH}/{response_id}", params=query)
     assert answer.status_code == 200, answer.text
-    return events_of(answer.text)
+    return parse_events(answer.text)
 
 
 @contextmanager
-def streaming(gateway: GatewayProcess, **parameters: Any) -> Iterator[Iterator[Body]]:
-    """The stream of a new response, event by event."""
+def open_stream(gateway: GatewayProcess, **parameters: Any) -> Iterator[Iterator[Body]]:
+    """Stream a new response, event by event."""
     given = {"model": MODEL, "input": "hi", "stream": True, **parameters}
     with gateway.http.stream("POST", PATH, json=given) as answer:
         assert answer.status_code == 200, answer.read()
@@ -70,14 +75,14 @@ def streaming(gateway: GatewayProcess, **parameters: Any) -> Iterator[Iterator[B
         yield lines
 
 
-def text_of(response: Body) -> str:
-    """The text, as OpenAI's clients join it."""
+def join_text(response: Body) -> str:
+    """Join the text, as OpenAI's clients do."""
     parts = [part for item in response["output"] if item["type"] == "message" for part in item["content"]]
     return "".join(part["text"] for part in parts)
 
 
-def item_texts(events: list[Body]) -> dict[str, str]:
-    """The text of each item, as its pieces join to."""
+def join_item_texts(events: list[Body]) -> dict[str, str]:
+    """Join the text of each item out of its pieces."""
     found: dict[str, str] = {}
     for event in events:
         if event["type"] == "response.output_text.delta":

@@ -5,7 +5,15 @@ import json
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
-from tests.gateway.batching import counted, created, get, line, reached, rows, text_of
+from tests.gateway.batching import (
+    build_line,
+    create_batch,
+    get_batch,
+    read_counts,
+    read_rows,
+    read_text,
+    wait_for_status,
+)
 from tests.gateway_process import GatewayProcess
 from tests.service import Service, fresh_name, wait_until
 from tests.worker_process import WorkerProcess
@@ -27,9 +35,9 @@ def test_a_batch_goes_on_when_redis_is_back() -> None:
         ollama.script(tokens=["fine"], times=4)
         ollama.script(hold=gate, tokens=["late"], times=2)
         ollama.script(tokens=["fine"], times=None)
-        batch = created(gateway, [line(str(number)) for number in range(20)])
+        batch = create_batch(gateway, [build_line(str(number)) for number in range(20)])
         service.wait_held(gate, 2)
-        wait_until(lambda: counted(get(gateway, batch["id"]))[1] == 4)
+        wait_until(lambda: read_counts(get_batch(gateway, batch["id"]))[1] == 4)
 
         server.shut_down()
         assert gateway.http.get(f"/v1/batches/{batch['id']}").status_code == 503
@@ -37,9 +45,9 @@ def test_a_batch_goes_on_when_redis_is_back() -> None:
         server.restart()
         wait_until(lambda: gateway.http.get("/readyz").status_code == 200)
 
-        done = reached(gateway, batch["id"])
-        assert (done["status"], counted(done)) == ("completed", (20, 20, 0))
-        texts = [text_of(row) for row in rows(gateway, done["output_file_id"]).values()]
+        done = wait_for_status(gateway, batch["id"])
+        assert (done["status"], read_counts(done)) == ("completed", (20, 20, 0))
+        texts = [read_text(row) for row in read_rows(gateway, done["output_file_id"]).values()]
         assert sorted(texts) == ["fine"] * 18 + ["late"] * 2
         said = [json.dumps(body["messages"]) for body in service.list_requests("/api/chat")]
         assert len(said) == len(set(said)) == 20

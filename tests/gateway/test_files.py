@@ -6,11 +6,12 @@ import pytest
 
 from embedded.redis import EmbeddedRedis
 from gateway.batches.uploads import PIECE_CHARS
-from tests.gateway.batching import jsonl, line, send, sent
+from tests.gateway.batching import build_line, encode_lines, post_file, upload_lines
 from tests.gateway_process import GatewayProcess
 
 CREATED = {"expires_after[anchor]": "created_at"}
 LONG = "x" * (3 * PIECE_CHARS)
+MANY_LINES = encode_lines(build_line(str(number)) for number in range(2000))
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +23,12 @@ def gateway(redis_server: EmbeddedRedis) -> Iterator[GatewayProcess]:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{}", "{}\r\n\r\n{}", jsonl(line(str(number)) for number in range(2000)), f"{LONG}\n{LONG}é\n€", "\ufeff{}\n"],
+    ["", "{}", "{}\r\n\r\n{}", MANY_LINES, f"{LONG}\n{LONG}é\n€", "\ufeff{}\n"],
     ids=["empty", "one line", "Windows", "many lines", "long lines", "BOM"],
 )
 def test_a_file_comes_back_as_it_was_sent(gateway: GatewayProcess, text: str) -> None:
     """Whatever its lines are."""
-    answer = send(gateway, text)
+    answer = post_file(gateway, text)
 
     file = answer.json()
     assert answer.status_code == 200, answer.text
@@ -51,7 +52,7 @@ def test_a_file_comes_back_as_it_was_sent(gateway: GatewayProcess, text: str) ->
 
 def test_a_deleted_file_is_gone(gateway: GatewayProcess) -> None:
     """By every path."""
-    file_id = sent(gateway, "{}")
+    file_id = upload_lines(gateway, "{}")
 
     assert gateway.http.delete(f"/v1/files/{file_id}").json() == {"id": file_id, "object": "file", "deleted": True}
     for path in (f"/v1/files/{file_id}", f"/v1/files/{file_id}/content"):
@@ -63,17 +64,17 @@ def test_a_deleted_file_is_gone(gateway: GatewayProcess) -> None:
 
 def test_files_are_listed_in_pages(gateway: GatewayProcess) -> None:
     """The newest first; behind an id; of one purpose."""
-    ids = [sent(gateway, "{}") for _ in range(3)]
+    ids = [upload_lines(gateway, "{}") for _ in range(3)]
 
-    def listed(**query: str) -> tuple[list[str], bool]:
+    def list_files(**query: str) -> tuple[list[str], bool]:
         found = gateway.http.get("/v1/files", params=query).json()
         return [file["id"] for file in found["data"] if file["id"] in ids], found["has_more"]
 
-    assert listed() == (ids[::-1], False)
-    assert listed(limit="2") == (ids[:0:-1], True)
-    assert listed(limit="2", after=ids[1]) == (ids[:1], False)
-    assert listed(order="asc", after=ids[0]) == (ids[1:], False)
-    assert listed(purpose="batch_output") == ([], False)
+    assert list_files() == (ids[::-1], False)
+    assert list_files(limit="2") == (ids[:0:-1], True)
+    assert list_files(limit="2", after=ids[1]) == (ids[:1], False)
+    assert list_files(order="asc", after=ids[0]) == (ids[1:], False)
+    assert list_files(purpose="batch_output") == ([], False)
     assert gateway.http.get("/v1/files", params={"after": "x"}).status_code == 400
     for file_id in ids:
         gateway.http.delete(f"/v1/files/{file_id}")
@@ -81,15 +82,15 @@ def test_files_are_listed_in_pages(gateway: GatewayProcess) -> None:
 
 def test_the_files_of_a_tenant_have_a_limit_together(gateway: GatewayProcess) -> None:
     """What is too much leaves nothing behind; a deleted file makes room."""
-    file_id = sent(gateway, "x" * 600_000)
+    file_id = upload_lines(gateway, "x" * 600_000)
 
-    refused = send(gateway, "x" * 600_000)
+    refused = post_file(gateway, "x" * 600_000)
 
     assert (refused.status_code, refused.json()["error"]["code"]) == (413, "files_too_large")
     assert "LLAMAQ_GATEWAY_MAX_FILE_BYTES" in refused.json()["error"]["message"]
     assert len(gateway.http.get("/v1/files").json()["data"]) == 1
     gateway.http.delete(f"/v1/files/{file_id}")
-    gateway.http.delete(f"/v1/files/{sent(gateway, 'x' * 600_000)}")
+    gateway.http.delete(f"/v1/files/{upload_lines(gateway, 'x' * 600_000)}")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_the_files_of_a_tenant_have_a_limit_together(gateway: GatewayProcess) ->
 )
 def test_a_wrong_field_is_named(gateway: GatewayProcess, fields: dict[str, str], code: str, param: str) -> None:
     """In OpenAI's form."""
-    refused = send(gateway, "{}", **fields)
+    refused = post_file(gateway, "{}", **fields)
     error = refused.json()["error"]
     assert (refused.status_code, error["code"], error["param"]) == (400, code, param)
 
@@ -114,14 +115,14 @@ def test_a_wrong_field_is_named(gateway: GatewayProcess, fields: dict[str, str],
 def test_a_file_lives_as_long_as_it_says(gateway: GatewayProcess) -> None:
     """`expires_after`, within the lifetime of results."""
     given = {**CREATED, "expires_after[seconds]": "4000"}
-    file = send(gateway, "{}", **given).json()
+    file = post_file(gateway, "{}", **given).json()
     assert file["expires_at"] - file["created_at"] == 4000
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe{\x00}\x00", b"{}\n\xe9", b"x" * 300_000 + b"\xc3"])
 def test_what_is_not_utf8_is_refused(gateway: GatewayProcess, data: bytes) -> None:
     """And says where, rather than at a line that cannot be read."""
-    refused = send(gateway, data)
+    refused = post_file(gateway, data)
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_file")
     assert "UTF-8" in refused.json()["error"]["message"]
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import MODEL
-from tests.gateway.raw import connected
+from tests.gateway.raw import connect
 from tests.gateway_process import GatewayProcess
 from tests.service import Service, wait_until
 from tests.sse import Frame, frames, logged
@@ -57,9 +57,9 @@ def test_the_frames_are_the_log(gateway: GatewayProcess, service: Service, ended
 def test_each_frame_is_a_chunk_of_http(gateway: GatewayProcess, ended: tuple[str, list[Frame]]) -> None:
     """Also where all of them are one write, as of a log that is read from its start: some clients go by chunks."""
     job_id, whole = ended
-    with connected(gateway.url) as raw:
+    with connect(gateway.url) as raw:
         raw.send(f"GET /jobs/{job_id}/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-        _, _, body = raw.rest().partition(b"\r\n\r\n")
+        _, _, body = raw.read_rest().partition(b"\r\n\r\n")
     chunks = []
     while body:
         size, _, rest = body.partition(b"\r\n")
@@ -132,16 +132,16 @@ def test_a_reader_that_leaves_is_not_subscribed_any_longer(gateway: GatewayProce
     *_, last = _read(gateway, job_id, most=3)
     channel = service.keys.events(job_id)
 
-    def subscribed() -> int:
+    def count_readers() -> int:
         return int(service.redis.pubsub_numsub(channel)[0][1])
 
-    wait_until(lambda: subscribed() == 0)
-    with connected(gateway.url) as reader:
+    wait_until(lambda: count_readers() == 0)
+    with connect(gateway.url) as reader:
         head = f"GET /jobs/{job_id}/events HTTP/1.1\r\nHost: 127.0.0.1\r\nLast-Event-ID: {last.id}\r\n\r\n"
         reader.send(head.encode())
-        wait_until(lambda: subscribed() == 1)
+        wait_until(lambda: count_readers() == 1)
 
-    wait_until(lambda: subscribed() == 0)
+    wait_until(lambda: count_readers() == 0)
     service.ollama.release(gate)
     assert service.queue.job(job_id).result(30).text == "ab"
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.conftest import MODEL
-from tests.gateway.raw import connected
+from tests.gateway.raw import connect
 from tests.gateway_process import GatewayProcess
 from tests.service import Service, fresh_name, wait_until
 
@@ -41,7 +41,7 @@ def test_a_client_that_waits_and_leaves_changes_nothing(gateway: GatewayProcess,
     """Its request ends at once; its job does not."""
     gate = service.hold(tokens=["a", "b"], hold_after=1)
     body = json.dumps(GENERATE)
-    with connected(gateway.url) as client:
+    with connect(gateway.url) as client:
         head = f"POST /jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nPrefer: wait=600\r\nContent-Length: {len(body)}\r\n\r\n"
         client.send(head.encode(), body.encode())
         service.wait_held(gate)

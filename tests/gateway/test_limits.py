@@ -9,7 +9,7 @@ import pytest
 
 from embedded.redis import EmbeddedRedis
 from tests.conftest import MODEL
-from tests.gateway.raw import connected
+from tests.gateway.raw import connect
 from tests.gateway_process import GatewayProcess
 from tests.service import Service, fresh_name
 
@@ -27,9 +27,9 @@ def narrow(redis_server: EmbeddedRedis) -> Iterator[GatewayProcess]:
 
 def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_read(narrow: GatewayProcess) -> None:
     """413 for the head alone; the connection is closed, and names the setting."""
-    with connected(narrow.url) as raw:
+    with connect(narrow.url) as raw:
         raw.send(HEAD, b"Content-Length: 100000000\r\nExpect: 100-continue\r\n\r\n")
-        answer = raw.rest()
+        answer = raw.read_rest()
 
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b"LLAMAQ_GATEWAY_MAX_BODY_BYTES" in answer
@@ -38,19 +38,19 @@ def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_read(narrow: G
 def test_a_large_body_is_refused_and_its_sender_reads_the_answer(narrow: GatewayProcess) -> None:
     """A client that sends first and reads later gets the 413, and no reset, while memory stays as it was."""
     before = psutil.Process(narrow.process.pid).memory_info().rss
-    with connected(narrow.url) as raw:
+    with connect(narrow.url) as raw:
         raw.send(HEAD, b"Content-Length: 20000000\r\n\r\n", b"x" * 20_000_000)
 
-        assert raw.status() == 413
+        assert raw.read_status() == 413
     assert psutil.Process(narrow.process.pid).memory_info().rss - before < 20_000_000
 
 
 def test_chunks_without_end_are_refused(narrow: GatewayProcess) -> None:
     """By the bytes that have come, since there is no length."""
-    with connected(narrow.url) as raw:
+    with connect(narrow.url) as raw:
         raw.send(HEAD, b"Transfer-Encoding: chunked\r\n\r\n", *[b"1000\r\n" + b"x" * 4096 + b"\r\n"] * 100)
 
-        assert raw.status() == 413
+        assert raw.read_status() == 413
 
 
 @pytest.mark.parametrize(
@@ -69,10 +69,10 @@ def test_a_head_or_a_body_that_does_not_come_is_given_up(
     narrow: GatewayProcess, sent: list[bytes], status: int
 ) -> None:
     """Slowloris and its kin: the connection is answered and closed."""
-    with connected(narrow.url) as raw:
+    with connect(narrow.url) as raw:
         raw.send(*sent)
 
-        assert raw.status() == status
+        assert raw.read_status() == status
 
 
 def test_a_trickle_is_given_up_too(narrow: GatewayProcess) -> None:
@@ -93,18 +93,18 @@ def test_a_trickle_is_given_up_too(narrow: GatewayProcess) -> None:
 
 def test_a_second_head_that_does_not_come_is_given_up_as_well(narrow: GatewayProcess) -> None:
     """On a connection that has served a request."""
-    with connected(narrow.url) as raw:
+    with connect(narrow.url) as raw:
         raw.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", HEAD)
 
-        assert re.findall(rb"HTTP/1.1 (\d+) ", raw.rest()) == [b"200", b"408"]
+        assert re.findall(rb"HTTP/1.1 (\d+) ", raw.read_rest()) == [b"200", b"408"]
 
 
 def test_an_idle_connection_is_closed(narrow: GatewayProcess) -> None:
     """Between two requests."""
-    with connected(narrow.url) as raw:
+    with connect(narrow.url) as raw:
         raw.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
-        assert raw.rest().startswith(b"HTTP/1.1 200 ")
+        assert raw.read_rest().startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,9 @@ def test_an_idle_connection_is_closed(narrow: GatewayProcess) -> None:
 )
 def test_two_readings_of_one_request_are_refused(narrow: GatewayProcess, sent: bytes) -> None:
     """Smuggling: what two servers could cut differently is no request, and what comes behind it is never answered."""
-    with connected(narrow.url) as raw:
+    with connect(narrow.url) as raw:
         raw.send(HEAD + sent + b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        answer = raw.rest()
+        answer = raw.read_rest()
 
     assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 408 "))
     assert answer.count(b"HTTP/1.1 ") == 1
@@ -155,10 +155,10 @@ def test_no_page_may_read_the_answers_unless_its_origin_is_set(redis_server: Emb
         assert allowed.headers["Access-Control-Allow-Origin"] == "https://app.example"
         refused = gateway.http.options("/jobs", headers={**host, **asked, "Origin": "https://evil.example"})
         assert "Access-Control-Allow-Origin" not in refused.headers
-        with connected(gateway.url) as raw:
+        with connect(gateway.url) as raw:
             page = b"Host: llm.example\r\nOrigin: https://app.example\r\nExpect: 100-continue\r\n"
             raw.send(b"POST /api/chat HTTP/1.1\r\n", page, b"Content-Length: 1099511627776\r\n\r\n")
-            refused_body = raw.rest().lower()
+            refused_body = raw.read_rest().lower()
         assert refused_body.startswith(b"http/1.1 413 ")
         assert b"access-control-allow-origin: https://app.example\r\n" in refused_body
         assert gateway.http.get("/", headers={"Host": "a.internal:8080"}).status_code == 200

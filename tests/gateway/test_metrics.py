@@ -36,11 +36,11 @@ def test_all_processes_are_counted_together(redis_server: EmbeddedRedis, process
     assert re.search(r"^llamaq_gateway_open_requests 0.0$", text, re.MULTILINE)
     assert "planted" not in text
     shown = set(re.findall(r"^\| `(llamaq_gateway_\w+)`", DOCS.read_text("utf-8"), re.MULTILINE))
-    named = {f"{name}_total" if kind == "counter" else name for name, kind in _types(text) if "gateway" in name}
+    named = {f"{name}_total" if kind == "counter" else name for name, kind in _list_types(text) if "gateway" in name}
     assert {name.replace("_total_total", "_total") for name in named} == shown
 
 
-def _types(text: str) -> list[tuple[str, str]]:
+def _list_types(text: str) -> list[tuple[str, str]]:
     return [
         (name, kind)
         for name, kind in re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE)

@@ -18,14 +18,14 @@ CALL = {"id": "call_1", "function": {"index": 0, "name": "f", "arguments": {"cit
 DIED = "an error was encountered while running the model: unexpected EOF"
 
 
-def stream(gateway: GatewayProcess, path: str = "/api/chat", **body: Any) -> list[dict[str, Any]]:
+def read_stream(gateway: GatewayProcess, path: str = "/api/chat", **body: Any) -> list[dict[str, Any]]:
     """The lines of a stream."""
     answer = gateway.http.post(path, json={**HI, **body})
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-ndjson"), answer.text
     return [json.loads(line) for line in answer.text.splitlines()]
 
 
-def said(lines: list[dict[str, Any]]) -> str:
+def join_text(lines: list[dict[str, Any]]) -> str:
     return "".join(line["message"]["content"] for line in lines if "message" in line)
 
 
@@ -40,7 +40,7 @@ def test_lines_come_as_the_host_sends_them(gateway: GatewayProcess, service: Ser
         rest = [json.loads(line) for line in lines]
 
     assert first["message"] == {"role": "assistant", "content": "", "thinking": "hm"}
-    assert said(rest) == "ab"
+    assert join_text(rest) == "ab"
     assert [line["done"] for line in [first, *rest]].count(True) == 1
     assert rest[-1]["done_reason"] == "stop"
 
@@ -51,7 +51,7 @@ def test_calls_of_tools_come_in_one_line(gateway: GatewayProcess, service: Servi
     service.ollama.script(tool_calls=[CALL], times=2)
     asked: dict[str, Any] = {**HI, "model": "smollm2-tools:135m", "tools": tools}
 
-    called, done = stream(gateway, **asked)
+    called, done = read_stream(gateway, **asked)
     whole = gateway.http.post("/api/chat", json={**asked, "stream": False})
 
     assert called["message"] == whole.json()["message"] == {"role": "assistant", "content": "", "tool_calls": [CALL]}
@@ -136,7 +136,7 @@ def test_a_host_that_fails_before_the_first_piece_is_not_noticed(
     answer = gateway.http.post("/api/chat", json={**HI, "stream": streamed})
 
     assert answer.status_code == 200
-    assert said([json.loads(line) for line in answer.text.splitlines()]) == "ab"
+    assert join_text([json.loads(line) for line in answer.text.splitlines()]) == "ab"
     assert len(service.list_requests()) == 2
 
 
@@ -144,9 +144,9 @@ def test_a_host_that_fails_after_it_ends_the_stream_with_its_error(gateway: Gate
     """What was sent cannot be taken back, so nothing is tried again."""
     service.ollama.script(tokens=["a"], fault="error")
 
-    *lines, last = stream(gateway)
+    *lines, last = read_stream(gateway)
 
-    assert (said(lines), last) == ("a", {"error": DIED})
+    assert (join_text(lines), last) == ("a", {"error": DIED})
     assert service.queue.jobs(1)[0].state == "cancelled"
     assert len(service.list_requests()) == 1
 
@@ -155,9 +155,9 @@ def test_a_failure_that_is_final_ends_the_stream_too(gateway: GatewayProcess, se
     """What the host sends is no line of Ollama's."""
     service.ollama.script(tokens=["a"], fault="garbage")
 
-    *lines, last = stream(gateway)
+    *lines, last = read_stream(gateway)
 
-    assert (said(lines), list(last)) == ("a", ["error"])
+    assert (join_text(lines), list(last)) == ("a", ["error"])
     assert "not a JSON object" in last["error"]
 
 

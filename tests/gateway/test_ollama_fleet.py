@@ -75,14 +75,14 @@ def test_a_load_goes_where_the_model_is_loaded(gateway: GatewayProcess, fleet: P
             unload.result(60)
         for load in fleet.queue.load("b", host=host):
             load.result(60)
-        wait_until(lambda: _hosts_with_b(fleet) == [host])  # noqa: B023 - it is called at once
+        wait_until(lambda: _list_hosts_with_b(fleet) == [host])  # noqa: B023 - it is called at once
 
         loaded = gateway.http.post("/api/generate", json={"model": "b", "keep_alive": -1})
 
         assert fleet.queue.job(loaded.headers["X-Llamaq-Job"]).status().host == host
 
 
-def _hosts_with_b(fleet: Pair) -> list[str]:
+def _list_hosts_with_b(fleet: Pair) -> list[str]:
     return [one.host for one in fleet.queue.models() if one.model == "b:latest" and one.loaded]
 
 

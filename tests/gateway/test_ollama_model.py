@@ -11,8 +11,8 @@ from embedded.weights import fetch_weights
 from llamaq import JobQueue
 from tests.conftest import MODEL
 from tests.gateway.clients.program import ClientFailed
-from tests.gateway.clients.starting import started
-from tests.gateway.ollama_recordings import JOBS, Recording, cases, essence
+from tests.gateway.clients.starting import start_program
+from tests.gateway.ollama_recordings import JOBS, Recording, extract_essence, list_cases
 from tests.gateway_process import GatewayProcess
 from tests.service import fresh_name
 from tests.worker_process import WorkerProcess
@@ -40,18 +40,18 @@ def gateway(redis_server: EmbeddedRedis) -> Iterator[GatewayProcess]:
 
 def _repeatable(case: str) -> bool:
     recording = Recording(case)
-    model = str(recording.asked.get("model", MODEL)).lower()
+    model = str(recording.request_object.get("model", MODEL)).lower()
     return recording.path in JOBS and model == MODEL and not _OTHERS.search(case)
 
 
-@pytest.mark.parametrize("case", [case for case in cases() if _repeatable(case)])
+@pytest.mark.parametrize("case", [case for case in list_cases() if _repeatable(case)])
 def test_a_real_model_answers_in_the_recorded_form(gateway: GatewayProcess, case: str) -> None:
     """Same status, content type, fields and types; what it says is the model's business."""
     recording = Recording(case)
 
     answer = recording.send(gateway.http)
 
-    found, wanted = essence(answer.status_code, answer.headers, answer.text), recording.essence()
+    found, wanted = extract_essence(answer.status_code, answer.headers, answer.text), recording.extract_essence()
     if recording.status == 200:
         for one in (found, wanted):
             one.pop("text")
@@ -70,7 +70,7 @@ def test_a_real_model_answers_in_the_recorded_form(gateway: GatewayProcess, case
 def test_ollamas_clients(gateway: GatewayProcess, program: str) -> None:
     """Whole and streamed, with the figures of a model that is really run; an error has its status."""
     asked = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}], "options": {"num_predict": 8}}
-    with started(gateway.url, program, "ollama") as client:
+    with start_program(gateway.url, program, "ollama") as client:
         whole = client.call("ask", method="chat", **asked)
         lines = client.call("stream", method="chat", **asked)
         assert [model["model"] for model in client.call("ask", method="list")["models"]] == [MODEL]

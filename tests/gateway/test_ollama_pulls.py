@@ -37,7 +37,7 @@ def front(shared: tuple[Service, GatewayProcess]) -> Iterator[tuple[Service, Gat
         yield service, gateway
 
 
-def script(service: Service, *lines: dict[str, Any], status: int = 200) -> str:
+def script_pull(service: Service, *lines: dict[str, Any], status: int = 200) -> str:
     """Script one pull; the name of its model."""
     body = "".join(json.dumps(line) + "\n" for line in lines)
     headers = {"Content-Type": "application/x-ndjson"}
@@ -48,7 +48,7 @@ def script(service: Service, *lines: dict[str, Any], status: int = 200) -> str:
 def test_the_progress_comes_in_ollamas_lines(front: tuple[Service, GatewayProcess]) -> None:
     """With the layer, its size and what has come of it; each change of the status has a line."""
     service, gateway = front
-    model = script(service, *LINES)
+    model = script_pull(service, *LINES)
 
     answer = gateway.http.post("/api/pull", json={"name": model})
 
@@ -60,7 +60,7 @@ def test_the_progress_comes_in_ollamas_lines(front: tuple[Service, GatewayProces
 def test_a_pull_without_a_stream_tells_its_end(front: tuple[Service, GatewayProcess]) -> None:
     """The last line alone."""
     service, gateway = front
-    model = script(service, *LINES)
+    model = script_pull(service, *LINES)
 
     answer = gateway.http.post("/api/pull", json={"model": model, "stream": False})
 
@@ -73,7 +73,7 @@ def test_a_failed_pull_ends_with_the_hosts_error(front: tuple[Service, GatewayPr
     """As a line, or with a status."""
     service, gateway = front
     error = {"error": "pull model manifest: file does not exist"}
-    model = script(service, LINES[0], error)
+    model = script_pull(service, LINES[0], error)
 
     answer = gateway.http.post("/api/pull", json={"model": model, "stream": streamed})
 
@@ -85,8 +85,8 @@ def test_another_attempt_does_not_repeat_lines(front: tuple[Service, GatewayProc
     """A registry that does not answer is asked again; the client sees that once."""
     service, gateway = front
     error = {"error": 'pull model manifest: Get "https://registry.ollama.ai/v2/": dial tcp: no such host'}
-    script(service, LINES[0], error)
-    model = script(service, LINES[0], error)
+    script_pull(service, LINES[0], error)
+    model = script_pull(service, LINES[0], error)
 
     answer = gateway.http.post("/api/pull", json={"model": model})
 

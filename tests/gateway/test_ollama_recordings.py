@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from embedded.redis import EmbeddedRedis
-from tests.gateway.ollama_recordings import LISTS, Recording, cases, essence
+from tests.gateway.ollama_recordings import LISTS, Recording, extract_essence, list_cases
 from tests.gateway_process import GatewayProcess
 from tests.service import Service, start_service, wait_until
 
@@ -41,28 +41,28 @@ def front(shared: tuple[Service, GatewayProcess]) -> Iterator[tuple[Service, Gat
 
 
 def _agrees(answer: httpx.Response, recording: Recording) -> bool:
-    return essence(answer.status_code, answer.headers, answer.text) == recording.essence()
+    return extract_essence(answer.status_code, answer.headers, answer.text) == recording.extract_essence()
 
 
-@pytest.mark.parametrize("case", [case for case in cases() if Recording(case).path not in LISTS])
+@pytest.mark.parametrize("case", [case for case in list_cases() if Recording(case).path not in LISTS])
 def test_a_recorded_request_is_answered_as_it_was(front: tuple[Service, GatewayProcess], case: str) -> None:
     """Same status, content type, fields, types and text; no more differs than the documentation's table has."""
     service, gateway = front
     recording = Recording(case)
-    service.ollama.script(*recording.scripts())
+    service.ollama.script(*recording.build_scripts())
 
     answer = recording.send(gateway.http)
 
     assert _agrees(answer, recording) is (case not in DIFFERENT), f"{answer.text}\n{recording.body}"
 
 
-@pytest.mark.parametrize("case", [case for case in cases() if Recording(case).path in LISTS])
+@pytest.mark.parametrize("case", [case for case in list_cases() if Recording(case).path in LISTS])
 def test_a_recorded_list_is_passed_on_byte_by_byte(front: tuple[Service, GatewayProcess], case: str) -> None:
     """Once a probe has seen it. A host's models have fields that no program here knows."""
     service, gateway = front
     recording = Recording(case)
     others = [Recording(other) for other in ("tags", "show", "show_tools")]
-    service.ollama.script(*recording.scripts(), *(script for other in others for script in other.scripts()))
+    service.ollama.script(*recording.build_scripts(), *(script for other in others for script in other.build_scripts()))
 
     answer = recording.send(gateway.http)
 

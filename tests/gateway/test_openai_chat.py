@@ -27,11 +27,11 @@ CALLS = [
 ]
 
 
-def chat(gateway: GatewayProcess, **parameters: Any) -> httpx.Response:
+def post_chat(gateway: GatewayProcess, **parameters: Any) -> httpx.Response:
     return gateway.http.post(PATH, json={"model": MODEL, "messages": HI, **parameters})
 
 
-def chunks(answer: httpx.Response) -> list[dict[str, Any]]:
+def read_chunks(answer: httpx.Response) -> list[dict[str, Any]]:
     """The chunks of a stream that ends well."""
     frames = [line.removeprefix("data: ") for line in answer.text.split("\n\n") if line.startswith("data: ")]
     assert frames[-1] == "[DONE]", answer.text
@@ -41,7 +41,7 @@ def chunks(answer: httpx.Response) -> list[dict[str, Any]]:
 def test_an_answer_has_openais_form(gateway: GatewayProcess, service: Service) -> None:
     """Members, finish reason, usage, and the job's id in a header and in the id."""
     service.ollama.script(tokens=["Hi", " there"], final={"prompt_eval_count": 7, "eval_count": 2})
-    answer = chat(gateway, service_tier="auto", metadata={"a": "b"}, max_tokens=9)
+    answer = post_chat(gateway, service_tier="auto", metadata={"a": "b"}, max_tokens=9)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/json"
     job_id, body = answer.headers["x-llamaq-job"], answer.json()
@@ -72,9 +72,9 @@ def test_a_stream_has_openais_chunks(gateway: GatewayProcess, service: Service) 
     """The role, each piece, the finish reason, the usage, and [DONE]."""
     figures = {"prompt_eval_count": 7, "eval_count": 2}
     service.ollama.script(tokens=["Hi", " there"], done_reason="length", final=figures)
-    answer = chat(gateway, stream=True, stream_options={"include_usage": True})
+    answer = post_chat(gateway, stream=True, stream_options={"include_usage": True})
     assert answer.headers["content-type"] == "text/event-stream"
-    found = chunks(answer)
+    found = read_chunks(answer)
     assert {chunk["id"] for chunk in found} == {f"chatcmpl-{answer.headers['x-llamaq-job']}"}
     assert {chunk["object"] for chunk in found} == {"chat.completion.chunk"}
     *pieces, finish, usage = found
@@ -90,7 +90,7 @@ def test_a_stream_has_openais_chunks(gateway: GatewayProcess, service: Service) 
 
 def test_a_stream_without_usage_has_none(gateway: GatewayProcess, service: Service) -> None:
     """Only who asks for it gets a chunk without choices."""
-    assert all("usage" not in chunk and chunk["choices"] for chunk in chunks(chat(gateway, stream=True)))
+    assert all("usage" not in chunk and chunk["choices"] for chunk in read_chunks(post_chat(gateway, stream=True)))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_tier_is_a_lane_and_metadata_is_kept(
     gateway: GatewayProcess, service: Service, tier: str, lane: str, shown: str
 ) -> None:
     """Whoever looks at the job sees both; the answer has the tier as OpenAI does."""
-    answer = chat(gateway, service_tier=tier, metadata={"for": "test"})
+    answer = post_chat(gateway, service_tier=tier, metadata={"for": "test"})
     assert answer.json()["service_tier"] == shown
     status = service.queue.job(answer.headers["x-llamaq-job"]).status()
     assert (status.lane, status.metadata) == (lane, {"for": "test"})
@@ -116,9 +116,9 @@ def test_a_tier_is_a_lane_and_metadata_is_kept(
 def test_parallel_calls_have_ids_and_indexes(gateway: GatewayProcess, service: Service, stream: bool) -> None:
     """A call without an id gets one, and arguments are a text of JSON."""
     service.ollama.script(tokens=[], tool_calls=CALLS)
-    answer = chat(gateway, model=TOOLS_MODEL, tools=[WEATHER], stream=stream)
+    answer = post_chat(gateway, model=TOOLS_MODEL, tools=[WEATHER], stream=stream)
     if stream:
-        found = chunks(answer)
+        found = read_chunks(answer)
         calls = [call for chunk in found for call in chunk["choices"][0]["delta"].get("tool_calls", ())]
         assert [call.pop("index") for call in calls] == [0, 1]
         reason = found[-1]["choices"][0]["finish_reason"]

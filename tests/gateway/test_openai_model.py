@@ -13,7 +13,7 @@ from embedded.weights import fetch_weights
 from llamaq import JobQueue
 from tests.conftest import MODEL
 from tests.gateway.clients.program import ClientFailed
-from tests.gateway.clients.starting import started
+from tests.gateway.clients.starting import start_program
 from tests.gateway_process import GatewayProcess
 from tests.service import fresh_name
 from tests.worker_process import WorkerProcess
@@ -101,7 +101,7 @@ def test_a_call_of_one_of_several_is_streamed(gateway: GatewayProcess) -> None:
 )
 def test_openais_clients(gateway: GatewayProcess, program: str) -> None:
     """Whole and streamed, with the figures of a model that is really run; an error is of its class."""
-    with started(gateway.url, program, "openai") as client:
+    with start_program(gateway.url, program, "openai") as client:
         asked = {**ASKED, "max_tokens": 8}
         whole = client.call("create", method="chat", **asked)
         chunks = client.call("stream", method="chat", **asked, stream_options={"include_usage": True})
@@ -126,7 +126,7 @@ def test_openais_clients(gateway: GatewayProcess, program: str) -> None:
 )
 def test_langchain(gateway: GatewayProcess, package: str, limit: str, methods: list[str]) -> None:
     """An answer, a stream with its figures, and a value by each method that the model can be held to."""
-    with started(gateway.url, f"{package.replace('-', '_')}_client.py", package) as client:
+    with start_program(gateway.url, f"{package.replace('-', '_')}_client.py", package) as client:
         asked = {"model": MODEL, "text": "Is Dune a novel?", limit: 8}
         assert client.call("chat", **asked)["text"]
         assert 0 < client.call("stream", **asked)["usage"]["output_tokens"] <= 8
@@ -138,6 +138,6 @@ def test_langchain(gateway: GatewayProcess, package: str, limit: str, methods: l
 @pytest.mark.needs("package index")
 def test_instructor(gateway: GatewayProcess) -> None:
     """A value of the answer, and of the arguments of a call."""
-    with started(gateway.url, "instructor_client.py", "instructor") as client:
+    with start_program(gateway.url, "instructor_client.py", "instructor") as client:
         for mode in ("JSON_SCHEMA", "TOOLS"):
             assert client.call("one", mode=mode, into="Verdict", **ASKED)["yes"] in (True, False)

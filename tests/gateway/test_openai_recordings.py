@@ -57,7 +57,7 @@ def test_a_recorded_request_is_answered_as_it_was(front: tuple[Service, GatewayP
     """Same status, content type, fields, types and text; no more differs than the documentation's table has."""
     service, gateway = front
     recording = Recording(case)
-    service.ollama.script(*_replayed(recording))
+    service.ollama.script(*_build_scripts(recording))
     if recording.path == "/v1/models":  # once a probe has seen them
         wait_until(lambda: recording.send(gateway.http).json() == json.loads(recording.body))
 
@@ -74,15 +74,16 @@ def test_what_differs_is_documented() -> None:
     assert all(any(row.startswith(f"| {about} |") for row in rows) for about in DIFFERENT.values())
 
 
-def _replayed(recording: Recording) -> list[Script]:
+def _build_scripts(recording: Recording) -> list[Script]:
     """What makes a host give the answer natively; none where it is not asked."""
     if recording.status != 200:
         return []
-    answers = _answers(recording.body)
+    answers = _parse_answers(recording.body)
     match recording.path:
         case "/v1/models":
-            entry = Recording("tags").lines()[0]["models"][0]
-            named = [{"name": one["id"], "model": one["id"], "modified_at": _time(one)} for one in answers[0]["data"]]
+            entry = Recording("tags").parse_lines()[0]["models"][0]
+            offered = answers[0]["data"]
+            named = [{"name": one["id"], "model": one["id"], "modified_at": _render_time(one)} for one in offered]
             return [Script(path="/api/tags", times=None, status=200, body={"models": [entry | one for one in named]})]
         case "/v1/embeddings":
             vectors = [each["embedding"] for each in answers[0]["data"]]
@@ -98,17 +99,17 @@ def _replayed(recording: Recording) -> list[Script]:
     return [Script(path="/api/chat", tokens=texts, done_reason=ends[0], final=figures)]
 
 
-def _time(model: dict[str, Any]) -> str:
+def _render_time(model: dict[str, Any]) -> str:
     return datetime.fromtimestamp(model["created"], UTC).isoformat()
 
 
 def _agrees(answer: httpx.Response, recording: Recording) -> bool:
-    return _essence(answer.headers, answer.text) == _essence(recording.headers, recording.body)
+    return _extract_essence(answer.headers, answer.text) == _extract_essence(recording.headers, recording.body)
 
 
-def _essence(headers: Any, body: str) -> dict[str, Any]:
+def _extract_essence(headers: Any, body: str) -> dict[str, Any]:
     """The type, the names and types of members, and the text; without nulls, however a text is cut into chunks."""
-    answers = _answers(body)
+    answers = _parse_answers(body)
     choices = [choice for answer in answers for choice in answer.get("choices", ())]
     parts = [choice.get("message") or choice["delta"] for choice in choices]
     return {
@@ -123,7 +124,7 @@ def _essence(headers: Any, body: str) -> dict[str, Any]:
     }
 
 
-def _answers(body: str) -> list[dict[str, Any]]:
+def _parse_answers(body: str) -> list[dict[str, Any]]:
     if not body.startswith((":", "data:")):
         return [json.loads(body)]
     frames = [line.removeprefix("data: ") for line in body.splitlines() if line.startswith("data: ")]

@@ -16,13 +16,13 @@ PATH = "/v1/chat/completions"
 ASKED = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}], "stream": True}
 
 
-def frames(answer: httpx.Response) -> list[str]:
+def read_frames(answer: httpx.Response) -> list[str]:
     """What stands between the blank lines, read to the end."""
     answer.read()
     return answer.text.removesuffix("\n\n").split("\n\n")
 
 
-def text_of(parts: list[str]) -> str:
+def join_text(parts: list[str]) -> str:
     """The text of a stream's chunks."""
     chunks = [json.loads(part.removeprefix("data: ")) for part in parts if part.startswith('data: {"id"')]
     return "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
@@ -79,8 +79,8 @@ def test_an_attempt_that_fails_before_the_first_piece_is_not_seen(gateway: Gatew
     """Nothing was sent yet, so the next attempt is the stream."""
     service.ollama.script(status=503, body={"error": "server busy"})
     service.ollama.script(tokens=["Hi"])
-    found = frames(ask(gateway))
-    assert (text_of(found), found[-1]) == ("Hi", "data: [DONE]")
+    found = read_frames(ask(gateway))
+    assert (join_text(found), found[-1]) == ("Hi", "data: [DONE]")
 
 
 def test_an_attempt_that_fails_in_the_middle_ends_the_stream(gateway: GatewayProcess, service: Service) -> None:
@@ -121,11 +121,11 @@ def test_a_stream_carries_all_that_an_answer_has(gateway: GatewayProcess, servic
     """Thinking, text and log probabilities, of a model that thinks."""
     tokens = [{"token": "4", "logprob": -0.1, "bytes": [52]}]
     service.ollama.script(thinking=["2 + 2"], tokens=["4"], final={"logprobs": tokens})
-    found = frames(ask(gateway, model="smollm2-thinking:135m", reasoning_effort="low", logprobs=True))
+    found = read_frames(ask(gateway, model="smollm2-thinking:135m", reasoning_effort="low", logprobs=True))
     chunks = [json.loads(part.removeprefix("data: ")) for part in found if part.startswith('data: {"id"')]
     choices = [choice for chunk in chunks for choice in chunk["choices"]]
     assert "".join(choice["delta"].get("reasoning", "") for choice in choices) == "2 + 2"
-    assert text_of(found) == "4"
+    assert join_text(found) == "4"
     entries = [entry for choice in choices for entry in (choice["logprobs"] or {}).get("content", ())]
     assert entries == [{**tokens[0], "top_logprobs": []}]
     asked = service.list_requests("/api/chat")[0]
@@ -143,4 +143,4 @@ def test_a_slow_start_opens_the_stream(gateway: GatewayProcess, service: Service
         service.ollama.release(gate)
         rest = [line for line in lines if line]
     assert first.startswith(": ")
-    assert (text_of(rest), rest[-1]) == ("Hi", "data: [DONE]")
+    assert (join_text(rest), rest[-1]) == ("Hi", "data: [DONE]")

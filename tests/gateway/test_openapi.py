@@ -89,12 +89,12 @@ def test_no_request_is_a_fault_of_the_gateway(
         assert answer.status_code != 500, answer.text
         if answer.status_code >= 400:
             assert answer.json()["error"].keys() >= {"code", "message"}
-        assert wrong(document, operation, answer) == []
+        assert find_differences(document, operation, answer) == []
 
     check()
 
 
-def wrong(document: dict[str, Any], operation: str, answer: Any) -> list[str]:
+def find_differences(document: dict[str, Any], operation: str, answer: Any) -> list[str]:
     """What differs in an answer from the schema that the page has for its status."""
     method, path = operation.split(" ", 1)
     described = document["paths"][path][method.lower()]["responses"]
@@ -129,7 +129,7 @@ def test_what_a_job_became_is_as_the_page_says(
     assert status["state"] == "completed"
     for operation, answer in {"POST /jobs": submitted, **answers}.items():
         assert answer.status_code < 300
-        assert wrong(document, operation, answer) == [], operation
+        assert find_differences(document, operation, answer) == [], operation
     event = {"$ref": "#/components/schemas/Event", "components": document["components"]}
     for _, logged in service.log(status["id"]):
         assert [error.message for error in jsonschema_rs.validator_for(event).iter_errors(json.loads(logged))] == []

@@ -35,7 +35,7 @@ def test_it_is_healthy_and_ready(gateway: GatewayProcess) -> None:
 )
 def test_a_wrong_setting_ends_it_with_one_line(settings: dict[str, str], says: str) -> None:
     """Exit code 2, and the variable with its remedy."""
-    done = _started(settings)
+    done = _run_gateway(settings)
 
     assert done.returncode == 2
     assert says in done.stderr
@@ -46,7 +46,7 @@ def test_a_wrong_setting_ends_it_with_one_line(settings: dict[str, str], says: s
 def test_a_taken_port_is_named(name: str) -> None:
     """Exit code 2, as for each wrong setting, and the settings that say another one."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = _started({"gateway_port": "0", f"{name}_port": str(taken.getsockname()[1])})
+        done = _run_gateway({"gateway_port": "0", f"{name}_port": str(taken.getsockname()[1])})
 
     assert done.returncode == 2
     assert f"LLAMAQ_{name.upper()}_PORT" in done.stderr.splitlines()[-1]
@@ -60,7 +60,7 @@ def test_an_address_of_another_machine_is_named(name: str, host: str, tmp_path: 
     keys.touch(mode=0o600)
     ports = {"gateway_port": "0", "metrics_port": "0"}
 
-    done = _started({**ports, f"{name}_host": host, "gateway_keys_file": str(keys)})
+    done = _run_gateway({**ports, f"{name}_host": host, "gateway_keys_file": str(keys)})
 
     assert done.returncode == 2
     assert f"LLAMAQ_{name.upper()}_HOST" in done.stderr
@@ -69,14 +69,14 @@ def test_an_address_of_another_machine_is_named(name: str, host: str, tmp_path: 
 
 def test_the_command_makes_a_key(tmp_path: Path) -> None:
     """`run.py gateway key add NAME` prints it, and nothing else, on its standard output."""
-    done = _started({"gateway_keys_file": str(tmp_path / "keys")}, "key", "add", "web", "--rate", "60")
+    done = _run_gateway({"gateway_keys_file": str(tmp_path / "keys")}, "key", "add", "web", "--rate", "60")
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("llq_")
     assert len(done.stdout.splitlines()) == 1
-    assert _started({}, "key", "add", "web").returncode == 1
-    assert _started({}, "keys").returncode == 2
-    assert "usage:" in _started({}, "--help").stdout
+    assert _run_gateway({}, "key", "add", "web").returncode == 1
+    assert _run_gateway({}, "keys").returncode == 2
+    assert "usage:" in _run_gateway({}, "--help").stdout
 
 
 def test_no_process_outlives_the_one_that_started_it(redis_server: EmbeddedRedis) -> None:
@@ -101,7 +101,7 @@ def test_no_process_outlives_the_one_that_started_it(redis_server: EmbeddedRedis
     assert left == []
 
 
-def _started(settings: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+def _run_gateway(settings: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LLAMAQ_")}
     environment |= {f"LLAMAQ_{name.upper()}": value for name, value in settings.items()}
     return run([sys.executable, "-m", "gateway", *arguments], cwd=CHECKOUT, env=environment, timeout=30)

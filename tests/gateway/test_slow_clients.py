@@ -16,7 +16,7 @@ TOKENS = [Random(number).randbytes(10_000).hex() for number in range(600)]
 """More than sockets hold, and than waits for one reader before it reads the log again. Nothing is repeated."""
 
 
-def _text(path: str, body: bytes) -> str:
+def _join_text(path: str, body: bytes) -> str:
     """The text of an answer."""
     if path == "/api/generate":
         return "".join(json.loads(line)["response"] for line in body.splitlines())
@@ -38,6 +38,6 @@ def test_a_client_that_reads_late_gets_the_whole_answer_in_order(
         service.queue.job(service.queue.jobs(1)[0].id).result(60)
 
         service.ollama.script(tokens=["beside"])
-        assert _text(path, gateway.http.post(path, json=asked).content) == "beside"
+        assert _join_text(path, gateway.http.post(path, json=asked).content) == "beside"
 
-        assert _text(path, slow.getresponse().read()) == "".join(TOKENS)
+        assert _join_text(path, slow.getresponse().read()) == "".join(TOKENS)

@@ -49,7 +49,7 @@ def holders(
 NOT_FOUND = {"not_found", "response_not_found", "item_not_found"}
 
 
-def missing(answer: httpx.Response) -> bool:
+def is_not_found(answer: httpx.Response) -> bool:
     """Whether it says what it says of an id that there is not."""
     return answer.status_code == 404 and answer.json()["error"]["code"] in NOT_FOUND
 
@@ -69,11 +69,11 @@ def test_the_response_of_another_tenant_is_not_there(holders: dict[str, Holder],
         ("POST", "/cancel"),
         ("DELETE", ""),
     ):
-        assert missing(bob.request(method, f"/v1/responses/{name}{path}")), path
+        assert is_not_found(bob.request(method, f"/v1/responses/{name}{path}")), path
     follows = bob.post("/v1/responses", json={**given, "previous_response_id": name})
-    assert missing(follows)
+    assert is_not_found(follows)
     assert "secret" not in follows.text
-    assert missing(bob.post("/v1/responses", json={**given, "input": [item]}))
+    assert is_not_found(bob.post("/v1/responses", json={**given, "input": [item]}))
     assert holders["root"].http.get(f"/v1/responses/{name}").status_code == 200
     assert holders["alice"].http.delete(f"/v1/responses/{name}").status_code == 200
 
@@ -83,23 +83,23 @@ def test_the_files_and_batches_of_another_tenant_are_not_there(holders: dict[str
     service.ollama.script(tokens=["fine"], times=None)
     alice, bob, root = (holders[name] for name in ("alice", "bob", "root"))
     lines = [
-        batching.line("a"),
-        batching.line("b", model="smollm2-b:135m", messages=[{"role": "user", "content": "x"}]),
+        batching.build_line("a"),
+        batching.build_line("b", model="smollm2-b:135m", messages=[{"role": "user", "content": "x"}]),
     ]
-    batch = batching.created(alice, lines)
-    done = batching.reached(alice, batch["id"])
+    batch = batching.create_batch(alice, lines)
+    done = batching.wait_for_status(alice, batch["id"])
 
-    assert batching.counted(done) == (2, 1, 1)
-    failed = batching.rows(alice, done["error_file_id"])["b"]
+    assert batching.read_counts(done) == (2, 1, 1)
+    failed = batching.read_rows(alice, done["error_file_id"])["b"]
     assert failed["response"]["body"]["error"]["code"] == "model_not_allowed"
-    job_id = batching.rows(alice, done["output_file_id"])["a"]["response"]["request_id"]
+    job_id = batching.read_rows(alice, done["output_file_id"])["a"]["response"]["request_id"]
     assert service.queue.job(job_id).status().tenant == "acme"
     for name in (batch["input_file_id"], done["output_file_id"]):
         for method, path in (("GET", ""), ("GET", "/content"), ("DELETE", "")):
-            assert missing(bob.http.request(method, f"/v1/files/{name}{path}")), path
-    assert missing(bob.http.get(f"/v1/batches/{batch['id']}"))
-    assert missing(bob.http.post(f"/v1/batches/{batch['id']}/cancel"))
-    assert missing(batching.create(bob, batch["input_file_id"]))
+            assert is_not_found(bob.http.request(method, f"/v1/files/{name}{path}")), path
+    assert is_not_found(bob.http.get(f"/v1/batches/{batch['id']}"))
+    assert is_not_found(bob.http.post(f"/v1/batches/{batch['id']}/cancel"))
+    assert is_not_found(batching.post_batch(bob, batch["input_file_id"]))
     assert bob.http.get("/v1/files").json()["data"] == bob.http.get("/v1/batches").json()["data"] == []
     assert root.http.get(f"/v1/batches/{batch['id']}").json() == done
     assert root.http.get(f"/v1/files/{done['output_file_id']}/content").status_code == 200
@@ -109,13 +109,13 @@ def test_a_batch_of_an_admin_is_of_the_tenant_of_its_file(holders: dict[str, Hol
     """So are its jobs and its results; the tenant sees them."""
     service.ollama.script(tokens=["fine"])
     alice, root = holders["alice"], holders["root"]
-    file_id = batching.sent(alice, [batching.line("a")])
+    file_id = batching.upload_lines(alice, [batching.build_line("a")])
 
-    batch = batching.create(root, file_id).json()
-    done = batching.reached(alice, batch["id"])
+    batch = batching.post_batch(root, file_id).json()
+    done = batching.wait_for_status(alice, batch["id"])
 
     assert service.queue.job(f"{batch['id']}-1").status().tenant == "acme"
-    assert batching.text_of(batching.rows(alice, done["output_file_id"])["a"]) == "fine"
+    assert batching.read_text(batching.read_rows(alice, done["output_file_id"])["a"]) == "fine"
 
 
 @pytest.mark.parametrize("path", ["/v1/responses/x", "/v1/files", "/v1/files/x", "/v1/batches", "/v1/batches/x"])

@@ -7,7 +7,7 @@ import pytest
 from embedded.scripted.launcher import ScriptedOllama
 from llamaq import JobQueue
 from ops.topology.redis_server import start_redis
-from tests.gateway.batching import counted, created, line, reached, rows, text_of
+from tests.gateway.batching import build_line, create_batch, read_counts, read_rows, read_text, wait_for_status
 from tests.gateway_process import GatewayProcess
 from tests.worker_process import WorkerProcess
 
@@ -27,10 +27,10 @@ def test_a_producers_rights_are_enough_for_files_and_batches(secrets: Path, tmp_
             worker.start().ready(queue)
             host.script(tokens=["fine"], times=None)
             with GatewayProcess(server.bare_url("producer"), redis_password_file=secrets / "redis_producer") as gateway:
-                done = reached(gateway, created(gateway, [line("a"), line("b")])["id"])
-                assert counted(done) == (2, 2, 0)
-                found = rows(gateway, done["output_file_id"])
-                assert [text_of(row) for row in found.values()] == ["fine"] * 2
+                done = wait_for_status(gateway, create_batch(gateway, [build_line("a"), build_line("b")])["id"])
+                assert read_counts(done) == (2, 2, 0)
+                found = read_rows(gateway, done["output_file_id"])
+                assert [read_text(row) for row in found.values()] == ["fine"] * 2
                 listed = [
                     gateway.http.get(path).json()["data"]
                     for path in ("/v1/files", "/v1/files?order=asc", "/v1/batches")

@@ -9,7 +9,7 @@ import yaml
 
 from ops.topology import compose
 from tests.commands import run
-from tests.gateway.clients.installed import node_modules
+from tests.gateway.clients.installed import install_node_modules
 from tests.ops.kustomize import built
 from tests.ops.test_kubernetes import BASE, FOLDER, KEDA, MANIFESTS, OVERLAY, documents, one, validate
 
@@ -82,7 +82,8 @@ def test_their_operators_take_the_custom_kinds(tmp_path: Path) -> None:
         path = f"{PACKAGE_OF[group]}/{group}/{version}/{each['kind']}"
         lines.append(f"import type {{ I{each['kind']} as T{number} }} from {json.dumps(path)};")
         lines.append(f"export const o{number}: T{number} = {json.dumps(each)};")
-    folder = node_modules("@kubernetes-models/keda@2.0.0", "@kubernetes-models/prometheus-operator@6.0.0", TYPESCRIPT)
+    packages = ("@kubernetes-models/keda@2.0.0", "@kubernetes-models/prometheus-operator@6.0.0", TYPESCRIPT)
+    folder = install_node_modules(*packages)
     (tmp_path / "node_modules").symlink_to(folder / "node_modules")
     (tmp_path / "objects.ts").write_text("\n".join(lines))
     options = ("--strict", "--noEmit", "--skipLibCheck", "--module", "nodenext", "--target", "es2022")

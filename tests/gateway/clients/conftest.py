@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.gateway.clients.program import Program
-from tests.gateway.clients.starting import started
+from tests.gateway.clients.starting import start_program
 from tests.gateway_process import GatewayProcess
 from tests.service import Service
 
@@ -22,7 +22,7 @@ def programs(shared_front: tuple[Service, GatewayProcess]) -> Iterator[StartProg
 
         def program(name: str, *packages: str) -> Program:
             if name not in running:
-                running[name] = stack.enter_context(started(gateway.url, name, *packages))
+                running[name] = stack.enter_context(start_program(gateway.url, name, *packages))
             return running[name]
 
         yield program

@@ -15,16 +15,16 @@ FRESH_SECONDS = 7 * 24 * 3600
 _NPM = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]
 
 
-def python_with(*requirements: str) -> Path:
-    """An interpreter that has the packages, and nothing of this checkout."""
+def install_python(*requirements: str) -> Path:
+    """Install packages: an interpreter that has them, and nothing of this checkout."""
     with _folder("python", requirements) as (folder, fresh):
         if not fresh:
             uv.environment(folder, *requirements)
         return folder / "venv" / "bin" / "python"
 
 
-def node_modules(*packages: str) -> Path:
-    """A folder from which programs of Node.js import the packages: they stand in its `node_modules`."""
+def install_node_modules(*packages: str) -> Path:
+    """Install packages: a folder from which programs of Node.js import them, by its `node_modules`."""
     with _folder("node", packages) as (folder, fresh):
         if not fresh:
             done = run([*_NPM, folder, *packages], cwd=folder, timeout=240)

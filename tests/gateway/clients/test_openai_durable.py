@@ -9,9 +9,9 @@ import pytest
 from demo.run import make_http_lines
 from tests.commands import run
 from tests.conftest import MODEL
-from tests.gateway.batching import CHAT, jsonl, line
+from tests.gateway.batching import CHAT, build_line, encode_lines
 from tests.gateway.clients.conftest import StartProgram
-from tests.gateway.clients.installed import python_with
+from tests.gateway.clients.installed import install_python
 from tests.gateway.clients.program import ClientFailed, Program
 from tests.gateway_process import GatewayProcess
 from tests.service import Service, wait_until
@@ -36,7 +36,7 @@ def ask(client: Program, method: str, *names: str, **body: Any) -> Any:
     return client.call("ask", method=method, names=names, body=body)
 
 
-def ended(client: Program, method: str, name: str) -> Any:
+def wait_for_end(client: Program, method: str, name: str) -> Any:
     """A response or a batch that has ended, polled as the documentation of the clients does it."""
     found: list[Any] = []
     running = {"queued", "in_progress", "validating", "finalizing", "cancelling"}
@@ -79,7 +79,7 @@ def test_a_background_response_is_polled_cancelled_and_deleted(client: Program, 
     assert ask(client, "responses.cancel", first["id"])["status"] == "cancelled"
     service.wait_hung_up()
     second = ask(client, "responses.create", **HI, background=True)
-    assert ended(client, "responses.retrieve", second["id"])["status"] == "completed"
+    assert wait_for_end(client, "responses.retrieve", second["id"])["status"] == "completed"
     ask(client, "responses.delete", second["id"])
     with pytest.raises(ClientFailed) as raised:
         ask(client, "responses.retrieve", second["id"])
@@ -130,7 +130,7 @@ def test_errors_are_of_the_clients_classes(
 def test_the_line_of_the_demo(gateway: GatewayProcess, service: Service) -> None:
     """As it stands, once `pip install openai` has been run."""
     service.ollama.script(tokens=["Rayleigh."])
-    environment = {"PATH": f"{python_with('openai').parent}:{os.environ['PATH']}", "NO_PROXY": "127.0.0.1"}
+    environment = {"PATH": f"{install_python('openai').parent}:{os.environ['PATH']}", "NO_PROXY": "127.0.0.1"}
     done = run(["sh", "-c", make_http_lines(gateway.url, MODEL)[2]], env=environment, timeout=60)
     assert (done.stdout, done.stderr) == ("Rayleigh.\n", "")
 
@@ -138,12 +138,13 @@ def test_the_line_of_the_demo(gateway: GatewayProcess, service: Service) -> None
 def test_a_batch(client: Program, service: Service) -> None:
     """A file goes in, a file comes out; lists and errors are the client's own."""
     service.ollama.script(tokens=["fine"], times=None)
-    name = client.call("upload", content=jsonl([line("a"), line("b"), line("c", model="nope:1b", messages=[])]))
+    lines = [build_line("a"), build_line("b"), build_line("c", model="nope:1b", messages=[])]
+    name = client.call("upload", content=encode_lines(lines))
     given = {"input_file_id": name, "endpoint": CHAT, "completion_window": "24h", "metadata": {"a": "b"}}
 
     batch = ask(client, "batches.create", **given)
 
-    done = ended(client, "batches.retrieve", batch["id"])
+    done = wait_for_end(client, "batches.retrieve", batch["id"])
     assert (done["status"], done["metadata"]) == ("completed", {"a": "b"})
     assert done["request_counts"] == {"total": 3, "completed": 2, "failed": 1}
     rows = [json.loads(text) for text in client.call("content", name=done["output_file_id"]).splitlines()]

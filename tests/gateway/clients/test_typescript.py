@@ -32,7 +32,7 @@ pytestmark = [
 ]
 
 
-def done(*command: str | Path, cwd: Path) -> str:
+def run_checked(*command: str | Path, cwd: Path) -> str:
     """Run a command that must succeed: what it printed."""
     ended = run(command, cwd=cwd, timeout=240)
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -61,9 +61,9 @@ def installed(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (packed,) = (package.parents[1] / "npm").glob("*.tgz")
     folder = tmp_path_factory.mktemp("user")
     (folder / "package.json").write_text('{"private": true, "type": "module"}')
-    done(*NPM, "install", packed, cwd=folder)
+    run_checked(*NPM, "install", packed, cwd=folder)
     shutil.copy(PROGRAMS / "typescript_verbs.ts", folder)
-    done(package / "node_modules" / ".bin" / "tsc", *COMPILE, "typescript_verbs.ts", cwd=folder)
+    run_checked(package / "node_modules" / ".bin" / "tsc", *COMPILE, "typescript_verbs.ts", cwd=folder)
     return folder
 
 
@@ -82,7 +82,7 @@ def queue(program: Program, service: Service) -> Program:
 
 def test_the_types_are_those_of_the_gateway(package: Path) -> None:
     """src/schema.ts is what openapi-typescript makes of docs/openapi.json: `npm run generate` after a change."""
-    done("npm", "run", "check", cwd=package)
+    run_checked("npm", "run", "check", cwd=package)
 
 
 def test_the_package_has_the_version_of_the_sdk() -> None:
@@ -116,7 +116,7 @@ def test_the_code_in_the_pages_compiles(package: Path, installed: Path) -> None:
     for number, block in enumerate([*of_language("ts"), *of_language("js")]):
         names.append(f"block_{number}.ts")
         (installed / names[-1]).write_text(f"// {block}\n{known if block.language == 'js' else ''}{block.text}")
-    done(package / "node_modules" / ".bin" / "tsc", *COMPILE, "--noEmit", *names, cwd=installed)
+    run_checked(package / "node_modules" / ".bin" / "tsc", *COMPILE, "--noEmit", *names, cwd=installed)
 
 
 def test_a_job_is_submitted_and_its_result_read(queue: Program, service: Service) -> None:

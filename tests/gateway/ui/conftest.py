@@ -31,21 +31,21 @@ class Operator:
         """Send the form with a key."""
         return self.http.post("/ui/sign-in", data={"key": key})
 
-    def text(self, path: str) -> str:
+    def read_page(self, path: str) -> str:
         """A page that is there."""
         answer = self.http.get(path, follow_redirects=True)
         assert answer.status_code == 200, answer.text
         return answer.text
 
-    def token(self) -> str:
+    def read_token(self) -> str:
         """What the forms of the session carry."""
-        found = _TOKEN.search(self.text("/ui/dead"))
+        found = _TOKEN.search(self.read_page("/ui/dead"))
         assert found
         return found[1]
 
     def act(self, path: str, **form: Any) -> httpx.Response:
         """Press a button; the answer is the page behind it."""
-        return self.http.post(path, data={"csrf": self.token(), **form}, follow_redirects=True)
+        return self.http.post(path, data={"csrf": self.read_token(), **form}, follow_redirects=True)
 
 
 @pytest.fixture(scope="module")

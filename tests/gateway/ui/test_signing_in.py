@@ -57,7 +57,7 @@ def test_signing_out_ends_the_session(operator: Operator) -> None:
 )
 def test_an_action_from_another_origin_is_refused(operator: Operator, headers: dict[str, str]) -> None:
     """Even with the right token."""
-    answer = operator.http.post("/ui/do/pause?host=x", data={"csrf": operator.token()}, headers=headers)
+    answer = operator.http.post("/ui/do/pause?host=x", data={"csrf": operator.read_token()}, headers=headers)
 
     assert answer.status_code == 403
 
@@ -67,7 +67,7 @@ def test_an_action_without_the_token_is_refused(operator: Operator, front: Gatew
     other = Operator(front.url)
     other.sign_in()
 
-    for data in ({}, {"csrf": ""}, {"csrf": "0" * 64}, {"csrf": other.token()}):
+    for data in ({}, {"csrf": ""}, {"csrf": "0" * 64}, {"csrf": other.read_token()}):
         assert operator.http.post("/ui/do/pause?host=x", data=data).status_code == 403
 
 
@@ -75,7 +75,7 @@ def test_without_keys_the_local_user_is_an_operator(gateway: GatewayProcess, ser
     """An action needs the token of the page there too."""
     local = Operator(gateway.url)
 
-    assert "Fleet" in local.text("/ui")
+    assert "Fleet" in local.read_page("/ui")
     assert local.http.post("/ui/do/pause?host=x", data={}).status_code == 403
     assert local.act("/ui/do/pause?host=nowhere").status_code == 400
 

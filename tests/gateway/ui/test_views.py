@@ -12,23 +12,23 @@ from tests.service import Service, wait_until
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 
 
-def host_of(service: Service) -> str:
+def find_host(service: Service) -> str:
     """The name of the one host."""
     return service.queue.hosts()[0].host
 
 
 def test_the_fleet_is_paused_and_resumed(operator: Operator, service: Service) -> None:
     """The queue then says why its jobs wait."""
-    host = host_of(service)
-    assert host in operator.text("/ui")
+    host = find_host(service)
+    assert host in operator.read_page("/ui")
 
     try:
         assert "Paused: no new jobs begin there." in operator.act(f"/ui/do/pause?host={host}").text
         job = service.queue.generate(MODEL, "hi", tenant="acme")
-        page = operator.text("/ui/queue")
+        page = operator.read_page("/ui/queue")
         assert "paused by an operator" in page
         assert "acme" in page
-        assert "paused by an operator" in operator.text(f"/ui/jobs/{job.id}")
+        assert "paused by an operator" in operator.read_page(f"/ui/jobs/{job.id}")
     finally:
         assert "Resumed." in operator.act(f"/ui/do/resume?host={host}").text
     assert job.result(30)
@@ -40,7 +40,7 @@ def test_what_runs_is_cancelled(operator: Operator, service: Service) -> None:
     job = service.queue.generate(MODEL, "hi")
     service.wait_held(gate)
 
-    assert job.id in operator.text("/ui/running")
+    assert job.id in operator.read_page("/ui/running")
     assert "Cancelled." in operator.act(f"/ui/jobs/{job.id}/cancel").text
     assert job.status().state == "cancelled"
 
@@ -50,8 +50,8 @@ def test_jobs_are_filtered_and_found(operator: Operator, service: Service) -> No
     first = service.queue.generate(MODEL, "hi", tenant="filtered")
     first.result(30)
 
-    assert first.id in operator.text("/ui/jobs?state=completed&tenant=filtered")
-    assert first.id not in operator.text("/ui/jobs?state=failed&state=queued&tenant=filtered")
+    assert first.id in operator.read_page("/ui/jobs?state=completed&tenant=filtered")
+    assert first.id not in operator.read_page("/ui/jobs?state=failed&state=queued&tenant=filtered")
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     assert first.id not in operator.http.get("/ui/jobs", params={"since": tomorrow}).text
     assert operator.http.get("/ui/jobs", params={"id": first.id}).headers["location"] == f"/ui/jobs/{first.id}"
@@ -65,11 +65,11 @@ def test_a_page_of_jobs_leads_to_the_next(operator: Operator, service: Service) 
         [{"kind": "generate", "model": MODEL, "prompt": "x", "tenant": "paged", "start_after": 3600}] * 51
     )
 
-    page = operator.text("/ui/jobs?tenant=paged")
+    page = operator.read_page("/ui/jobs?tenant=paged")
 
     assert page.count('href="/ui/jobs/') == 50
     after = page.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
-    assert operator.text(after).count('href="/ui/jobs/') == 1
+    assert operator.read_page(after).count('href="/ui/jobs/') == 1
 
 
 def test_a_job_shows_its_attempts_and_its_error(operator: Operator, service: Service) -> None:
@@ -80,7 +80,7 @@ def test_a_job_shows_its_attempts_and_its_error(operator: Operator, service: Ser
         job.result(30)
     except JobFailed as error:
         failure = error
-    page = operator.text(f"/ui/jobs/{job.id}")
+    page = operator.read_page(f"/ui/jobs/{job.id}")
 
     assert failure.code in page
     for event in ("queued", "started", "failed"):
@@ -96,7 +96,7 @@ def test_texts_are_shown_after_a_click_that_is_logged(
     job = service.queue.generate(MODEL, "planted prompt")
     job.result(30)
 
-    assert "planted" not in operator.text(f"/ui/jobs/{job.id}")
+    assert "planted" not in operator.read_page(f"/ui/jobs/{job.id}")
     page = operator.act(f"/ui/jobs/{job.id}/content").text
     assert "planted prompt" in page
     assert "planted answer" in page
@@ -119,7 +119,7 @@ def test_a_job_is_replayed_with_changes_and_deleted(operator: Operator, service:
     new_id = made.url.path.rpartition("/")[2]
     assert new_id != job.id
     assert service.queue.job(new_id).request().request["options"]["seed"] == 7
-    assert "Delete this job?" in operator.text(f"/ui/jobs/{job.id}/delete")
+    assert "Delete this job?" in operator.read_page(f"/ui/jobs/{job.id}/delete")
     assert "Deleted." in operator.act(f"/ui/jobs/{job.id}/delete").text
     assert operator.http.get(f"/ui/jobs/{job.id}").status_code == 404
 
@@ -129,7 +129,7 @@ def test_a_job_with_a_damaged_record_is_deleted(operator: Operator, service: Ser
     job = service.queue.generate(MODEL, "hi", start_after=3600)
     service.redis.hset(service.keys.record(job.id), "submitted_at", "yesterday")
 
-    assert "has not ended" in operator.text(f"/ui/jobs/{job.id}/delete")
+    assert "has not ended" in operator.read_page(f"/ui/jobs/{job.id}/delete")
     assert "Deleted." in operator.act(f"/ui/jobs/{job.id}/delete").text
     assert not service.redis.exists(service.keys.record(job.id))
 
@@ -157,8 +157,8 @@ def test_a_dead_letter_is_put_back_or_discarded(operator: Operator, service: Ser
     wait_until(lambda: len(service.queue.dead()) >= 2)
     letter = service.queue.dead()[0]
 
-    assert letter.reason[:20].replace("'", "&#39;") in operator.text("/ui/dead").replace("&#34;", '"')
-    assert "Discard this dead letter?" in operator.text(f"/ui/dead/{letter.id}/discard")
+    assert letter.reason[:20].replace("'", "&#39;") in operator.read_page("/ui/dead").replace("&#34;", '"')
+    assert "Discard this dead letter?" in operator.read_page(f"/ui/dead/{letter.id}/discard")
     assert "Discarded." in operator.act(f"/ui/dead/{letter.id}/discard").text
     assert service.queue.dead_letter(letter.id) is None
     assert operator.act(f"/ui/dead/{letter.id}/put-back").status_code == 404
@@ -170,9 +170,9 @@ def test_hostile_names_are_texts(operator: Operator, service: Service) -> None:
     job = service.queue.generate(MODEL, EVIL, metadata={"name": EVIL})
     job.result(30)
     pages = [operator.act(f"/ui/jobs/{job.id}/content").text]
-    pages += [operator.text(path) for path in (f"/ui/jobs/{job.id}", "/ui/jobs", "/ui")]
+    pages += [operator.read_page(path) for path in (f"/ui/jobs/{job.id}", "/ui/jobs", "/ui")]
     pages.append(operator.http.get("/ui/jobs", params={"tenant": EVIL, "model": EVIL}).text)
-    pages.append(operator.http.post("/ui/pull", data={"csrf": operator.token(), "model": EVIL}).text)
+    pages.append(operator.http.post("/ui/pull", data={"csrf": operator.read_token(), "model": EVIL}).text)
 
     for page in pages:
         assert "<script>alert" not in page
@@ -197,7 +197,7 @@ def test_the_charts_show_what_the_workers_kept(operator: Operator, service: Serv
     service.redis.hset(service.keys.minute(minute), mapping={"waiting:normal": 12345, "slots": 2, "slots_used": 1})
 
     for span in ("hour", "day"):
-        page = operator.text(f"/ui/charts?span={span}")
+        page = operator.read_page(f"/ui/charts?span={span}")
         assert "12345" in page
         assert "Waiting, by lane" in page
     assert operator.http.get("/ui/charts?span=year").status_code == 400

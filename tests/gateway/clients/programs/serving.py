@@ -18,11 +18,11 @@ def serve(verbs: dict[str, Callable[..., Any]]) -> None:
             answer = {"result": verbs[call["verb"]](**call["arguments"])}
         except Exception as error:  # noqa: BLE001 - the test judges it
             traceback.print_exc()
-            answer = {"error": _told(error)}
+            answer = {"error": _describe_error(error)}
         sys.stdout.write(json.dumps(answer, default=str) + "\n")
         sys.stdout.flush()
 
 
-def _told(error: BaseException) -> dict[str, Any]:
+def _describe_error(error: BaseException) -> dict[str, Any]:
     about = {name: getattr(error, name, None) for name in ("status_code", "code", "param", "message")}
     return {"kind": type(error).__name__, **about, "text": str(error), "status": about["status_code"]}
