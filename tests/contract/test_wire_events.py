@@ -18,7 +18,7 @@ from tasks.input_policy.policy import InputPolicy
 from tasks.registry import run
 from tests.contract import golden
 from tests.unit.tasks.ollama import Ollama, claimed, context
-from tests.unit.worker.writing import supervised
+from tests.unit.worker.writing import run_supervised
 from worker.attempt.event_writer import EventWriter
 
 TYPES = ("queued", "started", "delta", "progress", "retrying", "completed", "failed", "cancelled", "expired")
@@ -76,7 +76,7 @@ def payloads(redis_server: EmbeddedRedis, prefix: str) -> dict[str, str]:
     fleet.end_reaper_leadership()
     store.reap()
     second = fleet.claim(store, job)
-    with supervised(writer):
+    with run_supervised(writer):
         buffer = writer.open(second, Attempt(job.id), silent=False)
         buffer.progress("loading")
         with writer.changed:

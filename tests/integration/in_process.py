@@ -23,7 +23,7 @@ class InProcess:
 
     Attributes:
         config: its settings.
-        worker: started by `running`.
+        worker: started by `run_in_process`.
         metrics: what it counts.
     """
 
@@ -54,30 +54,30 @@ class InProcess:
         assert "".join(job.text(on_restart="raise")) == job.result(WAIT_SECONDS).text
         return job.result(WAIT_SECONDS).text
 
-    def failures(self, duty: str) -> float | None:
-        """How often a duty has failed, by the metric."""
+    def count_failures(self, duty: str) -> float | None:
+        """Count how often a duty has failed, by the metric."""
         return self.metrics.registry.get_sample_value("llamaq_duty_failures_total", {"duty": duty})
 
-    def failing_seconds(self, duty: str) -> float:
-        """For how long a duty has failed, by the metric."""
+    def read_failing_seconds(self, duty: str) -> float:
+        """Read for how long a duty has failed, by the metric."""
         return self.metrics.registry.get_sample_value("llamaq_duty_failing_seconds", {"duty": duty}) or 0.0
 
     def end(self) -> None:
-        """All phases of an orderly stop."""
+        """Stop it in order: all phases."""
         self.worker.quiet()
         self.worker.drain(1)
         self.worker.close()
         self._redis.close()
 
 
-def threads() -> set[threading.Thread]:
-    """Those that are ours."""
+def list_threads() -> set[threading.Thread]:
+    """List those that are ours."""
     return {thread for thread in threading.enumerate() if thread.name.startswith("llamaq-")}
 
 
 @contextmanager
-def running(redis_url: str, ollama_url: str, prefix: str) -> Iterator[InProcess]:
-    """A worker that is started, and ended."""
+def run_in_process(redis_url: str, ollama_url: str, prefix: str) -> Iterator[InProcess]:
+    """Start a worker, and end it."""
     process = InProcess(redis_url, ollama_url, prefix)
     process.worker.start()
     try:

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.launcher import ScriptedOllama
-from tests.integration.in_process import WAIT_SECONDS, InProcess, running, threads
+from tests.integration.in_process import WAIT_SECONDS, InProcess, list_threads, run_in_process
 from tests.service import wait_until
 from worker.duties import health, heartbeat, inbox
 from worker.duties.duty import Duty
@@ -43,7 +43,7 @@ def process(redis_server: EmbeddedRedis) -> Iterator[InProcess]:
             hurried.setattr(pause, 0.1)
         hurried.setattr(inbox, "BLOCK_MILLISECONDS", 100)
         hurried.setattr(inbox, "AGAIN_MILLISECONDS", 100)
-        with running(redis_server.url, ollama.url, "test-duties") as started:
+        with run_in_process(redis_server.url, ollama.url, "test-duties") as started:
             yield started
 
 
@@ -70,7 +70,7 @@ def test_a_duty_goes_on_after_whatever_exception(
         went_on.set()
         return rounds()
 
-    before = process.failures(name)
+    before = process.count_failures(name)
     with capture_logs() as logs:
         monkeypatch.setattr(duty, "run_round", broken)
         process.run_job()  # gives the event writer and the timers something to do
@@ -79,20 +79,20 @@ def test_a_duty_goes_on_after_whatever_exception(
         assert process.run_job()
 
     assert before == 0
-    assert process.failures(name) == 1
+    assert process.count_failures(name) == 1
     assert [(line["duty"], type(line["exc_info"])) for line in logs if "exc_info" in line] == [(name, NeverSeen)]
 
 
 def test_no_thread_is_left(redis_server: EmbeddedRedis, ollama: ScriptedOllama, prefix: str) -> None:
     """An orderly stop ends every thread that the worker has started."""
-    before = threads()
-    with running(redis_server.url, ollama.url, prefix) as process:
-        started = threads() - before
+    before = list_threads()
+    with run_in_process(redis_server.url, ollama.url, prefix) as process:
+        started = list_threads() - before
         started = {thread for thread in started if thread.name != "llamaq-connect"}  # ends with its connection
         process.run_job()
 
     assert {thread.name for thread in started} == {f"llamaq-{name}" for name in NAMES}
-    assert threads() - before == set()
+    assert list_threads() - before == set()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -121,12 +121,12 @@ def test_a_duty_that_goes_on_failing_is_told(
             wait_until(lambda: bool(findings()))
             process.worker.heartbeat.note_received()  # as when the message has come through Celery
             assert not alive.exists()
-            assert process.failing_seconds(name) > 0.05
+            assert process.read_failing_seconds(name) > 0.05
             assert findings()[0][0] is False
         finally:
             mended.set()
         assert job.result(WAIT_SECONDS)
-    wait_until(lambda: process.failing_seconds(name) == 0)
+    wait_until(lambda: process.read_failing_seconds(name) == 0)
 
     def is_well() -> bool:
         process.worker.heartbeat.note_received()

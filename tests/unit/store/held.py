@@ -18,8 +18,8 @@ SHORT_LIVED = ":forecast:"
 """Keys that lapse after 2 s, so that a slow fleet may have none."""
 
 
-def held(fleet: Fleet, without: Sequence[str] = ()) -> dict[str, Any]:
-    """All that is in Redis, by key, without the times and what is made of them."""
+def read_keys(fleet: Fleet, without: Sequence[str] = ()) -> dict[str, Any]:
+    """Read all that is in Redis, by key, without the times and what is made of them."""
     found: dict[str, Any] = {}
     stray = {*without, fleet.keys.prefix + ".store"}
     for key in set(fleet.redis.execute_command("KEYS", f"{fleet.keys.prefix}[:.]*")) - stray:
@@ -38,7 +38,7 @@ def held(fleet: Fleet, without: Sequence[str] = ()) -> dict[str, Any]:
             case "set":
                 found[name] = set(fleet.redis.execute_command("SMEMBERS", key))
             case "stream":
-                found[name] = [_timeless(event) for event in fleet.log(name[2:].partition("}")[0])]
+                found[name] = [_drop_times(event) for event in fleet.log(name[2:].partition("}")[0])]
             case kind:
                 found[name] = kind
     for name in [name for name in found if name.endswith(":loaded")]:  # `<since> <context> <options>`
@@ -46,12 +46,12 @@ def held(fleet: Fleet, without: Sequence[str] = ()) -> dict[str, Any]:
     return found
 
 
-def _timeless(event: dict[str, Any]) -> dict[str, Any]:
-    """An event without its time, and with an estimate that does not tell milliseconds."""
+def _drop_times(event: dict[str, Any]) -> dict[str, Any]:
+    """Give an event no time, and an estimate that does not tell milliseconds."""
     seconds = event.get("eta_seconds")
     return {**event, "at": 0, **({"eta_seconds": round(seconds, -1)} if seconds else {})}
 
 
-def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
-    """The keys that are not the same in both, each with what it has in the two."""
+def find_differences(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
+    """Find the keys that are not the same in both, each with what it has in the two."""
     return {name: (ours.get(name), theirs.get(name)) for name in ours | theirs if ours.get(name) != theirs.get(name)}

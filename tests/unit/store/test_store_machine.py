@@ -50,7 +50,7 @@ class Store(RuleBasedStateMachine):
     @initialize(target=jobs, lane=st.sampled_from(LANES))
     def open(self, lane: Any) -> Any:
         """Hypothesis leaves rules out, and most others need a job."""
-        return multiple(*(self._noted(self.fleet.submit(model, priority=lane)) for model in (*MODELS, *MODELS)))
+        return multiple(*(self._note(self.fleet.submit(model, priority=lane)) for model in (*MODELS, *MODELS)))
 
     @rule(
         target=jobs,
@@ -66,7 +66,7 @@ class Store(RuleBasedStateMachine):
         job = self.fleet.submit(
             model, priority=lane, start_within=within, options=options, tenant=tenant, start_after=start
         )
-        return self._noted(job)
+        return self._note(job)
 
     @rule(
         target=jobs,
@@ -77,9 +77,9 @@ class Store(RuleBasedStateMachine):
     def say(self, conversation: str, how: Any, start: float | None) -> Job[Any]:
         about = {"conversation": conversation, "when_busy": how, "start_after": start}
         turn = self.fleet.queue.chat(MODELS[0], message="x", wait_for_model=True, **about)
-        return self._noted(turn)
+        return self._note(turn)
 
-    def _noted(self, job: Job[Any]) -> Job[Any]:
+    def _note(self, job: Job[Any]) -> Job[Any]:
         self.submitted.append(job)
         return job
 
@@ -148,7 +148,7 @@ class Store(RuleBasedStateMachine):
         self.deleted.append(job)
 
     @rule(job=jobs)
-    def lapse(self, job: Job[Any]) -> None:
+    def expire_lease(self, job: Job[Any]) -> None:
         for host in HOSTS:
             self.fleet.redis.zadd(self.fleet.keys.leases(), {f"{job.id} {host}": 1}, xx=True)
 
@@ -227,7 +227,7 @@ class Store(RuleBasedStateMachine):
                 self.stores[seen.records[job.id].get("host", "alpha"), "w2"].claim(job.id)
                 self.hurry(job)
             for job in (*self.submitted, *self.deleted):
-                self.lapse(job)
+                self.expire_lease(job)
             self.reap("alpha", "w1")
         self.promises_hold()
         assert (unended, seen.pairs) == ([], set())

@@ -31,8 +31,8 @@ class Later(Clock):
 
 
 @contextmanager
-def supervised(*duties: Duty) -> Iterator[list[str]]:
-    """Runs duties. Yields the names of those that failed, one for each time; all threads have ended at the end."""
+def run_supervised(*duties: Duty) -> Iterator[list[str]]:
+    """Run duties. Yields the names of those that failed, one for each time; all threads have ended at the end."""
     failed: list[str] = []
     supervisor = Supervisor(duties, SYSTEM, Health(SYSTEM), failed.append)
     before = set(threading.enumerate())
@@ -47,7 +47,7 @@ def supervised(*duties: Duty) -> Iterator[list[str]]:
     assert not [thread.name for thread in started if thread.is_alive()]
 
 
-def until(met: Callable[[], Any]) -> None:
+def wait_until(met: Callable[[], Any]) -> None:
     """Wait for something that is bound to come about."""
     limit = time.monotonic() + 60
     while not met():

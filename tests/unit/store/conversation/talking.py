@@ -11,7 +11,7 @@ from llamaq.store.worker.outcome import Completed
 NAME = "c"
 
 
-def turn(fleet: Fleet, said: str, **fields: Any) -> Job[Any]:
+def submit_turn(fleet: Fleet, said: str, **fields: Any) -> Job[Any]:
     """Say something."""
     return fleet.queue.chat(MODEL, conversation=NAME, message=said, wait_for_model=True, **fields)
 
@@ -23,14 +23,14 @@ def answer(store: JobStore, claimed: ClaimedJob, said: str) -> None:
     store.complete(claimed, Completed({"message": message, "model": MODEL, "host": "alpha", "attempts": 1}, kept))
 
 
-def talked(fleet: Fleet, *texts: str) -> JobStore:
-    """A conversation in which each text was answered."""
+def hold_conversation(fleet: Fleet, *texts: str) -> JobStore:
+    """Hold a conversation in which each text is answered."""
     store = fleet.add_host()
     for text in texts:
-        answer(store, fleet.claim(store, turn(fleet, text)), text)
+        answer(store, fleet.claim(store, submit_turn(fleet, text)), text)
     return store
 
 
-def contents(conversation: Conversation) -> list[str]:
-    """What was said, without who said it."""
+def list_contents(conversation: Conversation) -> list[str]:
+    """List what was said, without who said it."""
     return [message.content for message in conversation.history()]

@@ -8,7 +8,7 @@ import pytest
 from embedded.scripted.fleet import MODEL, Fleet
 from llamaq import BrokerUnavailable, Conversation, InvalidRequest, Limits
 from llamaq.settings.producer import Settings
-from tests.unit.store.conversation.talking import NAME, talked, turn
+from tests.unit.store.conversation.talking import NAME, hold_conversation, submit_turn
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def talk(fleet: Fleet) -> Conversation:
 
 def test_messages_know_their_turn(fleet: Fleet, talk: Conversation) -> None:
     """Those of one job are one turn, also where the same was said twice."""
-    talked(fleet, "a", "a")
+    hold_conversation(fleet, "a", "a")
 
     assert [(said.turn, said.role, said.content) for said in talk.history()] == [
         (1, "user", "a"), (1, "assistant", "re: a"), (2, "user", "a"), (2, "assistant", "re: a"),
@@ -49,7 +49,7 @@ def test_settings_are_set_changed_and_cleared_one_by_one(talk: Conversation) -> 
 def test_its_own_time_to_live_goes_before_the_common_one(fleet: Fleet, talk: Conversation) -> None:
     """Messages and settings lapse together; each turn begins the time anew."""
     talk.set(ttl=5000)
-    talked(fleet, "a")
+    hold_conversation(fleet, "a")
 
     keys = [fleet.keys.conversation("default", NAME), fleet.keys.about("default", NAME)]
     assert all(4900 < fleet.redis.ttl(key) <= 5000 for key in keys)
@@ -110,10 +110,10 @@ def test_the_runner_of_the_conversations_options_is_the_turns(fleet: Fleet, talk
 
 def test_conversations_are_listed_the_latest_first(fleet: Fleet, talk: Conversation) -> None:
     """Of one tenant; with how much is kept, and what waits."""
-    talked(fleet, "a")
+    hold_conversation(fleet, "a")
     fleet.queue.conversation("older").set(model="m")
     fleet.queue.conversation("others", "someone").set(model="m")
-    turn(fleet, "b")
+    submit_turn(fleet, "b")
     talk.set(system="s")
 
     found = fleet.queue.conversations()
@@ -129,7 +129,7 @@ def test_conversations_are_listed_the_latest_first(fleet: Fleet, talk: Conversat
 def test_no_tenant_is_the_default_one(fleet: Fleet, talk: Conversation) -> None:
     """None is absent, as in a request: also for what is read, and for the model of a turn."""
     nobody: Any = None
-    talked(fleet, "a")
+    hold_conversation(fleet, "a")
     same = fleet.queue.conversation(NAME, nobody)
     same.set(model=MODEL, system="s")
 
@@ -168,6 +168,6 @@ def test_messages_that_were_written_over_are_set_aside_by_the_next_turn(fleet: F
 
     with pytest.raises(BrokerUnavailable, match="is set aside as soon as llamaq writes to it"):
         talk.history()
-    talked(fleet, "a")
+    hold_conversation(fleet, "a")
 
     assert [said.content for said in talk.history()] == ["a", "re: a"]

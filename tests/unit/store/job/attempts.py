@@ -28,7 +28,7 @@ class Wire:
         return getattr(self._client, name)
 
     def send(self, commands: Any, connection: Any = None) -> Any:
-        names = [_name(command) for command in commands]
+        names = [_read_name(command) for command in commands]
         self.sent += names
         self._early = []
         for name in sorted(set(self.before) & set(names), key=names.index):
@@ -44,7 +44,7 @@ class Wire:
         return [*self._early, *self._client.receive(connection, commands[len(self._early) :])]
 
 
-def _name(command: Any) -> str:
+def _read_name(command: Any) -> str:
     return command.split(b"\r\n")[2].decode() if isinstance(command, bytes) else str(command[0])
 
 
@@ -63,17 +63,17 @@ class Attempt:
         self.wire.sent.clear()
 
     def flush(self, *texts: str, renews: bool = False) -> Flush:
-        """What it writes next."""
+        """Build what it writes next."""
         events = [(self.number + index, "delta", dump_members(text=text)) for index, text in enumerate(texts, 1)]
         self.number += len(texts)
         return Flush(self.claimed, f"{self.job.id} alpha", renews, events, self.number, self.place)
 
     def say(self, *texts: str, renews: bool = False) -> str | Exception:
         """Write it: the word."""
-        return self.told(self.logs.write([self.flush(*texts, renews=renews)])[0])
+        return self.keep_place(self.logs.write([self.flush(*texts, renews=renews)])[0])
 
-    def told(self, written: Written) -> str | Exception:
-        """Keep the place."""
+    def keep_place(self, written: Written) -> str | Exception:
+        """Keep the place: the word."""
         self.place = written.place
         return written.word
 
@@ -82,8 +82,8 @@ class Attempt:
         return [event["text"] for event in self.fleet.log(self.job.id) if event["type"] == "delta"]
 
 
-def strays(attempt: Attempt) -> None:
-    """The lease was taken out of the record by hand."""
+def let_lease_stray(attempt: Attempt) -> None:
+    """Take the lease out of the record by hand, and reap."""
     attempt.fleet.redis.hset(attempt.fleet.keys.record(attempt.job.id), "lease", "")
     attempt.fleet.end_reaper_leadership()
     attempt.store.reap()

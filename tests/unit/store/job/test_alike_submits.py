@@ -12,7 +12,7 @@ from llamaq.admission import submission
 from llamaq.store.answers import Answer
 from llamaq.store.script_drivers import run_many
 from llamaq.store.script_runs import MOST_GROUPED, Call
-from tests.unit.store.held import differences, held
+from tests.unit.store.held import find_differences, read_keys
 
 OTHER = "other:latest"
 MINUTES = 100
@@ -140,8 +140,8 @@ def test_one_call_leaves_what_single_calls_leave(
             for start in range(0, len(made), number):
                 answers += outcomes(run_many(fleet.redis, made[start : start + number]))
         texts = [answer.replace(fleet.keys.prefix, "") for answer in answers]
-        found.append({**held(fleet), "answers": [text.partition("retry_after")[0] for text in texts]})
+        found.append({**read_keys(fleet), "answers": [text.partition("retry_after")[0] for text in texts]})
         fleet.redis.delete(*(fleet.keys.prefix + name for name in fleet.key_names()))
         fleet.close()
 
-    assert differences(*found) == {}
+    assert find_differences(*found) == {}

@@ -12,7 +12,7 @@ from llamaq.store.clock import Clock
 from llamaq.store.worker.attempt_logs import AttemptLogs
 from llamaq.store.worker.outcome import Completed
 from llamaq.vocabulary.wire import dump_members
-from tests.unit.store.job.attempts import Attempt, Wire, strays
+from tests.unit.store.job.attempts import Attempt, Wire, let_lease_stray
 
 
 def test_after_the_first_event_no_script_is_run(fleet: Fleet) -> None:
@@ -77,16 +77,16 @@ def test_ids_are_in_order_as_texts_too(fleet: Fleet) -> None:
     assert cursors == sorted(cursors)
 
 
-def lapses(attempt: Attempt) -> None:
-    """The lease; and another attempt begins."""
+def let_lease_lapse(attempt: Attempt) -> None:
+    """Let the lease lapse; and another attempt begins."""
     attempt.fleet.expire_lease(attempt.job.id)
     attempt.fleet.end_reaper_leadership()
     attempt.store.reap()
     attempt.fleet.claim(attempt.store, attempt.job)
 
 
-def lapses_for_good(attempt: Attempt) -> None:
-    """The lease, and no try is left."""
+def let_last_lease_lapse(attempt: Attempt) -> None:
+    """Let the lease lapse where no try is left."""
     attempt.fleet.redis.hset(attempt.fleet.keys.record(attempt.job.id), "max_attempts", 1)
     attempt.fleet.expire_lease(attempt.job.id)
     attempt.fleet.end_reaper_leadership()
@@ -100,9 +100,9 @@ ENDINGS: dict[str, Callable[[Attempt], object]] = {
     "release": lambda attempt: attempt.store.release(attempt.claimed, make_error(), 0, counts=True),
     "fail": lambda attempt: attempt.store.fail(attempt.claimed, make_error()),
     "complete": lambda attempt: attempt.store.complete(attempt.claimed, make_outcome()),
-    "lapse": lapses,
-    "lapse for good": lapses_for_good,
-    "stray": strays,
+    "lapse": let_lease_lapse,
+    "lapse for good": let_last_lease_lapse,
+    "stray": let_lease_stray,
     "flush": lambda attempt: attempt.fleet.redis.flushdb(),
 }
 
@@ -143,7 +143,7 @@ def test_another_attempt_at_the_host_writes_on(fleet: Fleet) -> None:
     lost.wire.before["EXEC"] = lost.job.cancel
 
     words = [
-        one.told(written)
+        one.keep_place(written)
         for one, written in zip((lost, kept), lost.logs.write([lost.flush("x"), kept.flush("b")]), strict=True)
     ]
 
@@ -242,7 +242,7 @@ def test_a_log_that_was_deleted_ends_the_attempt(fleet: Fleet) -> None:
 
     written = attempt.logs.write([attempt.flush("second"), other.flush("b")])
 
-    assert [attempt.told(written[0]), other.told(written[1])] == ["GAP", "OK"]
+    assert [attempt.keep_place(written[0]), other.keep_place(written[1])] == ["GAP", "OK"]
     assert "EVALSHA" not in attempt.wire.sent
     assert not fleet.redis.exists(fleet.keys.events(attempt.job.id))
     assert other.texts == ["first", "a", "b"]
@@ -270,7 +270,7 @@ def test_what_is_no_piece_goes_by_the_script(fleet: Fleet) -> None:
     assert attempt.say("second") == "OK"
     flush = attempt.flush("x")._replace(events=[(3, "progress", dump_members(stage="repairing"))])
 
-    assert attempt.told(attempt.logs.write([flush])[0]) == "OK"
+    assert attempt.keep_place(attempt.logs.write([flush])[0]) == "OK"
 
     assert attempt.wire.sent.count("EVALSHA") == 1
     assert (attempt.job.status().tokens, fleet.types(attempt.job.id)[-2:]) == (3, ["delta", "progress"])

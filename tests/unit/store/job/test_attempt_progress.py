@@ -4,7 +4,7 @@ from typing import Any
 
 from embedded.scripted.fleet import Fleet, make_error, make_outcome
 from llamaq.store.worker.outcome import Completed
-from tests.unit.store.job.attempts import Attempt, strays
+from tests.unit.store.job.attempts import Attempt, let_lease_stray
 
 
 def test_the_status_tells_how_far_the_answer_is(fleet: Fleet) -> None:
@@ -31,7 +31,7 @@ def test_the_status_tells_how_far_the_answer_is(fleet: Fleet) -> None:
     stray = Attempt(fleet)
     stray.say("second")
     for _ in range(3):
-        strays(stray)
+        let_lease_stray(stray)
         assert progress(stray.job) == (2, 2)
     # It has joined two pieces in one event.
     attempt.store.complete(attempt.claimed, Completed(make_outcome().result, events=4, pieces=5))

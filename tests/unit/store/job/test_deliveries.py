@@ -17,18 +17,18 @@ URL = "https://shop.example/hooks?key=1"
 TOLD = jsonschema_rs.validator_for(json.loads((HERE / "webhook.json").read_text("utf-8")))
 
 
-def taken(deliveries: Deliveries) -> Delivery:
+def take(deliveries: Deliveries) -> Delivery:
     delivery = deliveries.take()
     assert delivery is not None
     return delivery
 
 
-def due(fleet: Fleet, job_id: str) -> None:
+def make_due(fleet: Fleet, job_id: str) -> None:
     """Let the pause, or the time of whoever has it, be over."""
     assert fleet.redis.zadd(f"{fleet.keys.prefix}:webhooks", {job_id: 1}, xx=True, ch=True) == 1
 
 
-def told(delivery: Delivery) -> Any:
+def parse_body(delivery: Delivery) -> Any:
     body = json.loads(delivery.body)
     assert [error.message for error in TOLD.iter_errors(body)] == []
     return body
@@ -42,8 +42,8 @@ def test_an_end_is_owed_without_what_was_said(fleet: Fleet, deliveries: Deliveri
 
     store.complete(claimed, make_outcome("a secret answer"))
 
-    delivery = taken(deliveries)
-    body = told(delivery)
+    delivery = take(deliveries)
+    body = parse_body(delivery)
     assert (delivery.job_id, delivery.number, delivery.url) == (job.id, 1, URL)
     assert body["type"] == "job.completed"
     about = {"kind": "generate", "model": MODEL, "state": "completed", "metadata": {"order": "17"}}
@@ -61,7 +61,7 @@ def test_a_failure_tells_its_code_and_on_request_the_whole_error(
 
     store.fail(claimed, Error("invalid_output", "no", details={"text": "a secret answer"}))
 
-    data = told(taken(deliveries))["data"]
+    data = parse_body(take(deliveries))["data"]
     assert data["code"] == "invalid_output"
     assert data.get("error", {}).get("text") == ("a secret answer" if whole else None)
 
@@ -73,7 +73,7 @@ def test_the_result_is_told_on_request(fleet: Fleet, deliveries: Deliveries) -> 
 
     store.complete(claimed, make_outcome("hello"))
 
-    assert told(taken(deliveries))["data"]["result"]["text"] == "hello"
+    assert parse_body(take(deliveries))["data"]["result"]["text"] == "hello"
 
 
 @pytest.mark.parametrize("asked", [True, False])
@@ -83,10 +83,10 @@ def test_what_is_very_long_is_left_out_and_told(fleet: Fleet, deliveries: Delive
     notify = {"url": URL, "include_result": asked}
     _, first = fleet.start_job(store, notify=notify)
     store.complete(first, make_outcome("x" * 2_000_000))
-    completed = told(taken(deliveries))["data"]
+    completed = parse_body(take(deliveries))["data"]
     _, second = fleet.start_job(store, notify=notify)
     store.fail(second, Error("invalid_output", "no", details={"text": "x" * 2_000_000}))
-    failed = told(taken(deliveries))["data"]
+    failed = parse_body(take(deliveries))["data"]
 
     assert (completed["state"], completed.get("result"), completed.get("omitted")) == ("completed", None, asked or None)
     assert (failed["code"], failed.get("error"), failed.get("omitted")) == ("invalid_output", None, asked or None)
@@ -97,11 +97,11 @@ def test_every_way_to_an_end_owes(fleet: Fleet, deliveries: Deliveries) -> None:
     store = fleet.add_host()
     cancelled = fleet.submit(notify={"url": URL, "events": ["cancelled"]})
     cancelled.cancel("no")
-    assert told(taken(deliveries))["data"]["state"] == "cancelled"
+    assert parse_body(take(deliveries))["data"]["state"] == "cancelled"
     expired = fleet.submit(notify={"url": URL}, start_within=30)
     fleet.expire_start_within(expired.id)
     store.claim(expired.id)
-    assert told(taken(deliveries))["type"] == "job.expired"
+    assert parse_body(take(deliveries))["type"] == "job.expired"
     unasked = fleet.submit(notify={"url": URL, "events": ["completed"]})
     unasked.cancel("no")
     fleet.submit().cancel("no")
@@ -113,11 +113,11 @@ def test_one_worker_has_it_until_its_time_is_over(fleet: Fleet, deliveries: Deli
     """One that died leaves it to another; its own late word then changes nothing."""
     job = fleet.submit(notify={"url": URL})
     job.cancel("no")
-    first = taken(deliveries)
+    first = take(deliveries)
     assert deliveries.take() is None
-    due(fleet, job.id)
+    make_due(fleet, job.id)
 
-    second = taken(deliveries)
+    second = take(deliveries)
 
     assert (second.number, second.message) == (2, first.message)
     deliveries.record_failure(first, "late", 0)
@@ -133,20 +133,20 @@ def test_after_the_last_try_it_is_set_aside(fleet: Fleet, deliveries: Deliveries
     job.cancel("no")
     pauses = []
     for number in range(len(PAUSES) + 1):
-        delivery = taken(deliveries)
+        delivery = take(deliveries)
         again = deliveries.record_failure(delivery, "the receiver answered 500", 0.5)
         assert again is (number < len(PAUSES))
         if again:
             score = fleet.redis.zscore(f"{fleet.keys.prefix}:webhooks", job.id)
             pauses.append(score - fleet.redis.time()[0])
-            due(fleet, job.id)
+            make_due(fleet, job.id)
 
     assert pauses == sorted(pauses)
     assert pauses[0] == pytest.approx(5.5, abs=2)
     (letter,) = fleet.queue.dead()
     assert (letter.job_id, letter.source) == (job.id, "webhook")
     assert "answered 500" in letter.reason
-    assert told(delivery) == json.loads(letter.message)
+    assert parse_body(delivery) == json.loads(letter.message)
     assert deliveries.take() is None
 
 
@@ -168,7 +168,7 @@ def test_a_job_does_not_need_its_record_to_be_told_of(fleet: Fleet, deliveries: 
     job.cancel("no")
     fleet.redis.delete(fleet.keys.record(job.id), fleet.keys.events(job.id))
 
-    assert told(taken(deliveries))["data"]["id"] == job.id
+    assert parse_body(take(deliveries))["data"]["id"] == job.id
 
 
 @pytest.mark.parametrize(

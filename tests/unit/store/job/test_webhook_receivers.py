@@ -4,8 +4,8 @@ from embedded.scripted.fleet import Fleet
 from llamaq.store.worker.webhook_deliveries import Deliveries, Delivery
 
 
-def taken(deliveries: Deliveries) -> Delivery:
-    """The next delivery, which must be there."""
+def take(deliveries: Deliveries) -> Delivery:
+    """Take the next delivery, which must be there."""
     delivery = deliveries.take()
     assert delivery is not None
     return delivery
@@ -23,7 +23,7 @@ def test_receivers_take_turns(fleet: Fleet, deliveries: Deliveries) -> None:
     """However many are due for one, the next call is of the receiver whose last one is the longest ago."""
     of_a, of_b = owe(fleet, "A.example:8443", 3), owe(fleet, "b.example", 2)
 
-    calls = [taken(deliveries) for _ in range(5)]
+    calls = [take(deliveries) for _ in range(5)]
 
     assert [call.receiver for call in calls] == ["a.example:8443", "b.example"] * 2 + ["a.example:8443"]
     assert [call.job_id for call in calls] == [of_a[0], of_b[0], of_a[1], of_b[1], of_a[2]]
@@ -34,12 +34,12 @@ def test_a_busy_receiver_is_passed_over(fleet: Fleet, deliveries: Deliveries) ->
     """Those of others that are due later are taken before it; its own wait, and are not lost."""
     of_a, of_b = owe(fleet, "a.example", 2), owe(fleet, "b.example", 1)
 
-    assert [taken(deliveries).job_id for _ in range(1)] == [of_a[0]]
+    assert [take(deliveries).job_id for _ in range(1)] == [of_a[0]]
     other = deliveries.take(["a.example"])
     assert other is not None
     assert other.job_id == of_b[0]
     assert deliveries.take(["a.example"]) is None
-    assert taken(deliveries).job_id == of_a[1]
+    assert take(deliveries).job_id == of_a[1]
 
 
 def test_a_backlog_of_one_receiver_hides_no_other(fleet: Fleet, deliveries: Deliveries) -> None:
@@ -79,5 +79,5 @@ def test_a_damaged_delivery_holds_up_no_other(fleet: Fleet, deliveries: Deliveri
     fleet.redis.set(key + first, "no hash")
     fleet.redis.hset(key + second, "url", "no url")
 
-    assert {taken(deliveries).job_id, taken(deliveries).job_id} == {second, third}
+    assert {take(deliveries).job_id, take(deliveries).job_id} == {second, third}
     assert deliveries.take() is None

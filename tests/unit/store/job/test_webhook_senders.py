@@ -15,13 +15,13 @@ URL = "https://shop.example/hook"
 PRIVATE = ("http://10.0.0.7/x", "http://127.0.0.1:8/x", "http://[::1]/x", "http://localhost/x", "http://a.localhost./x")
 
 
-def asked(queue: JobQueue, url: str = URL, **fields: Any) -> str:
+def submit(queue: JobQueue, url: str = URL, **fields: Any) -> str:
     return queue.generate(MODEL, "x", notify={"url": url}, **fields).id
 
 
-def refused(queue: JobQueue, url: str = URL) -> str:
+def submit_refused(queue: JobQueue, url: str = URL) -> str:
     with pytest.raises(InvalidRequest) as caught:
-        asked(queue, url)
+        submit(queue, url)
     assert [problem.field for problem in caught.value.problems] == ["notify"]
     return str(caught.value)
 
@@ -30,16 +30,16 @@ def test_where_no_worker_has_a_secret(fleet: Fleet) -> None:
     """The error says what to set; nothing is queued, and a job without a webhook is taken."""
     fleet.add_host(webhooks="none")
 
-    assert "LLAMAQ_WEBHOOK_SECRET" in refused(fleet.queue)
+    assert "LLAMAQ_WEBHOOK_SECRET" in submit_refused(fleet.queue)
     assert list(fleet.queue.jobs()) == []
     assert fleet.queue.generate(MODEL, "x").id
 
 
 def test_before_the_first_worker_it_is_taken(fleet: Fleet) -> None:
     """The first one may have a secret, as it may have the model. So may one that is older than these words."""
-    assert asked(fleet.queue)
+    assert submit(fleet.queue)
     fleet.add_host()
-    assert asked(fleet.queue)
+    assert submit(fleet.queue)
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -50,21 +50,21 @@ def test_one_worker_that_sends_is_enough(fleet: Fleet, before: bool) -> None:
     fleet.open_store().report_down(1, 1, "refused", webhooks="public")
     fleet.add_host("other", webhooks="none")
 
-    assert asked(fleet.queue)
+    assert submit(fleet.queue)
 
 
 def test_a_worker_counts_once_it_looks_for_webhooks(fleet: Fleet) -> None:
     """Its Ollama may be slow to answer, and its host is not known before; it states its webhooks once."""
     fleet.add_host("other", webhooks="none")
-    assert refused(fleet.queue)
+    assert submit_refused(fleet.queue)
     deliveries = Deliveries(fleet.redis, fleet.keys, "public")
 
     assert deliveries.take() is None
 
-    assert asked(fleet.queue)
+    assert submit(fleet.queue)
     fleet.redis.delete(f"{fleet.keys.prefix}:webhook_sender:public")
     assert deliveries.take() is None
-    assert refused(fleet.queue)
+    assert submit_refused(fleet.queue)
 
 
 def test_a_worker_that_is_replaced_still_counts(fleet: Fleet) -> None:
@@ -76,9 +76,9 @@ def test_a_worker_that_is_replaced_still_counts(fleet: Fleet) -> None:
     assert 890 < fleet.redis.ttl(sends) <= 900
     assert 10 < fleet.redis.ttl(none) <= 15
     fleet.redis.delete(sends)
-    assert refused(fleet.queue)
+    assert submit_refused(fleet.queue)
     fleet.redis.delete(none)
-    assert asked(fleet.queue)
+    assert submit(fleet.queue)
 
 
 @pytest.mark.parametrize("url", PRIVATE)
@@ -86,18 +86,18 @@ def test_a_private_address_that_no_worker_calls(fleet: Fleet, url: str) -> None:
     """As far as the URL itself says so; another name is resolved by the worker alone."""
     fleet.add_host(webhooks="public")
 
-    assert "LLAMAQ_WEBHOOK_PRIVATE=1" in refused(fleet.queue, url)
-    assert asked(fleet.queue)
+    assert "LLAMAQ_WEBHOOK_PRIVATE=1" in submit_refused(fleet.queue, url)
+    assert submit(fleet.queue)
     fleet.add_host("beta", webhooks="private")
-    assert asked(fleet.queue, url)
+    assert submit(fleet.queue, url)
 
 
 def test_a_job_that_is_there_already_is_given(fleet: Fleet) -> None:
     """A repeated submit asks for nothing new, so it is not refused when the workers have changed meanwhile."""
-    first = asked(fleet.queue, idempotency_key="k")
+    first = submit(fleet.queue, idempotency_key="k")
     fleet.add_host(webhooks="none")
 
-    assert asked(fleet.queue, idempotency_key="k") == first
+    assert submit(fleet.queue, idempotency_key="k") == first
 
 
 def _figures(fleet: Fleet) -> tuple[int, int]:

@@ -12,7 +12,7 @@ A, B, C = "a:latest", "b:latest", "c:latest"
 ALL = (A, B, C)
 
 
-def waited(fleet: Fleet, seconds: float, *jobs: Job[Any], host: str = "alpha") -> None:
+def let_wait(fleet: Fleet, seconds: float, *jobs: Job[Any], host: str = "alpha") -> None:
     """Let jobs have waited for so long already, and what is in memory have been there for so long."""
     for job in jobs:
         fleet.redis.zincrby(fleet.keys.jobs(), -seconds, job.id)
@@ -23,7 +23,7 @@ def waited(fleet: Fleet, seconds: float, *jobs: Job[Any], host: str = "alpha") -
             fleet.redis.hset(key, model, f"{float(since) - seconds} {runner}")
 
 
-def served(fleet: Fleet, store: JobStore, number: int) -> list[str]:
+def run_jobs(fleet: Fleet, store: JobStore, number: int) -> list[str]:
     """Run so many jobs to their end one by one; their ids in the order in which they got the slot."""
     order = []
     for _ in range(number):
@@ -33,8 +33,8 @@ def served(fleet: Fleet, store: JobStore, number: int) -> list[str]:
     return order
 
 
-def swaps(fleet: Fleet, host: str = "alpha") -> int:
-    """Loads that the scheduler has asked the host for."""
+def count_swaps(fleet: Fleet, host: str = "alpha") -> int:
+    """Count the loads that the scheduler has asked the host for."""
     return int(fleet.redis.hget(fleet.keys.host(host), "swaps") or 0)
 
 
@@ -43,12 +43,12 @@ def test_each_model_is_loaded_once_for_all_who_wait_for_it(fleet: Fleet) -> None
     store = fleet.add_host(models=ALL)
     jobs = [(name, fleet.submit(name)) for name in "ABAACABC"]
 
-    order = served(fleet, store, len(jobs))
+    order = run_jobs(fleet, store, len(jobs))
 
     names = {job.id: name for name, job in jobs}
     assert "".join(names[job_id] for job_id in order) == "AAAABBCC"
     assert order[:4] == [job.id for name, job in jobs if name == "A"]
-    assert swaps(fleet) == 3
+    assert count_swaps(fleet) == 3
 
 
 def test_who_has_waited_long_enough_stops_the_stream(fleet: Fleet) -> None:
@@ -57,10 +57,10 @@ def test_who_has_waited_long_enough_stops_the_stream(fleet: Fleet) -> None:
     stream = [fleet.submit("a") for _ in range(4)]
     other = fleet.submit("b")
 
-    waited(fleet, 10, other)
-    assert served(fleet, store, 2) == [stream[0].id, stream[1].id]
+    let_wait(fleet, 10, other)
+    assert run_jobs(fleet, store, 2) == [stream[0].id, stream[1].id]
     assert list(fleet.slots()) == [stream[2].id]
-    waited(fleet, 16, other)
+    let_wait(fleet, 16, other)
     store.complete(fleet.claim(store, stream[2]), make_outcome())
 
     assert list(fleet.slots()) == [other.id]
@@ -73,7 +73,7 @@ def test_the_host_drains_before_it_swaps(fleet: Fleet) -> None:
     running = [fleet.submit("a") for _ in range(3)]
     store.complete(fleet.claim(store, running[0]), make_outcome())
     refill, behind, other = fleet.submit("a"), fleet.submit("a"), fleet.submit("b")
-    waited(fleet, 20, other)
+    let_wait(fleet, 20, other)
 
     for job in (running[1], running[2]):
         store.complete(fleet.claim(store, job), make_outcome())
@@ -88,14 +88,14 @@ def test_a_swap_is_given_its_time_as_well(fleet: Fleet) -> None:
     """What was just loaded is not swapped out again at once, however long the others have waited."""
     store = fleet.add_host(models=ALL)
     jobs = [fleet.submit(name) for name in "aabb"]
-    waited(fleet, 100, *jobs)
+    let_wait(fleet, 100, *jobs)
     store.complete(fleet.claim(store, jobs[0]), make_outcome())
-    waited(fleet, 100, *jobs)
+    let_wait(fleet, 100, *jobs)
     store.complete(fleet.claim(store, jobs[1]), make_outcome())
     again = [fleet.submit("a") for _ in range(2)]
-    waited(fleet, 100, *again, *jobs[2:])
+    let_wait(fleet, 100, *again, *jobs[2:])
 
-    assert served(fleet, store, 4) == [jobs[2].id, jobs[3].id, *(job.id for job in again)]
+    assert run_jobs(fleet, store, 4) == [jobs[2].id, jobs[3].id, *(job.id for job in again)]
 
 
 @pytest.mark.parametrize("options", [{"num_ctx": 8192}, {"num_gpu": 0}, {"use_mmap": False}])
@@ -111,7 +111,7 @@ def test_other_runner_options_are_another_residence(fleet: Fleet, options: dict[
         store.complete(fleet.claim(store, job), make_outcome())
 
     assert list(fleet.slots()) == [reload.id]
-    assert swaps(fleet) == 2
+    assert count_swaps(fleet) == 2
 
 
 def test_one_load_at_a_time(fleet: Fleet) -> None:
@@ -148,7 +148,7 @@ def test_the_report_corrects_what_is_known(fleet: Fleet) -> None:
     store.report(1, 1, "{}", ALL, loaded=[], **PATIENCE)
 
     assert fleet.redis.hkeys(f"{fleet.keys.host('alpha')}:loaded") == [A]
-    assert served(fleet, store, 2) == [on_a.id, on_b.id]
+    assert run_jobs(fleet, store, 2) == [on_a.id, on_b.id]
 
 
 def test_a_job_goes_where_its_model_is_in_memory_then_where_most_is_free(fleet: Fleet) -> None:
@@ -182,6 +182,6 @@ def test_patience_zero_keeps_to_the_turn(fleet: Fleet) -> None:
     """LLAMAQ_AFFINITY_PATIENCE=0 swaps whenever it is another model's turn."""
     store = fleet.add_host(models=ALL, patience=0)
     jobs = [fleet.submit(name) for name in "aabb"]
-    order = served(fleet, store, 4)
+    order = run_jobs(fleet, store, 4)
     assert order[0] == jobs[0].id
     assert order[1] == jobs[2].id

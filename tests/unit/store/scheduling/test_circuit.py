@@ -11,19 +11,19 @@ from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Blame
 
 
-def circuit(fleet: Fleet, host: str = "alpha") -> str:
-    """As the producers see it."""
+def read_circuit(fleet: Fleet, host: str = "alpha") -> str:
+    """Read it as the producers do."""
     return next(status.circuit for status in fleet.queue.hosts() if status.host == host)
 
 
-def fault(fleet: Fleet, store: JobStore, blame: Blame = "host", job: Job[Any] | None = None) -> Job[Any]:
-    """A job that its host fails, and that waits for its delay."""
+def fail(fleet: Fleet, store: JobStore, blame: Blame = "host", job: Job[Any] | None = None) -> Job[Any]:
+    """Fail a job at its host, so that it waits for its delay."""
     job = job or fleet.submit()
     store.release(fleet.claim(store, job), make_error("ollama_unavailable"), 60, counts=False, blame=blame)
     return job
 
 
-def rested(fleet: Fleet, host: str = "alpha") -> None:
+def end_rest(fleet: Fleet, host: str = "alpha") -> None:
     """Let the rest of an opened circuit be over."""
     assert fleet.redis.hset(fleet.keys.host(host), "retry_at", 1) == 0, "it does not rest"
     fleet.make_host_due(host)
@@ -33,12 +33,12 @@ def test_three_faults_in_a_row_open_it(fleet: Fleet) -> None:
     """Nothing more is assigned, what waited for its delay waits in the queue, and the reason stands in the status."""
     store = fleet.add_host(slots=4)
     for _ in range(2):
-        fault(fleet, store)
-    assert circuit(fleet) == "closed"
+        fail(fleet, store)
+    assert read_circuit(fleet) == "closed"
 
-    last = fault(fleet, store)
+    last = fail(fleet, store)
 
-    assert circuit(fleet) == "open"
+    assert read_circuit(fleet) == "open"
     assert fleet.queue.hosts()[0].last_error == "it broke"
     assert fleet.waiting_jobs() == [last.id]
     fleet.submit()
@@ -49,11 +49,11 @@ def test_a_completed_job_starts_the_count_anew(fleet: Fleet) -> None:
     """Faults count in a row."""
     store = fleet.add_host(slots=4)
     for _ in range(3):
-        fault(fleet, store)
-        fault(fleet, store)
+        fail(fleet, store)
+        fail(fleet, store)
         store.complete(fleet.start_job(store)[1], make_outcome())
 
-    assert circuit(fleet) == "closed"
+    assert read_circuit(fleet) == "closed"
 
 
 def test_one_job_alone_opens_nothing_where_it_may_be_the_cause(fleet: Fleet) -> None:
@@ -61,43 +61,43 @@ def test_one_job_alone_opens_nothing_where_it_may_be_the_cause(fleet: Fleet) -> 
     store = fleet.add_host(slots=4)
     job = fleet.submit()
     for _ in range(5):
-        fault(fleet, store, "doubt", job)
+        fail(fleet, store, "doubt", job)
         fleet.make_retry_due(job.id)
         fleet.end_reaper_leadership()
         store.reap()
-    assert circuit(fleet) == "closed"
+    assert read_circuit(fleet) == "closed"
 
-    fault(fleet, store, "doubt")
-    fault(fleet, store, "doubt")
+    fail(fleet, store, "doubt")
+    fail(fleet, store, "doubt")
 
-    assert circuit(fleet) == "open"
+    assert read_circuit(fleet) == "open"
 
 
 def test_one_tries_when_the_rest_is_over(fleet: Fleet) -> None:
     """One job is assigned, another not before it has ended; when it fails the host rests again, longer."""
     store = fleet.add_host(slots=4)
     for _ in range(3):
-        fault(fleet, store)
+        fail(fleet, store)
     jobs = [fleet.submit() for _ in range(3)]
-    rested(fleet)
+    end_rest(fleet)
     fleet.end_reaper_leadership()
     store.reap()
 
     (trial,) = fleet.slots()
-    assert circuit(fleet) == "half_open"
+    assert read_circuit(fleet) == "half_open"
     fleet.submit()
     assert list(fleet.slots()) == [trial]
 
-    fault(fleet, store, job=fleet.queue.job(trial))
-    assert circuit(fleet) == "open"
+    fail(fleet, store, job=fleet.queue.job(trial))
+    assert read_circuit(fleet) == "open"
     assert fleet.redis.hget(fleet.keys.host("alpha"), "trips") == "2"
-    rested(fleet)
+    end_rest(fleet)
     fleet.end_reaper_leadership()
     store.reap()
     (trial,) = fleet.slots()
     store.complete(fleet.claim(store, fleet.queue.job(trial)), make_outcome())
 
-    assert circuit(fleet) == "closed"
+    assert read_circuit(fleet) == "closed"
     assert len(fleet.slots()) == 4
     assert jobs
 
@@ -106,17 +106,17 @@ def test_a_trial_that_says_nothing_of_the_host_is_followed_by_another(fleet: Fle
     """It is cancelled, or fails by its own fault: the next one tries."""
     store = fleet.add_host(slots=4)
     for _ in range(3):
-        fault(fleet, store)
+        fail(fleet, store)
     for _ in range(3):
         fleet.submit()
-    rested(fleet)
+    end_rest(fleet)
     fleet.end_reaper_leadership()
     store.reap()
     for _ in range(2):
         (trial,) = fleet.slots()
         store.fail(fleet.claim(store, fleet.queue.job(trial)), make_error("invalid_request"))
 
-        assert circuit(fleet) == "half_open"
+        assert read_circuit(fleet) == "half_open"
         assert len(fleet.slots()) == 1
         assert list(fleet.slots()) != [trial]
 
@@ -125,10 +125,10 @@ def test_the_first_words_close_it(fleet: Fleet) -> None:
     """The worker that hears them says so, and all that fits is assigned."""
     store = fleet.add_host(slots=2)
     for _ in range(3):
-        fault(fleet, store)
+        fail(fleet, store)
     for _ in range(3):
         fleet.submit()
-    rested(fleet)
+    end_rest(fleet)
     seen = report(store)
     assert (seen.circuit, len(fleet.slots())) == ("half_open", 1)
     assert seen.trials == {*fleet.slots()}
@@ -137,7 +137,7 @@ def test_the_first_words_close_it(fleet: Fleet) -> None:
     fleet.claim(store, fleet.queue.job(trial))
     proven = store.report_answer(trial)
 
-    assert (circuit(fleet), proven.circuit, len(fleet.slots())) == ("closed", "closed", 2)
+    assert (read_circuit(fleet), proven.circuit, len(fleet.slots())) == ("closed", "closed", 2)
 
 
 def test_a_silent_host_is_open_until_it_answers(fleet: Fleet) -> None:
@@ -147,25 +147,25 @@ def test_a_silent_host_is_open_until_it_answers(fleet: Fleet) -> None:
 
     assert store.report_down(2, 1, "nobody there").wanted is True
 
-    assert (circuit(fleet), fleet.slots()) == ("open", {})
+    assert (read_circuit(fleet), fleet.slots()) == ("open", {})
     assert fleet.queue.hosts()[0].last_error == "nobody there"
     fleet.end_reaper_leadership()
     store.reap()
     assert fleet.slots() == {}
     assert fleet.waiting_jobs() == [job.id for job in assigned]
     report(store)
-    assert (circuit(fleet), len(fleet.slots())) == ("half_open", 1)
+    assert (read_circuit(fleet), len(fleet.slots())) == ("half_open", 1)
 
 
 def test_a_probe_does_not_end_a_rest_that_jobs_asked_for(fleet: Fleet) -> None:
     """A host that answers probes and fails jobs is not tried at each probe."""
     store = fleet.add_host(slots=2)
     for _ in range(3):
-        fault(fleet, store)
+        fail(fleet, store)
 
     seen = report(store)
 
-    assert (circuit(fleet), seen.circuit) == ("open", "open")
+    assert (read_circuit(fleet), seen.circuit) == ("open", "open")
 
 
 def test_one_worker_that_does_not_reach_its_host_opens_nothing(fleet: Fleet) -> None:
@@ -176,9 +176,9 @@ def test_one_worker_that_does_not_reach_its_host_opens_nothing(fleet: Fleet) -> 
 
     first.report_down(2, 1, "cut off")
 
-    assert circuit(fleet) == "closed"
+    assert read_circuit(fleet) == "closed"
     second.report_down(2, 1, "cut off")
-    assert circuit(fleet) == "open"
+    assert read_circuit(fleet) == "open"
 
 
 def test_a_job_goes_to_another_host_at_once(fleet: Fleet) -> None:
@@ -186,13 +186,13 @@ def test_a_job_goes_to_another_host_at_once(fleet: Fleet) -> None:
     store = fleet.add_host("alpha")
     job = fleet.submit()
     fleet.add_host("beta")
-    fault(fleet, store, job=job)
+    fail(fleet, store, job=job)
     assert list(fleet.slots("beta")) == [job.id]
     assert fleet.slots("alpha") == {}
 
     other = fleet.submit()
     assert list(fleet.slots("alpha")) == [other.id]
-    fault(fleet, store, job=other)
+    fail(fleet, store, job=other)
 
     assert (fleet.slots("alpha"), fleet.waiting_jobs()) == ({}, [])
     fleet.make_retry_due(other.id)

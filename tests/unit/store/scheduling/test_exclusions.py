@@ -12,16 +12,16 @@ from llamaq import Job
 from llamaq.store.worker.job_store import JobStore
 from llamaq.store.worker.outcome import Blame
 from tests.unit.store.begun import Begun
-from tests.unit.store.scheduling.test_refusals import comes_back, reaped
+from tests.unit.store.scheduling.test_refusals import make_due, reap
 
 
-def failed(fleet: Fleet, store: JobStore, job: Job[Any], *, counts: bool = True, blame: Blame = "") -> None:
-    """A 500, or another failure; the job waits for its retry."""
+def fail(fleet: Fleet, store: JobStore, job: Job[Any], *, counts: bool = True, blame: Blame = "") -> None:
+    """Fail by a 500, or otherwise; the job waits for its retry."""
     store.release(fleet.claim(store, job), make_error(), 60, counts=counts, blame=blame)
 
 
-def at(fleet: Fleet, job: Job[Any]) -> str:
-    """The host where a job has a slot, or ''."""
+def find_host(fleet: Fleet, job: Job[Any]) -> str:
+    """Find the host where a job has a slot, or ''."""
     return next((host for host in ("alpha", "beta") if job.id in fleet.slots(host)), "")
 
 
@@ -33,17 +33,17 @@ def alpha(fleet: Fleet) -> JobStore:
 
 @pytest.fixture
 def beta(fleet: Fleet, alpha: JobStore) -> JobStore:
-    """A host with one slot, which a job holds until `freed`. No slot of `alpha` is in use."""
+    """A host with one slot, which a job holds until `free_slot`. No slot of `alpha` is in use."""
     store = fleet.add_host("beta", loaded=[MODEL])
     held = [fleet.submit() for _ in range(3)]
     for job in held:
-        if at(fleet, job) == "alpha":
+        if find_host(fleet, job) == "alpha":
             alpha.complete(fleet.claim(alpha, job), make_outcome())
     return store
 
 
-def freed(fleet: Fleet, beta: JobStore) -> None:
-    """The job that holds the slot of beta ends."""
+def free_slot(fleet: Fleet, beta: JobStore) -> None:
+    """End the job that holds the slot of beta."""
     (job_id,) = fleet.slots("beta")
     beta.complete(fleet.claim(beta, fleet.queue.job(job_id)), make_outcome())
 
@@ -52,8 +52,8 @@ def freed(fleet: Fleet, beta: JobStore) -> None:
 def bad(fleet: Fleet, alpha: JobStore, beta: JobStore) -> Job[Any]:
     """A job that has failed on alpha, and waits again."""
     job = fleet.submit()
-    failed(fleet, alpha, job)
-    comes_back(fleet, alpha, job)
+    fail(fleet, alpha, job)
+    make_due(fleet, alpha, job)
     return job
 
 
@@ -63,12 +63,12 @@ def test_a_job_waits_for_another_host_than_the_one_that_failed_at_it(
     """It holds up none behind it, and is the first there."""
     good = [fleet.submit() for _ in range(3)]
 
-    assert [at(fleet, job) for job in (bad, *good)] == ["", "alpha", "alpha", ""]
+    assert [find_host(fleet, job) for job in (bad, *good)] == ["", "alpha", "alpha", ""]
     begun = alpha.direct = Begun()
     alpha.complete(fleet.claim(alpha, good[0]), make_outcome())
     assert [job.id for job in begun.jobs] == [good[2].id]
-    freed(fleet, beta)
-    assert at(fleet, bad) == "beta"
+    free_slot(fleet, beta)
+    assert find_host(fleet, bad) == "beta"
 
 
 @pytest.mark.parametrize(
@@ -79,19 +79,19 @@ def test_what_speaks_against_the_host_or_is_no_try_keeps_no_job_away(
 ) -> None:
     """The circuits look after the former, and a job whose worker stops has not failed."""
     job = fleet.submit()
-    failed(fleet, alpha, job, counts=counts, blame=blame)
-    comes_back(fleet, alpha, job)
+    fail(fleet, alpha, job, counts=counts, blame=blame)
+    make_due(fleet, alpha, job)
 
-    assert at(fleet, job) == ("" if kept else "alpha")
+    assert find_host(fleet, job) == ("" if kept else "alpha")
 
 
 def test_a_host_without_another_gets_the_job_again(fleet: Fleet, alpha: JobStore) -> None:
     """All its tries are there."""
     job = fleet.submit()
-    failed(fleet, alpha, job)
-    comes_back(fleet, alpha, job)
+    fail(fleet, alpha, job)
+    make_due(fleet, alpha, job)
 
-    assert at(fleet, job) == "alpha"
+    assert find_host(fleet, job) == "alpha"
 
 
 def _open_model(fleet: Fleet, host: str) -> None:
@@ -116,9 +116,9 @@ def test_a_job_whose_last_other_host_goes_may_run_anywhere(
 ) -> None:
     """Nothing waits for ever."""
     GOES[how](fleet, beta)
-    reaped(fleet, alpha)
+    reap(fleet, alpha)
 
-    assert at(fleet, bad) == "alpha"
+    assert find_host(fleet, bad) == "alpha"
 
 
 def test_a_job_that_failed_everywhere_runs_anywhere_and_then_elsewhere_again(
@@ -126,30 +126,30 @@ def test_a_job_that_failed_everywhere_runs_anywhere_and_then_elsewhere_again(
 ) -> None:
     """Where it failed twice it is kept away again."""
     stores = {"alpha": alpha, "beta": beta}
-    freed(fleet, beta)
-    failed(fleet, beta, bad)
-    comes_back(fleet, alpha, bad)
-    twice = at(fleet, bad)
-    failed(fleet, stores.pop(twice), bad)
+    free_slot(fleet, beta)
+    fail(fleet, beta, bad)
+    make_due(fleet, alpha, bad)
+    twice = find_host(fleet, bad)
+    fail(fleet, stores.pop(twice), bad)
     (other,) = stores
     fleet.queue.pause(host=twice)
     running = [fleet.submit() for _ in range(2)]
     fleet.queue.resume(host=twice)
-    comes_back(fleet, alpha, bad)
+    make_due(fleet, alpha, bad)
 
-    assert at(fleet, running[0]) == other
-    assert at(fleet, bad) == ""
+    assert find_host(fleet, running[0]) == other
+    assert find_host(fleet, bad) == ""
 
 
 def test_a_job_that_no_worker_of_the_other_host_claims_may_run_anywhere(
     fleet: Fleet, alpha: JobStore, beta: JobStore, bad: Job[Any]
 ) -> None:
     """That worker takes no messages, and would get it again and again."""
-    freed(fleet, beta)
+    free_slot(fleet, beta)
     fleet.expire_lease(bad.id, "beta")
-    reaped(fleet, alpha)
+    reap(fleet, alpha)
 
-    assert at(fleet, bad)
+    assert find_host(fleet, bad)
     assert "failed_on" not in fleet.record(bad.id)
 
 
@@ -161,10 +161,10 @@ def test_many_bad_jobs_in_front_hold_up_no_good_one(
     many = [fleet.submit(options=options) for _ in range(25)]
     for _ in many:
         job_id = next(iter(fleet.slots("alpha")))
-        failed(fleet, alpha, fleet.queue.job(job_id))
+        fail(fleet, alpha, fleet.queue.job(job_id))
     for job in many:
         fleet.make_retry_due(job.id)
-    reaped(fleet, alpha)
+    reap(fleet, alpha)
     assert fleet.slots("alpha") == {}
     fleet.queue.pause(host="alpha")
     good = [fleet.submit() for _ in range(25)]
@@ -181,4 +181,4 @@ def test_a_job_that_is_kept_away_is_no_trial(fleet: Fleet, alpha: JobStore, beta
     fleet.redis.hset(fleet.keys.host("alpha"), mapping={"circuit": "half_open"})
     good = [fleet.submit() for _ in range(2)]
 
-    assert [at(fleet, job) for job in (bad, *good)] == ["", "alpha", ""]
+    assert [find_host(fleet, job) for job in (bad, *good)] == ["", "alpha", ""]

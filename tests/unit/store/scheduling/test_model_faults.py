@@ -9,13 +9,21 @@ from llamaq.store.worker.outcome import Error
 from llamaq.store.worker.worker_scripts import Gauges
 from tasks.attempt import failures
 from tasks.attempt.failures import FREE_ATTEMPTS
-from tests.unit.store.scheduling.test_refusals import CLOUD, LOCAL, circuit, pause_over, reaped, reporting, waits_for
+from tests.unit.store.scheduling.test_refusals import (
+    CLOUD,
+    LOCAL,
+    add_reporting_host,
+    end_pause,
+    read_circuits,
+    read_wait,
+    reap,
+)
 from worker.attempt import execute
 
 
 def test_jobs_that_end_by_a_fault_stop_their_model_as_refusals_do(fleet: Fleet) -> None:
     """The host has a free slot after each, and would end all that waits."""
-    store = reporting(fleet, CLOUD, LOCAL)
+    store = add_reporting_host(fleet, CLOUD, LOCAL)
     for number in range(3):
         ended = fleet.claim(store, fleet.submit(CLOUD))
         assert store.fail(ended, Error("ollama_error", f"401, {number}"), 0, "fault") == "ok"
@@ -24,26 +32,26 @@ def test_jobs_that_end_by_a_fault_stop_their_model_as_refusals_do(fleet: Fleet) 
 
     assert list(fleet.slots()) == [runs.id]
     assert fleet.waiting_jobs(CLOUD) == [waits.id]
-    assert (circuit(fleet, CLOUD), circuit(fleet, LOCAL)) == (("closed", "open"), ("closed", "closed"))
+    assert (read_circuits(fleet, CLOUD), read_circuits(fleet, LOCAL)) == (("closed", "open"), ("closed", "closed"))
     cloud = next(model for model in fleet.queue.models() if model.model == CLOUD)
     assert cloud.last_error == "401, 2"
 
 
 def test_retry_after_counts_also_in_the_last_try_of_a_job(fleet: Fleet) -> None:
     """The job that opens the circuit has no try left, and ends; its host is left alone for as long as it asked for."""
-    store = reporting(fleet, MODEL)
+    store = add_reporting_host(fleet, MODEL)
     for job in [fleet.submit() for _ in range(3)]:
         last = replace(fleet.claim(store, job), attempt=FREE_ATTEMPTS + 1, tries=3, max_attempts=3)
         refusal = failures.outcome_of_error(ServerBusy("busy", status=429, retry_after_seconds=60), last)
         assert execute.settle(last, failures.limit_tries(refusal, last), store, 0.0, 0.0) == "ok"
         assert job.status().state == "failed"
 
-    assert 50 < waits_for(fleet) <= 61
+    assert 50 < read_wait(fleet) <= 61
 
 
 def test_a_fault_is_no_refusal(fleet: Fleet) -> None:
     """The attempt ran: its time counts towards the deadline. Another host with a free slot takes the job at once."""
-    store = reporting(fleet, MODEL)
+    store = add_reporting_host(fleet, MODEL)
     job = fleet.submit()
     claimed = fleet.claim(store, job)
     other = fleet.add_host("beta", models=[MODEL])
@@ -58,15 +66,15 @@ def test_a_fault_is_no_refusal(fleet: Fleet) -> None:
 
 def test_a_model_that_failed_hours_ago_is_as_if_it_had_not(fleet: Fleet) -> None:
     """Also where the host's other models work on: without a job of it nothing would close its circuit."""
-    store = reporting(fleet, CLOUD, LOCAL)
+    store = add_reporting_host(fleet, CLOUD, LOCAL)
     for model in (CLOUD, LOCAL) * 3:
         store.fail(fleet.claim(store, fleet.submit(model)), Error("ollama_error", "401"), 0, "fault")
-    assert (circuit(fleet, CLOUD), circuit(fleet, LOCAL)) == (("closed", "open"), ("closed", "open"))
-    pause_over(fleet, CLOUD)
+    assert (read_circuits(fleet, CLOUD), read_circuits(fleet, LOCAL)) == (("closed", "open"), ("closed", "open"))
+    end_pause(fleet, CLOUD)
     _failed_before(fleet, CLOUD, 2 * 3600 + 1)
-    reaped(fleet, store)
+    reap(fleet, store)
 
-    assert (circuit(fleet, CLOUD), circuit(fleet, LOCAL)) == (("closed", "closed"), ("closed", "open"))
+    assert (read_circuits(fleet, CLOUD), read_circuits(fleet, LOCAL)) == (("closed", "closed"), ("closed", "open"))
     (host,) = fleet.run(Gauges()).rows("hosts")
     assert host.text("refused") == f"open {LOCAL}"
     jobs = [fleet.submit(CLOUD) for _ in range(2)]
@@ -75,7 +83,7 @@ def test_a_model_that_failed_hours_ago_is_as_if_it_had_not(fleet: Fleet) -> None
 
 def test_host_jobs_open_no_circuit(fleet: Fleet) -> None:
     """A misspelt name fails a pull. Nothing waits for such a circuit, and an alert would tell of it for hours."""
-    store = reporting(fleet, MODEL)
+    store = add_reporting_host(fleet, MODEL)
     for number in range(4):
         pull = fleet.claim(store, fleet.queue.pull(f"m{number}"))
         assert store.fail(pull, Error("ollama_error", "no such model"), 0, "fault") == "ok"

@@ -7,7 +7,7 @@ import pytest
 
 from embedded.scripted.fleet import MODEL, Fleet
 from llamaq.settings.producer import Settings
-from tests.unit.store.held import differences, held
+from tests.unit.store.held import find_differences, read_keys
 
 OTHER = "other:latest"
 
@@ -28,8 +28,8 @@ def direct(fleet: Fleet) -> Fleet:
     return fleet
 
 
-def one(fleet: Fleet, **fields: Any) -> None:
-    """A job with the id that it has in both fleets."""
+def submit_job(fleet: Fleet, **fields: Any) -> None:
+    """Submit a job with the id that it has in both fleets."""
     number = fleet.redis.zcard(fleet.keys.jobs())
     fleet.queue.submit({"kind": "generate", "model": MODEL, "prompt": "hi", **fields}, job_id=f"job-{number}")
 
@@ -38,37 +38,37 @@ def plain(fleet: Fleet) -> None:
     """Two that find a slot, and two that wait."""
     fleet.add_host(slots=2, loaded=[MODEL])
     for _ in range(4):
-        one(fleet)
+        submit_job(fleet)
 
 
 def needs_load(fleet: Fleet) -> None:
     """A host without the model in memory; another model is to be unloaded for it, and no slot is left."""
     fleet.add_host(models=[MODEL, OTHER], loaded=[OTHER])
-    one(fleet)
-    one(fleet, model=OTHER)
+    submit_job(fleet)
+    submit_job(fleet, model=OTHER)
 
 
 def options(fleet: Fleet) -> None:
     """Load options: the runner in memory is another one."""
     fleet.add_host(slots=4, loaded=[MODEL])
-    one(fleet, options={"num_ctx": 8192})
-    one(fleet, options={"num_ctx": 8192})
-    one(fleet)
+    submit_job(fleet, options={"num_ctx": 8192})
+    submit_job(fleet, options={"num_ctx": 8192})
+    submit_job(fleet)
 
 
 def tenants(fleet: Fleet) -> None:
     """Shares of two tenants in two lanes, one of which has a job that waits for its time."""
     fleet.add_host(slots=8)
-    one(fleet, tenant="later", start_after=1000)
+    submit_job(fleet, tenant="later", start_after=1000)
     for tenant in ("light", "heavy", "later", "light"):
-        one(fleet, tenant=tenant)
-        one(fleet, tenant=tenant, priority="interactive")
+        submit_job(fleet, tenant=tenant)
+        submit_job(fleet, tenant=tenant, priority="interactive")
 
 
 def images(fleet: Fleet) -> None:
     """What is written beside the queue: a key, a limit of time, a trace of the host that took it."""
     fleet.add_host(slots=2)
-    one(fleet, idempotency_key="k", start_within=30, metadata={"a": "b"})
+    submit_job(fleet, idempotency_key="k", start_within=30, metadata={"a": "b"})
 
 
 def conversations(fleet: Fleet) -> None:
@@ -86,7 +86,7 @@ def nobody(fleet: Fleet) -> None:
     fleet.add_host("beta")
     fleet.queue.pause(host="beta")
     fleet.redis.zadd(f"{fleet.keys.prefix}:model:{MODEL}:offers", {"alpha": 1, "gone": 2})
-    one(fleet)
+    submit_job(fleet)
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,9 @@ def test_redis_holds_the_same_as_if_the_job_had_been_queued(
     do(queued)
 
     index = ":waiting:batch"
-    ours = held(direct, without=(direct.keys.prefix + index,))
-    theirs = held(queued, without=(queued.keys.prefix + index,))
-    assert differences(ours, theirs) == {}
+    ours = read_keys(direct, without=(direct.keys.prefix + index,))
+    theirs = read_keys(queued, without=(queued.keys.prefix + index,))
+    assert find_differences(ours, theirs) == {}
 
 
 def test_a_job_that_finds_a_slot_is_in_no_queue(direct: Fleet) -> None:
@@ -110,7 +110,7 @@ def test_a_job_that_finds_a_slot_is_in_no_queue(direct: Fleet) -> None:
     direct.add_host(slots=1)
     direct.redis.config_resetstat()
 
-    one(direct)
+    submit_job(direct)
 
     assert direct.slots() == {"job-0": MODEL}
     calls = direct.redis.info("commandstats")
@@ -120,9 +120,9 @@ def test_a_job_that_finds_a_slot_is_in_no_queue(direct: Fleet) -> None:
 def test_a_job_that_waits_for_another_model_keeps_its_turn(direct: Fleet) -> None:
     """The host's next load is for the job that came first, and not for the new one, which finds a slot free."""
     direct.add_host(slots=2, models=[MODEL, OTHER], loaded=[MODEL], patience=0)
-    one(direct)
-    one(direct, model=OTHER)
-    one(direct)
+    submit_job(direct)
+    submit_job(direct, model=OTHER)
+    submit_job(direct)
 
     assert set(direct.slots()) == {"job-0"}
     assert direct.waiting_jobs() == ["job-2"]

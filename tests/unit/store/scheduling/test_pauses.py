@@ -12,16 +12,16 @@ from llamaq.vocabulary.wait_reason import Why
 OTHER = "other:latest"
 
 
-def _placed(fleet: Fleet) -> list[str]:
+def _take_job_ids(fleet: Fleet) -> list[str]:
     return [message.job_id for message in fleet.take_messages()]
 
 
-def _offers(fleet: Fleet, model: str = MODEL) -> list[str]:
+def _list_offers(fleet: Fleet, model: str = MODEL) -> list[str]:
     found: list[str] = fleet.redis.zrange(f"{fleet.keys.prefix}:model:{model}:offers", 0, -1)
     return found
 
 
-def _why(job: Job[Any]) -> Why | None:
+def _read_why(job: Job[Any]) -> Why | None:
     return job.status().why
 
 
@@ -40,13 +40,13 @@ def test_a_paused_host_gets_no_new_jobs(fleet: Fleet, verb: str) -> None:
     fleet.add_host(slots=2)
 
     assert running.status().state == "completed"
-    assert (_placed(fleet), fleet.slots(), _offers(fleet)) == ([], {}, [])
+    assert (_take_job_ids(fleet), fleet.slots(), _list_offers(fleet)) == ([], {}, [])
     fleet.forget_forecasts()
-    assert (_why(waits), waits.status().position) == (Why.of("host_paused"), 0)
+    assert (_read_why(waits), waits.status().position) == (Why.of("host_paused"), 0)
     assert waits.status().eta_seconds is None
     fleet.queue.resume(host="alpha")
-    assert _placed(fleet) == [waits.id]
-    assert _offers(fleet) == ["alpha"]
+    assert _take_job_ids(fleet) == [waits.id]
+    assert _list_offers(fleet) == ["alpha"]
 
 
 def test_other_hosts_go_on(fleet: Fleet) -> None:
@@ -61,7 +61,7 @@ def test_other_hosts_go_on(fleet: Fleet) -> None:
     assert [(message.job_id, message.host) for message in fleet.take_messages()] == [(assigned.id, "beta")]
     assert alpha.claim(assigned.id) is None
     following = fleet.submit()
-    assert _why(following) in (Why.of("busy"), Why.of("loading"))
+    assert _read_why(following) in (Why.of("busy"), Why.of("loading"))
     assert fleet.slots("alpha") == {}
 
 
@@ -77,11 +77,11 @@ def test_a_paused_model_gets_no_slot_on_any_host(fleet: Fleet) -> None:
     other = fleet.submit(OTHER)
     fleet.add_host("beta", models=[MODEL], slots=2)
     waits = fleet.submit()
-    assert _placed(fleet) == [other.id]
-    assert [_why(job) for job in (assigned, waits)] == [Why.of("model_paused")] * 2
+    assert _take_job_ids(fleet) == [other.id]
+    assert [_read_why(job) for job in (assigned, waits)] == [Why.of("model_paused")] * 2
     fleet.forget_forecasts()
     assert waits.status().eta_seconds is None
-    assert (_offers(fleet), _offers(fleet, OTHER)) == ([], ["alpha"])
+    assert (_list_offers(fleet), _list_offers(fleet, OTHER)) == ([], ["alpha"])
     fleet.queue.resume(model=MODEL)
     assert {message.job_id for message in fleet.take_messages()} == {assigned.id, waits.id}
 
@@ -95,10 +95,10 @@ def test_a_pause_leaves_host_jobs_and_a_drain_does_not(fleet: Fleet) -> None:
 
     on_alpha, on_beta = fleet.queue.pull("m", host="alpha"), fleet.queue.pull("m", host="beta")
 
-    assert _placed(fleet) == [on_alpha.id]
-    assert _why(on_beta) == Why.of("host_paused")
+    assert _take_job_ids(fleet) == [on_alpha.id]
+    assert _read_why(on_beta) == Why.of("host_paused")
     fleet.queue.pause(host="beta")
-    assert _placed(fleet) == [on_beta.id]
+    assert _take_job_ids(fleet) == [on_beta.id]
 
 
 def test_a_pause_outlives_workers_and_the_record_of_the_host(fleet: Fleet) -> None:
@@ -115,10 +115,10 @@ def test_a_pause_outlives_workers_and_the_record_of_the_host(fleet: Fleet) -> No
     state = fleet.add_host().report(1, 1, "{}", [MODEL], **PATIENCE)
 
     waits = fleet.submit()
-    assert (state.pause, _placed(fleet)) == ("paused", [])
+    assert (state.pause, _take_job_ids(fleet)) == ("paused", [])
     assert fleet.queue.hosts()[0].state == "paused"
     fleet.queue.resume(host="alpha")
-    assert _placed(fleet) == [waits.id]
+    assert _take_job_ids(fleet) == [waits.id]
     assert ":paused" not in fleet.key_names()
 
 
@@ -144,7 +144,7 @@ def test_twice_is_once(fleet: Fleet) -> None:
     waits = fleet.submit()
     for _ in range(2):
         fleet.queue.resume(host="alpha")
-    assert _placed(fleet) == [waits.id]
+    assert _take_job_ids(fleet) == [waits.id]
 
 
 def test_a_retry_finds_no_paused_host(fleet: Fleet) -> None:
@@ -156,7 +156,7 @@ def test_a_retry_finds_no_paused_host(fleet: Fleet) -> None:
 
     alpha.release(claimed, make_error(), 30, counts=True, blame="host")
 
-    assert (fleet.slots("beta"), _why(job)) == ({}, Why.of("retry"))
+    assert (fleet.slots("beta"), _read_why(job)) == ({}, Why.of("retry"))
 
 
 @pytest.mark.parametrize(

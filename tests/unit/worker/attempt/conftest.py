@@ -8,7 +8,7 @@ import pytest
 from embedded.scripted.fleet import LEASE_SECONDS, Fleet
 from llamaq.store.clock import SYSTEM, Clock
 from llamaq.store.redis_client import Client
-from tests.unit.worker.writing import NEVER, Writing, supervised
+from tests.unit.worker.writing import NEVER, Writing, run_supervised
 from worker.attempt.event_writer import EventWriter
 
 
@@ -26,7 +26,7 @@ def writing(fleet: Fleet) -> Iterator[Writing]:
         ) -> EventWriter:
             redis = client or fleet.redis
             writer = EventWriter(redis, fleet.keys, clock, flush_seconds, lease_seconds, most_flush_seconds)
-            stack.enter_context(supervised(writer))
+            stack.enter_context(run_supervised(writer))
             return writer
 
         yield start

@@ -8,7 +8,7 @@ import redis
 
 from embedded.scripted.fleet import LEASE_SECONDS, Fleet
 from llamaq.store.clock import SYSTEM, Clock
-from tests.unit.worker.writing import NEVER, Later, Writing, begin, deltas, supervised, until
+from tests.unit.worker.writing import NEVER, Later, Writing, begin, deltas, run_supervised, wait_until
 from worker.attempt import event_writer
 from worker.attempt.event_writer import LONGEST_PAUSE_SECONDS, EventWriter
 from worker.attempt.flush_window import MOST_JOBS, PAUSE_SECONDS
@@ -105,7 +105,7 @@ def test_what_comes_while_another_thread_writes_goes_with_its_next_call(fleet: F
     assert deltas(fleet, other_job) == []
     answer.set()
 
-    until(lambda: deltas(fleet, other_job) == ["b"])
+    wait_until(lambda: deltas(fleet, other_job) == ["b"])
     one.close()
     other.close()
     assert threading.current_thread() not in client.threads
@@ -118,12 +118,12 @@ def test_the_thread_that_writes_sleeps_before_it_reads_the_reply(fleet: Fleet, w
     job, _, buffer = begin(fleet, writer)
     with writer:
         buffer.delta("a")
-    until(lambda: deltas(fleet, job) == ["a"])
+    wait_until(lambda: deltas(fleet, job) == ["a"])
     assert clock.rests == []
     with writer:
         buffer.delta("b")
 
-    until(lambda: clock.rests == [PAUSE_SECONDS])
+    wait_until(lambda: clock.rests == [PAUSE_SECONDS])
     assert deltas(fleet, job) == ["a", "b"]
     buffer.close()
 
@@ -142,7 +142,7 @@ def test_what_is_not_due_is_written_by_the_duty(fleet: Fleet, writing: Writing) 
     assert deltas(fleet, job) == ["a"]
     assert 0 < writer.pause_seconds() <= LONGEST_PAUSE_SECONDS
     clock.seconds = 120
-    until(lambda: deltas(fleet, job) == ["a", "b"])
+    wait_until(lambda: deltas(fleet, job) == ["a", "b"])
     buffer.close()
 
 
@@ -167,7 +167,7 @@ def test_after_a_refused_call_the_thread_that_reads_makes_none(fleet: Fleet, wri
     assert client.threads.count(threading.current_thread()) == called > 0
     away.clear()
 
-    until(lambda: "".join(deltas(fleet, job)) == "ab")
+    wait_until(lambda: "".join(deltas(fleet, job)) == "ab")
     buffer.close()
 
 
@@ -181,10 +181,10 @@ def test_an_unexpected_failure_is_the_dutys_and_not_the_readers(fleet: Fleet) ->
 
     client.before = before
     writer = EventWriter(client, fleet.keys, SYSTEM, NEVER, LEASE_SECONDS)
-    with supervised(writer) as failed:
+    with run_supervised(writer) as failed:
         job, _, buffer = begin(fleet, writer)
         with writer:
             buffer.delta("a")
-        until(lambda: deltas(fleet, job) == ["a"])
-        until(lambda: failed == ["event-writer"])
+        wait_until(lambda: deltas(fleet, job) == ["a"])
+        wait_until(lambda: failed == ["event-writer"])
         buffer.close()

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from embedded.scripted.fleet import LEASE_SECONDS, Fleet
-from tests.unit.worker.writing import NEVER, Later, Writing, begin, deltas, until
+from tests.unit.worker.writing import NEVER, Later, Writing, begin, deltas, wait_until
 from worker.attempt import event_writer
 from worker.attempt.event_writer import EventWriter
 from worker.attempt.flush_timer import RENEW_SECONDS
@@ -18,9 +18,9 @@ def test_the_first_piece_is_written_at_once_and_the_rest_joined(fleet: Fleet, wr
     job, _, buffer = begin(fleet, writer)
     for count in range(1, 4):  # whatever was said of progress before: no window of its makes the first token wait
         buffer.progress("loading")
-        until(lambda count=count: fleet.types(job.id).count("progress") == count)  # type: ignore[misc]  # binds it
+        wait_until(lambda count=count: fleet.types(job.id).count("progress") == count)  # type: ignore[misc]  # binds it
     buffer.delta("a")
-    until(lambda: deltas(fleet, job) == ["a"])
+    wait_until(lambda: deltas(fleet, job) == ["a"])
 
     with writer.changed:  # the event writer waits: one machine is slow, another fast
         for text in "bcd":
@@ -34,10 +34,10 @@ def test_the_flush_window_ends_by_itself(fleet: Fleet, writing: Writing) -> None
     """Nobody has to say more for what was said to be written."""
     job, _, buffer = begin(fleet, writing(flush_seconds=0.02))
     buffer.delta("a")
-    until(lambda: deltas(fleet, job) == ["a"])
+    wait_until(lambda: deltas(fleet, job) == ["a"])
     buffer.delta("b")
 
-    until(lambda: deltas(fleet, job) == ["a", "b"])
+    wait_until(lambda: deltas(fleet, job) == ["a", "b"])
     buffer.close()
 
 
@@ -48,13 +48,13 @@ def test_a_thread_that_waits_is_woken_by_an_event_and_by_the_end(
     monkeypatch.setattr(event_writer, "IDLE_SECONDS", NEVER)
     writer = writing(lease_seconds=NEVER)
     job, _, buffer = begin(fleet, writer)
-    until(lambda: writer._wakes_at)
+    wait_until(lambda: writer._wakes_at)
 
     buffer.progress("loading")
-    until(lambda: "progress" in fleet.types(job.id))
+    wait_until(lambda: "progress" in fleet.types(job.id))
 
     buffer.close()
-    until(lambda: writer._wakes_at)  # `writing` stops it, and requires that its thread ends
+    wait_until(lambda: writer._wakes_at)  # `writing` stops it, and requires that its thread ends
 
 
 def test_a_window_of_zero_sends_each(fleet: Fleet, writing: Writing) -> None:
@@ -73,7 +73,7 @@ def test_the_order_of_what_was_said_is_kept(fleet: Fleet, writing: Writing) -> N
     writer = writing()
     job, _, buffer = begin(fleet, writer)
     buffer.delta("first")
-    until(lambda: deltas(fleet, job))
+    wait_until(lambda: deltas(fleet, job))
 
     with writer.changed:  # the event writer waits, so that all of it is pending at once
         buffer.delta("a", "thought")
@@ -104,11 +104,11 @@ def test_in_a_crowded_fleet_what_follows_the_first_piece_waits(fleet: Fleet, wri
     writer = writing(flush_seconds=0.001, lease_seconds=NEVER, most_flush_seconds=NEVER)
     job, _, buffer = begin(fleet, writer)
     buffer.delta("a")
-    until(lambda: deltas(fleet, job) == ["a"])
+    wait_until(lambda: deltas(fleet, job) == ["a"])
     buffer.delta("b")
     other_job, _, other = begin(fleet, writer)
     other.delta("first")
-    until(lambda: deltas(fleet, other_job) == ["first"])
+    wait_until(lambda: deltas(fleet, other_job) == ["first"])
 
     assert deltas(fleet, job) == ["a"]
     buffer.delta("c")
@@ -177,9 +177,9 @@ def test_a_writer_without_attempts_keeps_no_connection(fleet: Fleet, writing: Wr
     in_use = fleet.redis.connection_pool._in_use_connections  # redis-py has no public name for it
     job, _, buffer = begin(fleet, writer)
     buffer.delta("a")
-    until(lambda: deltas(fleet, job) == ["a"])
+    wait_until(lambda: deltas(fleet, job) == ["a"])
     assert in_use
 
     buffer.close()
 
-    until(lambda: not in_use)
+    wait_until(lambda: not in_use)

@@ -12,7 +12,7 @@ from embedded.scripted.fleet import LEASE_SECONDS, Fleet
 from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.clients import connect
 from tasks.attempt.stoppable import Attempt
-from tests.unit.worker.writing import NEVER, Later, Writing, begin, deltas, supervised, until
+from tests.unit.worker.writing import NEVER, Later, Writing, begin, deltas, run_supervised, wait_until
 from worker.attempt.event_writer import EventWriter
 
 
@@ -68,7 +68,7 @@ def test_an_exception_of_no_known_type_costs_no_event(fleet: Fleet) -> None:
     """The batch that was under way is sent again, and written once."""
     client = Forgetful(fleet.redis, 2, type("NeverSeen", (Exception,), {})("out of the blue"))
     writer = EventWriter(client, fleet.keys, SYSTEM, NEVER, NEVER)  # no renewal sends it
-    with supervised(writer) as failed:
+    with run_supervised(writer) as failed:
         job, _, buffer = begin(fleet, writer)
         buffer.delta("a")
         buffer.close()
@@ -84,10 +84,10 @@ def test_an_outage_of_redis_costs_nothing_but_time(prefix: str) -> None:
         with connect(server.url) as client:
             client.execute_command("CONFIG SET", "appendfsync", "always")
             writer = EventWriter(client, fleet.keys, SYSTEM, 0.001, LEASE_SECONDS)
-            with supervised(writer):
+            with run_supervised(writer):
                 job, claimed, buffer = begin(fleet, writer)
                 buffer.delta("before ")
-                until(lambda: deltas(fleet, job) == ["before "])
+                wait_until(lambda: deltas(fleet, job) == ["before "])
                 server.kill()
                 for text in ("while ", "it ", "was ", "away "):
                     buffer.delta(text)
@@ -158,7 +158,7 @@ def test_a_lease_is_kept_though_nothing_is_said(fleet: Fleet, writing: Writing) 
         seen.add(fleet.redis.zscore(fleet.keys.leases(), lease))
         return len(seen) > 3
 
-    until(renewed)
+    wait_until(renewed)
     buffer.close()
 
 
@@ -188,7 +188,7 @@ def test_a_closed_buffer_is_renewed_no_longer(fleet: Fleet, writing: Writing) ->
     fleet.expire_lease(job.id)
     fleet.expire_lease(other.id)
 
-    until(lambda: fleet.redis.zscore(fleet.keys.leases(), f"{other.id} alpha") > 1)
+    wait_until(lambda: fleet.redis.zscore(fleet.keys.leases(), f"{other.id} alpha") > 1)
 
     assert fleet.redis.zscore(fleet.keys.leases(), f"{job.id} alpha") == 1
     buffer.close()
@@ -236,7 +236,7 @@ def test_a_writer_that_stops_lets_everyone_go(prefix: str) -> None:
     with EmbeddedRedis.start() as server:
         fleet = Fleet(server.url, prefix)
         writer = EventWriter(fleet.redis, fleet.keys, SYSTEM, 0.001, LEASE_SECONDS)
-        with supervised(writer):
+        with run_supervised(writer):
             _, _, buffer = begin(fleet, writer)
             server.kill()
             buffer.delta("x")
@@ -258,8 +258,8 @@ def test_what_one_job_cannot_write_keeps_no_other_waiting(fleet: Fleet, writing:
     with writer.changed:  # both go out in one batch
         bad.delta("x")
         good.delta("a")
-    until(lambda: deltas(fleet, good_job) == ["a"])
-    until(lambda: bad.timer._retry_at > 0)
+    wait_until(lambda: deltas(fleet, good_job) == ["a"])
+    wait_until(lambda: bad.timer._retry_at > 0)
     bad.delta("y")
     good.delta("b")
     good.close()
@@ -278,7 +278,7 @@ def test_a_redis_that_forgot_a_flush_ends_the_attempt(fleet: Fleet, writing: Wri
     attempt, call = Attempt(job.id), Call()
     buffer = writing(flush_seconds=0.001).open(claimed, attempt, silent=False)
     buffer.delta("confirmed")
-    until(lambda: buffer.idle)
+    wait_until(lambda: buffer.idle)
     fleet.redis.hset(fleet.keys.record(job.id), mapping={"flush": "0", "cursor": begun})
     ((entry, _),) = fleet.redis.xrevrange(fleet.keys.events(job.id), count=1)
     fleet.redis.xdel(fleet.keys.events(job.id), entry)

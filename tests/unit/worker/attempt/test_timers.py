@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from llamaq.store.clock import SYSTEM
-from tests.unit.worker.writing import Later, supervised
+from tests.unit.worker.writing import Later, run_supervised
 from worker.attempt.timers import IDLE_SECONDS, LEAST_SWEPT, Timers
 
 
@@ -14,7 +14,7 @@ from worker.attempt.timers import IDLE_SECONDS, LEAST_SWEPT, Timers
 def timers() -> Iterator[Timers]:
     """Timers that run."""
     duty = Timers(SYSTEM)
-    with supervised(duty):
+    with run_supervised(duty):
         yield duty
 
 
@@ -86,7 +86,7 @@ def test_stopping_forgets_what_was_set() -> None:
     """No call is made after the end."""
     timers = Timers(SYSTEM)
     heard: list[str] = []
-    with supervised(timers):
+    with run_supervised(timers):
         timers.call_later(3600, lambda: heard.append("x"))
 
     assert heard == []

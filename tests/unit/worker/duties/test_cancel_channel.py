@@ -10,7 +10,7 @@ from llamaq.store.clock import SYSTEM
 from llamaq.store.connections.clients import connect
 from llamaq.store.keys import Keys
 from tests.faults.proxy import OutageProxy
-from tests.unit.worker.writing import supervised, until
+from tests.unit.worker.writing import run_supervised, wait_until
 from worker.duties.cancel_channel import CancelChannel
 
 
@@ -21,11 +21,11 @@ def test_a_cancel_arrives_though_the_connection_has_gone_silent(fleet: Fleet) ->
     port = fleet.redis.connection_pool.connection_kwargs["port"]
     with OutageProxy(port) as proxy, connect(proxy.url, limit_seconds=3) as client:
         channel = CancelChannel(client, fleet.keys, "alpha", cancelled.append, lambda: [job.id], SYSTEM)
-        with supervised(channel):
-            until(lambda: fleet.redis.pubsub_numsub(fleet.keys.control("alpha"))[0][1])
+        with run_supervised(channel):
+            wait_until(lambda: fleet.redis.pubsub_numsub(fleet.keys.control("alpha"))[0][1])
             proxy.set("drop")
             job.cancel()
-            until(lambda: cancelled)
+            wait_until(lambda: cancelled)
 
     assert set(cancelled) == {job.id}
 
@@ -59,7 +59,7 @@ def test_a_full_disk_does_not_end_the_subscription(tmp_path: Path) -> None:
         subscribed = channel._pubsub
         (tmp_path / "dump.rdb" / "in_its_way").mkdir(parents=True)
         admin.bgsave()
-        until(lambda: admin.info("persistence")["rdb_last_bgsave_status"] == "err")
+        wait_until(lambda: admin.info("persistence")["rdb_last_bgsave_status"] == "err")
         for _ in range(3):
             channel._pinged_at -= 1e9
             channel.run_round()

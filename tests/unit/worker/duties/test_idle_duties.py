@@ -12,7 +12,7 @@ from llamaq.store.connections.clients import connect, connect_binary
 from llamaq.store.worker import host_calls, job_store
 from llamaq.store.worker.host_calls import SAME_CLOCK_SECONDS
 from tests.faults.proxy import OutageProxy
-from tests.unit.worker.writing import supervised, until
+from tests.unit.worker.writing import run_supervised, wait_until
 from worker.duties import cancel_channel, inbox
 from worker.duties.cancel_channel import CancelChannel
 from worker.duties.inbox import Inbox
@@ -225,11 +225,11 @@ def test_a_channel_that_fell_silent_while_nothing_ran(fleet: Fleet, monkeypatch:
     port = fleet.redis.connection_pool.connection_kwargs["port"]
     with OutageProxy(port) as proxy, connect(proxy.url, limit_seconds=3) as client:
         channel = CancelChannel(client, fleet.keys, "alpha", cancelled.append, lambda: running, SYSTEM)
-        with supervised(channel):
-            until(lambda: fleet.redis.pubsub_numsub(fleet.keys.control("alpha"))[0][1])
+        with run_supervised(channel):
+            wait_until(lambda: fleet.redis.pubsub_numsub(fleet.keys.control("alpha"))[0][1])
             proxy.set("drop")
             running.append(job.id)
             job.cancel()
-            until(lambda: cancelled)
+            wait_until(lambda: cancelled)
 
     assert set(cancelled) == {job.id}

@@ -9,7 +9,7 @@ import pytest
 from embedded.scripted.fleet import MODEL, Fleet, make_request_json
 from llamaq.store.connections.clients import connect_binary
 from llamaq.vocabulary.errors import BrokerUnavailable, QueueFull
-from tests.unit.worker.writing import supervised, until
+from tests.unit.worker.writing import run_supervised, wait_until
 from worker import gate
 from worker.duties import inbox as module
 from worker.duties.inbox import Inbox
@@ -44,9 +44,9 @@ def test_an_entry_that_cannot_be_handled_is_set_aside(fleet: Fleet) -> None:
         fleet.redis.xadd(fleet.keys.inbox(), entry)
     with connect_binary(fleet.url) as client:
         inbox = Inbox(client, fleet.keys, Tripping(fleet, bad), store, "w1")  # type: ignore[arg-type]  # fails on purpose
-        with supervised(inbox) as failed:
-            until(lambda: fleet.redis.exists(fleet.keys.record(good)))
-            until(lambda: fleet.redis.xlen(fleet.keys.inbox()) == 0)
+        with run_supervised(inbox) as failed:
+            wait_until(lambda: fleet.redis.exists(fleet.keys.record(good)))
+            wait_until(lambda: fleet.redis.xlen(fleet.keys.inbox()) == 0)
 
     assert failed == []
     error = fleet.queue.job(bad).status().error

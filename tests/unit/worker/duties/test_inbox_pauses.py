@@ -4,7 +4,7 @@ import pytest
 
 from embedded.scripted.fleet import MODEL, Fleet
 from llamaq.store.connections.clients import connect_binary
-from tests.unit.worker.writing import supervised, until
+from tests.unit.worker.writing import run_supervised, wait_until
 from worker.duties import inbox as module
 from worker.duties.inbox import Inbox
 
@@ -22,8 +22,8 @@ def _send(fleet: Fleet, *entries: dict[str, str]) -> None:
         fleet.redis.xadd(fleet.keys.inbox(), entry)
     with connect_binary(fleet.url) as client:
         inbox = Inbox(client, fleet.keys, fleet.queue, store, "w1")
-        with supervised(inbox) as failed:
-            until(lambda: fleet.redis.xlen(fleet.keys.inbox()) == 0)
+        with run_supervised(inbox) as failed:
+            wait_until(lambda: fleet.redis.xlen(fleet.keys.inbox()) == 0)
     assert failed == []
 
 

@@ -7,7 +7,7 @@ import pytest
 from embedded.scripted.fleet import Fleet
 from llamaq.store import scripts
 from llamaq.store.clock import SYSTEM
-from tests.unit.worker.writing import until
+from tests.unit.worker.writing import wait_until
 from worker.duties import script_registry
 from worker.duties.health import Health
 from worker.duties.script_registry import ScriptRegistry
@@ -32,7 +32,7 @@ def test_a_worker_that_drains_still_publishes(fleet: Fleet) -> None:
         supervisor.stop("quiet")
         for _ in range(2):  # a round may have been under way
             fleet.redis.delete(fleet.keys.store())
-            until(lambda: fleet.redis.hget(fleet.keys.store(), "digest") == scripts.digest())
+            wait_until(lambda: fleet.redis.hget(fleet.keys.store(), "digest") == scripts.digest())
     finally:
         supervisor.stop("drain")
         supervisor.close()

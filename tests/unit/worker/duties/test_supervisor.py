@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from llamaq.store.clock import SYSTEM
 from llamaq.vocabulary.errors import BrokerUnavailable
-from tests.unit.worker.writing import supervised, until
+from tests.unit.worker.writing import run_supervised, wait_until
 from worker.duties.duty import Duty, Phase
 from worker.duties.health import Health
 from worker.duties.supervisor import REFUSED, Supervisor
@@ -53,8 +53,8 @@ def test_an_unknown_exception_is_logged_counted_and_outlived() -> None:
             raise type(f"Odd{number}", (Exception,), {})("odd")
 
     duty = Plain(act)
-    with capture_logs() as logs, supervised(duty) as failed:
-        until(lambda: duty.rounds > 51)
+    with capture_logs() as logs, run_supervised(duty) as failed:
+        wait_until(lambda: duty.rounds > 51)
 
     assert failed == ["plain"] * 50
     assert [line["exc_info"] is not None for line in logs if line["log_level"] == "error"] == [True] * 50
@@ -63,8 +63,8 @@ def test_an_unknown_exception_is_logged_counted_and_outlived() -> None:
 def test_what_is_no_exception_ends_no_duty_either() -> None:
     """A library may raise SystemExit, which ends a thread without a word."""
     duty = Plain(lambda number: _raise(type("Odd", (SystemExit,), {})()) if number == 1 else None)
-    with supervised(duty) as failed:
-        until(lambda: duty.rounds > 2)
+    with run_supervised(duty) as failed:
+        wait_until(lambda: duty.rounds > 2)
 
     assert failed == ["plain"]
 
@@ -72,8 +72,8 @@ def test_what_is_no_exception_ends_no_duty_either() -> None:
 def test_pauses_grow_to_a_limit_and_begin_anew_after_a_good_round() -> None:
     """A duty that fails for ever does not fill the log."""
     duty = Plain(lambda number: _raise(NotImplementedError()) if number != 4 else None)
-    with capture_logs() as logs, supervised(duty):
-        until(lambda: duty.rounds > 5)
+    with capture_logs() as logs, run_supervised(duty):
+        wait_until(lambda: duty.rounds > 5)
 
     assert [line["again_in_seconds"] for line in logs][:5] == [0.001, 0.002, 0.002, 0.001, 0.002]
 
@@ -92,8 +92,8 @@ def test_pauses_grow_to_a_limit_and_begin_anew_after_a_good_round() -> None:
 def test_an_outage_of_redis_is_one_warning(error: Exception, counted: bool) -> None:
     """Rounds without end: one line, no traceback. What Redis refuses is counted, since no outage explains it."""
     duty = Plain(lambda number: _raise(error) if number <= 20 else None)
-    with capture_logs() as logs, supervised(duty) as failed:
-        until(lambda: duty.rounds > 21)
+    with capture_logs() as logs, run_supervised(duty) as failed:
+        wait_until(lambda: duty.rounds > 21)
 
     assert [(line["log_level"], line["event"]) for line in logs] == [("warning", Duty.when_redis_fails)]
     assert failed == (["plain"] * 20 if counted else [])
@@ -108,7 +108,7 @@ def test_each_duty_stops_at_its_phase_and_finishes() -> None:
     supervisor.stop("quiet")
     assert first.finished.wait(60)
     rounds = second.rounds
-    until(lambda: second.rounds > rounds)
+    wait_until(lambda: second.rounds > rounds)
     assert not second.finished.is_set()
 
     supervisor.stop("drain")
@@ -121,8 +121,8 @@ def test_a_duty_that_cannot_finish_ends_all_the_same() -> None:
     """The failure is counted, and close waits for nothing."""
     duty = Plain()
     duty.finish = lambda: _raise(ArithmeticError())  # type: ignore[method-assign]  # breaks it on purpose
-    with supervised(duty) as failed:
-        until(lambda: duty.rounds)
+    with run_supervised(duty) as failed:
+        wait_until(lambda: duty.rounds)
 
     assert failed == ["plain"]
 
@@ -135,10 +135,10 @@ def test_a_wait_ends_when_it_is_woken_or_stopped() -> None:
             return super().run_round() + 3600
 
     duty = Slow()
-    with supervised(duty):
-        until(lambda: duty.rounds == 1)
+    with run_supervised(duty):
+        wait_until(lambda: duty.rounds == 1)
         duty.wake()
-        until(lambda: duty.rounds == 2)
+        wait_until(lambda: duty.rounds == 2)
 
     assert duty.finished.is_set()
 
@@ -165,8 +165,8 @@ def test_a_refusal_of_redis_is_told_as_such(error: Exception) -> None:
             raise error
 
     duty = Plain(act)
-    with capture_logs() as logs, supervised(duty) as failed:
-        until(lambda: duty.rounds > 4)
+    with capture_logs() as logs, run_supervised(duty) as failed:
+        wait_until(lambda: duty.rounds > 4)
 
     assert failed == ["plain"] * 3
     assert [(line["log_level"], line["event"]) for line in logs] == [("warning", REFUSED.format("plain"))]

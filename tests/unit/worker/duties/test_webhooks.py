@@ -7,7 +7,7 @@ import pytest
 
 from llamaq.store.clock import SYSTEM
 from llamaq.store.worker.webhook_deliveries import Delivery
-from tests.unit.worker.writing import supervised, until
+from tests.unit.worker.writing import run_supervised, wait_until
 from worker.duties.webhooks import AT_A_TIME, Webhooks
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -42,10 +42,10 @@ def test_an_unexpected_exception_of_a_call_is_counted_and_outlived(monkeypatch: 
         return 200
 
     duty = Webhooks(due, SECRET, SYSTEM, post)  # type: ignore[arg-type]  # without a Redis
-    with supervised(duty) as failed:
+    with run_supervised(duty) as failed:
         assert last.wait(60)
-        until(lambda: len(failed) == AT_A_TIME + 1)
-        until(lambda: due.done_ids)
+        wait_until(lambda: len(failed) == AT_A_TIME + 1)
+        wait_until(lambda: due.done_ids)
 
     assert failed == ["webhooks"] * (AT_A_TIME + 1)
     assert due.done_ids == [f"j{AT_A_TIME + 1}"]

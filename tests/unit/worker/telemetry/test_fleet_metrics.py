@@ -15,7 +15,7 @@ from llamaq.store.keys import Keys
 from llamaq.store.worker.outcome import Error
 from tests.integration.scraping import Scrape, parsed
 from tests.service import wait_until
-from tests.unit.store.scheduling.test_refusals import pause_over
+from tests.unit.store.scheduling.test_refusals import end_pause
 from worker.telemetry.fleet_metrics import FleetCollector
 
 
@@ -84,7 +84,7 @@ def test_a_model_that_a_host_fails_at_is_told(fleet: Fleet) -> None:
         store.fail(fleet.claim(store, fleet.submit()), Error("ollama_error", "401"), 0, "fault")
 
     seen = look(fleet.redis, fleet.keys)
-    pause_over(fleet)
+    end_pause(fleet)
     later = look(fleet.redis, fleet.keys)
 
     assert seen.figure("llamaq_model_circuit", host="alpha", model=MODEL, state="open") == 1
