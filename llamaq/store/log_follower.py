@@ -31,6 +31,7 @@ OUTAGE_SECONDS = 120.0
 APPEAR_SECONDS = 3.0
 """How long attaching waits for a job: a request that was sent without the SDK is one when a worker has taken it in."""
 APPEAR_LOOKS = 6
+_GONE = "job {} is no longer kept: `result_ttl` (LLAMAQ_RESULT_TTL) is over, it was deleted, or Redis has lost it"
 _TYPE_AT = len('{"v":1,"type":"')
 
 LogEntry = tuple[str, str]
@@ -67,7 +68,7 @@ class ReadLastEntry:
 
 @dataclass(frozen=True, slots=True)
 class CheckRecord:
-    """Reply with whether the job's record exists."""
+    """Reply with whether the job is kept: it has a record, and was not deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +133,11 @@ class LogFollower:
         self._check_seconds = CHECK_MASTER_SECONDS if confirmed else CHECK_SECONDS
         self._parse = parse
         self._take_piece = take_piece
-        self._queued = False
         self._last_position: tuple[int | None, float | None] | None = None
         self._last_payload: str | None = None
         self.cursor = after or "0-0"
         self._order = _parse_cursor(self.cursor)
-        self.ended = False
+        self.ended = self._queued = False
 
     def events(self) -> Steps:
         """Every event behind the cursor, up to the terminal one.
@@ -266,10 +266,10 @@ class LogFollower:
         if found and self._last_payload in (None, found[0][1]):
             return
         if not (yield CheckRecord()):
-            raise CursorExpired(f"the log of job {self._job_id} is no longer kept (LLAMAQ_RESULT_TTL)")
+            raise CursorExpired(_GONE.format(self._job_id))
         raise CursorExpired(
             f"Redis has lost the event at {self.cursor} of job {self._job_id}, as in a failover to a replica that "
-            "lagged behind: read the log from its start, and drop what was read before"
+            "lagged behind, or the cursor is of another job: read the log from its start, and drop what was read before"
         )
 
     def _wait_for_record(self, again: ReadLog | ReadLastEntry) -> Generator[Step | Event | Piece, Any, list[LogEntry]]:
@@ -277,7 +277,7 @@ class LogFollower:
         if (yield CheckRecord()):
             return []
         if self._after is not None or self.cursor != "0-0":
-            raise CursorExpired(f"the log of job {self._job_id} is no longer kept (LLAMAQ_RESULT_TTL)")
+            raise CursorExpired(_GONE.format(self._job_id))
         for _ in range(APPEAR_LOOKS):
             yield Receive(APPEAR_SECONDS / APPEAR_LOOKS)
             entries: list[LogEntry] = yield again

@@ -141,12 +141,13 @@ class AsyncReader:
                         reply = await self._ask(job_id, question)
                     limits.note_answer()
 
-    async def _exists(self, client: AsyncClient, record: str) -> int:
-        if found := await client.exists(record):
-            return found
-        # A demoted master may lack a new job. It refuses this write, which changes nothing, and another is asked then.
-        await client.hdel(record, "-")
-        return await client.exists(record)
+    async def _is_kept(self, client: AsyncClient, record: str) -> bool:
+        state = await client.hget(record, "state")
+        if state is None:
+            # A demoted master may lack a new job. It refuses this write, which changes nothing. Another is asked then.
+            await client.hdel(record, "-")
+            state = await client.hget(record, "state")
+        return state not in (None, "deleted")  # the record of a job that is deleted while it runs stays until its end
 
     async def _ask(self, job_id: str, step: Question) -> Any:
         client, log = self._client(), self._keys.events(job_id)
@@ -162,6 +163,6 @@ class AsyncReader:
             case ReadLastEntry():
                 return read_entries(await client.xrevrange(log, count=1))
             case CheckRecord():
-                return await self._exists(client, self._keys.record(job_id))
+                return await self._is_kept(client, self._keys.record(job_id))
             case PollStatus():
                 return read_snapshot(await run_async(client, poll_call(self._keys, job_id)), self._clock.time())

@@ -142,12 +142,13 @@ class Reader:
                         reply = self._ask(job_id, question)
                     limits.note_answer()
 
-    def _exists(self, client: Client, record: str) -> int:
-        if found := client.exists(record):
-            return found
-        # A demoted master may lack a new job. It refuses this write, which changes nothing, and another is asked then.
-        client.hdel(record, "-")
-        return client.exists(record)
+    def _is_kept(self, client: Client, record: str) -> bool:
+        state = client.hget(record, "state")
+        if state is None:
+            # A demoted master may lack a new job. It refuses this write, which changes nothing. Another is asked then.
+            client.hdel(record, "-")
+            state = client.hget(record, "state")
+        return state not in (None, "deleted")  # the record of a job that is deleted while it runs stays until its end
 
     def _ask(self, job_id: str, step: Question) -> Any:
         client, log = self._client(), self._keys.events(job_id)
@@ -163,6 +164,6 @@ class Reader:
             case ReadLastEntry():
                 return read_entries(client.xrevrange(log, count=1))
             case CheckRecord():
-                return self._exists(client, self._keys.record(job_id))
+                return self._is_kept(client, self._keys.record(job_id))
             case PollStatus():
                 return read_snapshot(run(client, poll_call(self._keys, job_id)), self._clock.time())

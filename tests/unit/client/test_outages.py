@@ -68,8 +68,8 @@ class Cut:
     def xrevrange(self, _log: str, count: int) -> list[Any]:
         return [("1-0", {"event": QUEUED})]
 
-    def exists(self, _key: str) -> int:
-        return 1
+    def hget(self, _key: str, _field: str) -> str:
+        return "queued"
 
 
 class AsyncCut(Cut):
@@ -84,7 +84,7 @@ class AsyncCut(Cut):
 
     def __getattribute__(self, name: str) -> Any:
         value = super().__getattribute__(name)
-        if name not in {"receive", "xrange", "xrevrange", "exists"}:
+        if name not in {"receive", "xrange", "xrevrange", "hget"}:
             return value
 
         async def answer(*args: Any, **options: Any) -> Any:

@@ -178,7 +178,7 @@ def test_a_job_that_is_not_there_is_told_from_a_log_that_is_gone() -> None:
         follow(LogFollower("job"), Empty())
     with pytest.raises(JobNotFound):
         follow(LogFollower("job"), Empty(), ends_only=True)
-    with pytest.raises(CursorExpired, match="LLAMAQ_RESULT_TTL"):
+    with pytest.raises(CursorExpired, match=r"is no longer kept: .* it was deleted, or Redis has lost it"):
         follow(LogFollower("job", "9-0"), Empty())
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from embedded.scripted.fleet import MODEL, Fleet, make_error, make_outcome
-from llamaq import InvalidRequest, Job, JobNotFound
+from llamaq import CursorExpired, InvalidRequest, Job, JobNotFound
 from llamaq.store.worker.host_state import Reaped
 from llamaq.store.worker.outcome import Completed
 
@@ -90,6 +90,23 @@ def test_a_running_job_is_cancelled_for_its_readers_and_its_worker(fleet: Fleet)
     assert list(fleet.slots()) == [following.id]
     assert fleet.record(job.id) == {}
     assert fleet.redis.zscore(fleet.keys.jobs(), job.id) is None
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("running", [True, False])
+def test_a_reader_that_comes_back_to_a_deleted_job_is_told_so(fleet: Fleet, *, running: bool) -> None:
+    """Also while its worker has it. No failover is named, since the reader would look for one."""
+    store = fleet.add_host()
+    job, claimed = fleet.start_job(store)
+    cursor = next(iter(job.events())).cursor
+    if not running:
+        store.complete(claimed, make_outcome())
+    fleet.queue.delete(job.id)
+
+    with pytest.raises(CursorExpired, match=rf"^job {job.id} is no longer kept: .*LLAMAQ_RESULT_TTL.* it was deleted"):
+        list(job.events(after=cursor))
+    with pytest.raises(JobNotFound):
+        list(job.events())
 
 
 @pytest.mark.usefixtures("hasty")
