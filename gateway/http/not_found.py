@@ -1,11 +1,14 @@
 """What an unknown path or method is answered (404, 405), outside Ollama's API: what was meant, or what is served."""
 
+import re
 from collections.abc import Iterator
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import Match
 
+_BASE = re.compile(r"(?:/[^/]+)*?(?P<last>/(?:api|v1)(?=/|$))+")
+"""What comes before the path of an API, such as `/v1/api` or `/llm/v1`."""
 _WHERE = "OpenAI's API is at /v1, Ollama's at /api, the jobs at /jobs; /docs lists the paths of the jobs API"
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 """In the order of the header `Allow`."""
@@ -35,13 +38,16 @@ def suggest_path(request: Request) -> str | None:
 
 
 def _similar_paths(path: str) -> Iterator[str]:
-    """Paths like it: without a doubled or last `/`, in lower case, as singular or plural, under the other API."""
+    """Paths like it: without a doubled or last `/`, in lower case, as singular or plural, with another base address."""
     parts = [part for part in path.split("/") if part]
     plain = "/" + "/".join(parts)
-    for base in dict.fromkeys((plain, plain.lower())):
-        bare = base.removeprefix("/api").removeprefix("/v1")
-        for root in (base, base.removeprefix("/v1"), f"/v1{bare}", f"/api{bare}", bare):
-            yield from (one for one in (root, f"{root}s", root.removesuffix("s")) if one not in (path, "/", ""))
+    for given in dict.fromkeys((plain, plain.lower())):
+        base = _BASE.match(given)
+        bare = given[base.end() :] if base else given
+        # The last part of the base is the nearest to the client's own: Ollama's begin each path with `/api`.
+        apis = dict.fromkeys(([base["last"]] if base else []) + ["/v1", "/api", ""])
+        for like in (given, *(f"{api}{bare}" for api in apis)):
+            yield from (one for one in (like, f"{like}s", like.removesuffix("s")) if one not in (path, "/", ""))
 
 
 def _match_routes(request: Request, path: str, method: str) -> Match:

@@ -1,5 +1,7 @@
 """Paths and methods that are not served, over real HTTP: in the words of the API that the path belongs to."""
 
+from typing import Any
+
 import pytest
 
 from tests.conftest import MODEL
@@ -7,6 +9,8 @@ from tests.gateway_process import GatewayProcess
 
 PLAIN = "text/plain"
 JSON = "application/json"
+BASES = ("/api", "/v1/v1", "/api/api", "/v1/api", "/api/v1", "/llm/v1", "/llm/api", "/l/m/v1/api")
+"""Base addresses that are wrong for both kinds of clients."""
 
 
 @pytest.mark.parametrize(
@@ -83,6 +87,28 @@ def test_the_answer_has_the_form_of_the_path_that_was_meant(
     error = answer.json()["error"]
     assert (answer.status_code, answer.headers["content-type"]) == (404, JSON)
     assert isinstance(error, str) if members is None else error.keys() == members
+
+
+@pytest.mark.parametrize(
+    ("base", "served"),
+    [
+        *((base, served) for base in ("/v1", *BASES, "/llm") for served in ("/api/chat", "/api/embeddings")),
+        *((base, served) for base in ("", *BASES) for served in ("/v1/chat/completions", "/v1/responses")),
+    ],
+)
+def test_a_client_with_a_wrong_base_address_reads_the_right_path(
+    gateway: GatewayProcess, base: str, served: str
+) -> None:
+    """Ollama's clients add `/api` to a base address, OpenAI's add no `/v1`; each reads errors of its own form alone."""
+    answer = gateway.http.post(base + served.removeprefix("/v1"), json={})
+
+    error: Any = answer.text if answer.headers["content-type"] == PLAIN else answer.json()["error"]
+    assert answer.status_code == 404
+    if served.startswith("/api/"):
+        assert error.endswith(f": did you mean {served}?")
+    else:
+        assert error.keys() == {"message", "type", "param", "code"}
+        assert error["message"].endswith(f": did you mean {served}?")
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_errors_are_those_of_the_client(
     assert text in error["text"]
 
 
-@pytest.mark.parametrize("base", ["/v1", "/api"])
+@pytest.mark.parametrize("base", ["/v1", "/api", "/v1/api"])
 def test_a_wrong_base_address_is_told_with_the_right_one(client: Program, base: str) -> None:
     """The client's error is a sentence, and no object of another form."""
     with pytest.raises(ClientFailed) as raised:

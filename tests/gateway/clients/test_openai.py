@@ -148,7 +148,7 @@ def test_errors_are_of_the_clients_classes(
     assert (error["kind"], error["status"], error["code"], error["param"]) == (kind, status, code, param)
 
 
-@pytest.mark.parametrize("base", ["", "/api", "/api/v1", "/v1/v1"])
+@pytest.mark.parametrize("base", ["", "/api", "/api/v1", "/v1/v1", "/v1/api"])
 def test_a_wrong_base_address_is_told_with_the_right_one(client: Program, base: str) -> None:
     """The client's error has the path that was meant, and the code: an answer in another form has neither."""
     with pytest.raises(ClientFailed) as raised:
