@@ -30,7 +30,7 @@ class Answer(Exchange, Generic[T]):
         self._shape = shape
 
     def result(self) -> T:
-        """Sends the request and reads the whole answer.
+        """Send the request and read the whole answer.
 
         Raises:
             OllamaError: As of `Stream`; `StreamCut` where the answer is not complete.
@@ -60,7 +60,7 @@ class Answer(Exchange, Generic[T]):
 
 
 def _find_error(body: bytes) -> object:
-    """Finds the `error` of an answer that has one; None without one, and where the answer is not JSON."""
+    """Find the `error` of an answer that has one; None without one, and where the answer is not JSON."""
     if b'"error"' not in body:
         return None
     try:

@@ -33,7 +33,7 @@ class Call:
         self._handle: socket.socket | None = None
 
     def abort(self) -> None:
-        """Ends the request at once. May be called from any thread, any number of times."""
+        """End the request at once. May be called from any thread, any number of times."""
         with self._lock:
             self.aborted = True
             self._wake.set()
@@ -43,7 +43,7 @@ class Call:
                     self._handle.shutdown(socket.SHUT_RDWR)
 
     def hold(self, sock: socket.socket) -> None:
-        """Sets the socket in use.
+        """Set the socket in use.
 
         Raises:
             Aborted: The call was aborted before it had a socket.
@@ -58,21 +58,21 @@ class Call:
             self._socket = sock
 
     def release(self) -> None:
-        """Releases the socket. An abort must not shut it down any more, since another call may use it."""
+        """Release the socket. An abort must not shut it down any more, since another call may use it."""
         with self._lock:
             self._drop_handle()
 
     def set_silence(self, seconds: float | None) -> None:
-        """Limits how long the reading thread waits for the next bytes; None waits for ever."""
+        """Limit how long the reading thread waits for the next bytes; None waits for ever."""
         if self._socket is not None:
             self._socket.settimeout(seconds)
 
     def get_socket(self) -> socket.socket | None:
-        """Gets the socket in use."""
+        """Get the socket in use."""
         return self._socket
 
     def pause(self, seconds: float) -> None:
-        """Waits, unless aborted.
+        """Wait, unless aborted.
 
         Raises:
             Aborted: The call was aborted before or meanwhile.
@@ -81,7 +81,7 @@ class Call:
         self.wait(seconds)
 
     def wait(self, seconds: float) -> None:
-        """Waits with the connection held; raises as `pause`."""
+        """Wait with the connection held; raises as `pause`."""
         if self._wake.wait(seconds):
             raise Aborted("the call was aborted")
 

@@ -49,7 +49,7 @@ class OllamaClient:
         backoff_seconds: float = 0.2,
         clock: Clock | None = None,
     ) -> None:
-        """Opens no connection yet.
+        """Open no connection yet.
 
         Args:
             url: `http://` or `https://`, with a path where a proxy serves Ollama below one.
@@ -89,7 +89,7 @@ class OllamaClient:
         return self._route.address
 
     def read_with(self, reader: BodyReader) -> None:
-        """Lets `reader` read the answers of `Stream.each`, all in one thread."""
+        """Let `reader` read the answers of `Stream.each`, all in one thread."""
         self._route = self._route._replace(reader=reader)
 
     def generate(
@@ -99,7 +99,7 @@ class OllamaClient:
         first_byte_timeout_seconds: float | None = FIRST_BYTE_TIMEOUT_SECONDS,
         stall_timeout_seconds: float | None = STALL_TIMEOUT_SECONDS,
     ) -> Stream:
-        """/api/generate. Not sent before it is iterated.
+        """Call /api/generate. It is not sent before the answer is iterated.
 
         Args:
             payload: The body as it is sent. With `"stream": false` the answer is one chunk.
@@ -118,11 +118,11 @@ class OllamaClient:
         first_byte_timeout_seconds: float | None = FIRST_BYTE_TIMEOUT_SECONDS,
         stall_timeout_seconds: float | None = STALL_TIMEOUT_SECONDS,
     ) -> Stream:
-        """/api/chat, otherwise as `generate`."""
+        """Call /api/chat, otherwise as `generate`."""
         return self.stream("/api/chat", payload, lines.CHAT, first_byte_timeout_seconds, stall_timeout_seconds)
 
     def pull(self, model: str, *, stall_timeout_seconds: float | None = STALL_TIMEOUT_SECONDS) -> Stream:
-        """/api/pull: chunks with `status`, and `total` and `completed` (bytes) while a layer is loading."""
+        """Call /api/pull: chunks with `status`, and `total` and `completed` (bytes) while a layer is loading."""
         return self.stream("/api/pull", {"model": model}, lines.PULL, stall_timeout_seconds, stall_timeout_seconds)
 
     def stream(
@@ -133,7 +133,7 @@ class OllamaClient:
         first_byte_timeout_seconds: float | None = FIRST_BYTE_TIMEOUT_SECONDS,
         stall_timeout_seconds: float | None = STALL_TIMEOUT_SECONDS,
     ) -> Stream:
-        """Any path that answers in lines; `described` tells what they hold."""
+        """Call any path that answers in lines; `described` tells what they hold."""
         limits = Limits(self._connect_timeout, first_byte_timeout_seconds, stall_timeout_seconds)
         return self._register(Stream(self._route, self._prepare("POST", path, payload), limits, described))
 
@@ -144,7 +144,7 @@ class OllamaClient:
         first_byte_timeout_seconds: float | None = FIRST_BYTE_TIMEOUT_SECONDS,
         stall_timeout_seconds: float | None = STALL_TIMEOUT_SECONDS,
     ) -> Answer[Any]:
-        """/api/embed. Not sent before `result()`, which has `embeddings`: one list of numbers per input.
+        """Call /api/embed. It is not sent before `result()`, which has `embeddings`: one list of numbers per input.
 
         Raises:
             BadRequest: The payload cannot be written as JSON.
@@ -153,7 +153,7 @@ class OllamaClient:
         return self._register(Answer(self._route, self._prepare("POST", "/api/embed", payload), limits, lines.VECTORS))
 
     def tags(self, *, timeout_seconds: float = METADATA_TIMEOUT_SECONDS) -> Listing[InstalledModel]:
-        """/api/tags: the models on disk, newest first.
+        """List the models on disk, newest first (/api/tags).
 
         Raises:
             OllamaError: There is no answer, or it has an unknown shape.
@@ -161,19 +161,19 @@ class OllamaClient:
         return Listing.of(InstalledModel, self._request(LISTED, "GET", "/api/tags", None, timeout_seconds).models)
 
     def ps(self, *, timeout_seconds: float = METADATA_TIMEOUT_SECONDS) -> Listing[RunningModel]:
-        """/api/ps: the models in memory; raises as `tags`."""
+        """List the models in memory (/api/ps); raises as `tags`."""
         return Listing.of(RunningModel, self._request(LISTED, "GET", "/api/ps", None, timeout_seconds).models)
 
     def show(self, model: str, *, timeout_seconds: float = METADATA_TIMEOUT_SECONDS) -> ModelCard:
-        """/api/show: one model in detail; raises as `tags`, and ModelNotFound."""
+        """Show one model in detail (/api/show); raises as `tags`, and ModelNotFound."""
         return self._request(MODEL_CARD, "POST", "/api/show", {"model": model}, timeout_seconds)
 
     def version(self, *, timeout_seconds: float = METADATA_TIMEOUT_SECONDS) -> str:
-        """/api/version: such as "0.32.15"; raises as `tags`."""
+        """Read the version (/api/version), such as "0.32.15"; raises as `tags`."""
         return self._request(VERSION, "GET", "/api/version", None, timeout_seconds).version
 
     def close(self) -> None:
-        """Aborts the running requests and closes all connections. Later requests raise `Aborted`."""
+        """Abort the running requests and close all connections. Later requests raise `Aborted`."""
         with self._lock:
             self._closed = True
             running = list(self._open)
@@ -250,7 +250,7 @@ def _strip_user(parts: SplitResult) -> str:
 
 
 def _encode_credentials(parts: SplitResult) -> str:
-    """Encodes the user name and password of the URL as HTTP sends them; empty where it has none."""
+    """Encode the user name and password of the URL as HTTP sends them; empty where it has none."""
     if not (parts.username or parts.password):
         return ""
     return base64.b64encode(f"{unquote(parts.username or '')}:{unquote(parts.password or '')}".encode()).decode()

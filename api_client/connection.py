@@ -57,7 +57,7 @@ class AbortableConnection(HTTPConnection):
         return sock
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = None, **kw: Any) -> None:
-        """Sends a request. The call gets the socket of a pooled connection here, and over TLS the wrapped socket."""
+        """Send a request. The call gets the socket of a pooled connection here, and over TLS the wrapped socket."""
         if self.sock is not None:
             self.call = current_call.get()
             self.call.hold(self.sock)
@@ -69,7 +69,7 @@ class AbortableConnection(HTTPConnection):
             self._send_at_once(method, url, body, headers, kw)
 
     def _send_at_once(self, method: str, url: str, body: bytes, headers: Any, kw: dict[str, Any]) -> None:
-        """In one piece: http.client would send the headers first, and wake the server for them alone."""
+        """Send it in one piece: http.client would send the headers first, and wake the server for them alone."""
         self._held = bytearray()
         try:
             super().request(method, url, body, headers, **kw)
@@ -78,7 +78,7 @@ class AbortableConnection(HTTPConnection):
         self.send(held)
 
     def send(self, data: Any) -> None:
-        """Sends bytes, or holds them back until the request is whole."""
+        """Send bytes, or hold them back until the request is whole."""
         if self._held is None:
             super().send(data)
         else:
@@ -89,7 +89,7 @@ class AbortableTLSConnection(AbortableConnection, HTTPSConnection):
     """The same over TLS."""
 
     def send(self, data: Any) -> None:
-        """Sends bytes, or holds them back.
+        """Send bytes, or hold them back.
 
         Raises:
             BrokenPipeError: The server has closed the connection. It may have answered before, and urllib3 reads that.

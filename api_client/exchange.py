@@ -73,7 +73,7 @@ class Exchange:
         return self._limits.stall if self.answered else self._limits.first_byte
 
     def abort(self) -> None:
-        """Ends the request at once, from any thread. The reading thread gets `Aborted`.
+        """End the request at once, from any thread. The reading thread gets `Aborted`.
 
         The connection to the server closes. It may be called before the start, after the end, and twice. While a host
         name is resolved or a TCP connection is made, the request ends only at the connect timeout.
@@ -81,7 +81,7 @@ class Exchange:
         self.call.abort()
 
     def close(self) -> None:
-        """Ends the request from the reading thread, and gives its connection back or closes it."""
+        """End the request from the reading thread, and give its connection back or close it."""
         response, self._response = self._response, None
         if response is not None:
             response.close()
@@ -98,7 +98,7 @@ class Exchange:
         self.close()
 
     def _open(self) -> Any:
-        """Sends the request and waits for the headers.
+        """Send the request and wait for the headers.
 
         Returns:
             urllib3's response, of status 200 to 299.
@@ -125,7 +125,7 @@ class Exchange:
         return diagnose(read_body(response.status, _read_beginning(response), wait))
 
     def scrub(self, error: OllamaError) -> None:
-        """Takes the secrets out of an error. Some proxies quote the request, and the text reaches producers."""
+        """Take the secrets out of an error. Some proxies quote the request, and the text reaches producers."""
         for secret in self._route.secrets:
             error.message = error.message.replace(secret, "[token]")
             if isinstance(error, OllamaStatusError) and error.said:
@@ -134,7 +134,7 @@ class Exchange:
 
 
 def read_pieces(raw: Any) -> Iterator[bytes]:
-    """Reads the body's bytes as they arrive, from urllib3's response.
+    """Read the body's bytes as they arrive, from urllib3's response.
 
     `stream` gives one HTTP chunk at a time, which was the fastest of the measured ways. On a body that is not chunked,
     as of a proxy with HTTP/1.0, it would wait for 64 KiB. There `read1` gives the bytes that have come.
@@ -147,7 +147,7 @@ def read_pieces(raw: Any) -> Iterator[bytes]:
 
 
 def _read_beginning(raw: Any) -> bytes:
-    """Reads the part of an error's body that arrives. Where the body is cut, the status alone decides."""
+    """Read the part of an error's body that arrives. Where the body is cut, the status alone decides."""
     body = bytearray()
     try:
         for piece in read_pieces(raw):

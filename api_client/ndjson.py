@@ -28,7 +28,7 @@ class LineSplitter:
         self._size = 0
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """Takes the next bytes.
+        """Take the next bytes.
 
         Returns:
             The lines that are complete now, without their newline.
@@ -74,7 +74,7 @@ class LineParser:
         self._source = source
 
     def feed(self, piece: bytes) -> Iterator[dict[str, Any]]:
-        """Takes the next bytes, cut anywhere.
+        """Take the next bytes, cut anywhere.
 
         Yields:
             One dict per line that is not blank, with the fields of its shape.
@@ -96,7 +96,7 @@ class LineParser:
                 yield chunk
 
     def finish(self) -> Iterator[dict[str, Any]]:
-        """Ends the body.
+        """End the body.
 
         Yields:
             The last line, where it has no newline; raises as `feed`.
@@ -116,7 +116,7 @@ class LineParser:
 
 
 def _reread(line: bytes, shape: Shape[dict[str, Any]], source: str) -> dict[str, Any]:
-    """Reads a line whose fields may be odd. One that reports an error reports it, whatever else is in it."""
+    """Read a line whose fields may be odd. One that reports an error reports it, whatever else is in it."""
     with suppress(ValueError):
         found = from_json(line)
         if isinstance(found, dict) and found.get("error") is not None:

@@ -52,7 +52,7 @@ class RetryPolicy(Retry):
 
     @classmethod
     def of(cls, retries: int, backoff_seconds: float, clock: Clock) -> Self:
-        """A policy of `retries` retries. The first pause is about `backoff_seconds`, and each next one doubles."""
+        """Make a policy of `retries` retries. The first pause is about `backoff_seconds`, and each next one doubles."""
         policy = cls(
             total=retries,
             allowed_methods=None,  # POST too: a generation changes nothing on the server
@@ -66,7 +66,7 @@ class RetryPolicy(Retry):
         return policy
 
     def new(self, **kw: Any) -> Self:
-        """The policy for the rest of the call."""
+        """Make the policy for the rest of the call."""
         policy = super().new(**kw)
         policy.clock = self.clock
         return policy
@@ -80,7 +80,7 @@ class RetryPolicy(Retry):
         _pool: ConnectionPool | None = None,
         _stacktrace: TracebackType | None = None,
     ) -> Self:
-        """Counts a failure, or raises it where a retry cannot help."""
+        """Count a failure, or raise it where a retry cannot help."""
         if error is not None and not can_help(error):
             raise reraise(type(error), error, _stacktrace)
         if response is not None and (self.get_retry_after(response) or 0) > LONGEST_RETRY_AFTER_SECONDS:
@@ -91,7 +91,7 @@ class RetryPolicy(Retry):
         return policy
 
     def sleep(self, response: BaseHTTPResponse | None = None) -> None:
-        """Pauses before the next attempt.
+        """Pause before the next attempt.
 
         Raises:
             Aborted: The call was aborted meanwhile.
@@ -101,17 +101,17 @@ class RetryPolicy(Retry):
         current_call.get().pause(seconds)
 
     def get_backoff_time(self) -> float:
-        """The pause in seconds. It doubles, and jitter of 50 % spreads the retries of many workers."""
+        """Get the pause in seconds. It doubles, and jitter of 50 % spreads the retries of many workers."""
         doubled = self.backoff_factor * 2 ** max(len(self.history) - 1, 0)
         return float(min(doubled * (0.5 + self.clock.random()), self.backoff_max))
 
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
-        """The seconds of the Retry-After header; None where there is none, or it cannot be read."""
+        """Get the seconds of the Retry-After header; None where there is none, or it cannot be read."""
         return parse_retry_after(response.headers, self.clock)
 
 
 def _discard(response: BaseHTTPResponse) -> None:
-    """Reads the rest of an answer, so that its connection serves the next try; closes it where too much is left.
+    """Read the rest of an answer, so that its connection serves the next try; close it where too much is left.
 
     urllib3 would read on for as long as the host sends, and wait for its next bytes as for a first token.
     """
@@ -134,7 +134,7 @@ def can_help(error: Exception) -> bool:
 
 
 def parse_retry_after(headers: Mapping[str, str], clock: Clock) -> float | None:
-    """Reads Retry-After: seconds, or a date by the clock of the server, which `Date` tells. None for anything else."""
+    """Read Retry-After: seconds, or a date by the clock of the server, which `Date` tells. None for anything else."""
     header = headers.get("Retry-After")
     if header is None:
         return None

@@ -66,7 +66,7 @@ class Stream(Exchange):
         return self._chunks
 
     def each(self, sink: Sink) -> None:
-        """Reads the answer into a sink, until its last line or until the sink wants no more.
+        """Read the answer into a sink, until its last line or until the sink wants no more.
 
         With a `BodyReader` the lines are taken in the reader's thread, and the calling one waits. A body that the
         reader cannot read (HTTP/1.0, compressed) is read in the calling thread.
@@ -89,12 +89,12 @@ class Stream(Exchange):
             super().close()
 
     def close(self) -> None:
-        """Ends the stream from the reading thread, at any point."""
+        """End the stream from the reading thread, at any point."""
         self._chunks.close()
         super().close()
 
     def check(self, chunk: Chunk) -> bool:
-        """Checks a line; returns whether it is the last one.
+        """Check a line; returns whether it is the last one.
 
         Raises:
             Aborted: The call was aborted.
@@ -160,7 +160,7 @@ class _Taker:
         self.is_full = sink.is_full
 
     def take(self, piece: bytes | None) -> bool:
-        """Takes the next bytes, or with None the end of the body; returns whether the last line was among them."""
+        """Take the next bytes, or with None the end of the body; returns whether the last line was among them."""
         for chunk in self._parser.finish() if piece is None else self._parser.feed(piece):
             self._complete = self._check(chunk)
             more = self._sink.take(chunk)
@@ -171,7 +171,7 @@ class _Taker:
         return False
 
     def end(self) -> None:
-        """Takes a last line without newline.
+        """Take a last line without newline.
 
         Raises:
             StreamCut: The body ended before its last line.

@@ -55,12 +55,12 @@ class TranslatedExchange(Protocol):
         """The limit for silence that is in force."""
 
     def scrub(self, error: OllamaError) -> None:
-        """Takes the secrets out of an error."""
+        """Take the secrets out of an error."""
 
 
 @contextmanager
 def translate_errors(exchange: TranslatedExchange) -> Iterator[None]:
-    """Translates the failures of its block into typed errors. A body has to be iterated inside it too.
+    """Translate the failures of its block into typed errors. A body has to be iterated inside it too.
 
     Raises:
         Aborted: The call was aborted; the error of the connection is its cause.
@@ -85,7 +85,7 @@ def translate_errors(exchange: TranslatedExchange) -> Iterator[None]:
 
 
 def translate_error(error: Exception, exchange: TranslatedExchange) -> OllamaError:
-    """Translates a failure into a typed error, most specific first."""
+    """Translate a failure into a typed error, most specific first."""
     inner, where = _unwrap(error), exchange.address
     if isinstance(inner, ReadTimeoutError) and not _is_given_up(inner):
         return _silence_error(exchange)
@@ -118,7 +118,7 @@ def _connection_error(inner: Exception, where: str) -> OllamaError:
 
 
 def _unwrap(error: Exception) -> Exception:
-    """Unwraps the error of the last try from a MaxRetryError."""
+    """Unwrap the error of the last try from a MaxRetryError."""
     if isinstance(error, MaxRetryError) and error.reason is not None:
         error = error.reason
     return error
@@ -148,7 +148,7 @@ def _cause(error: Exception) -> object:
 
 
 def _describe(error: Exception) -> str:
-    """Describes the innermost error, without the names and addresses of urllib3's objects."""
+    """Describe the innermost error, without the names and addresses of urllib3's objects."""
     if isinstance(error, NameResolutionError):
         return "the host name does not resolve"
     if isinstance(_cause(error), BadStatusLine) and not isinstance(_cause(error), RemoteDisconnected):

@@ -76,13 +76,13 @@ class AbortableAdapter(HTTPAdapter):
     """An adapter of requests for one server, whose connections another thread can abort."""
 
     def init_poolmanager(self, *args: Any, **kw: Any) -> None:
-        """Sets the class of the pools for each scheme."""
+        """Set the class of the pools for each scheme."""
         super().init_poolmanager(*args, **kw)
         self.poolmanager.pool_classes_by_scheme = {"http": AbortablePool, "https": AbortableTLSPool}
 
 
 def new_session(slots: int, policy: RetryPolicy, *, authorization: str | None, ca_file: str | None) -> DirectSession:
-    """A session that threads may share.
+    """Make a session that threads may share.
 
     Args:
         slots: Requests at a time. So many connections are kept, and `SPARE_CONNECTIONS` more.

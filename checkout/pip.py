@@ -37,7 +37,7 @@ class DownloadError(SetupError):
 
 
 def find_pip(python: str, base_python: str) -> list[str]:
-    """The command of a pip that installs for `python`: its own, the base Python's, or any on PATH."""
+    """Find the command of a pip that installs for `python`: its own, the base Python's, or any on PATH."""
     into = ["--python", python]
     for pip in ([python, "-Im", "pip"], [base_python, "-m", "pip", *into], ["pip3", *into], ["pip", *into]):
         if shutil.which(pip[0]) and run_quietly(*pip, "--version").returncode == 0:
@@ -49,7 +49,7 @@ def find_pip(python: str, base_python: str) -> list[str]:
 def install(
     pip: Sequence[str], files: Sequence[Path], progress: Progress, environment: Mapping[str, str], inherited: int
 ) -> None:
-    """Installs exactly the packages of these lock files. pip inherits the open descriptor `inherited`.
+    """Install exactly the packages of these lock files. pip inherits the open descriptor `inherited`.
 
     Raises:
         SetupError: with the one line to show.
@@ -62,7 +62,7 @@ def install(
 
 
 def download(pip: Sequence[str], words: Sequence[str], into: Path, progress: Progress) -> None:
-    """Downloads wheels into a directory.
+    """Download wheels into a directory.
 
     Raises:
         SetupError: with the one line to show.
@@ -71,7 +71,7 @@ def download(pip: Sequence[str], words: Sequence[str], into: Path, progress: Pro
 
 
 def run_quietly(*command: str) -> "subprocess.CompletedProcess[str]":
-    """Runs a command and captures its output."""
+    """Run a command and capture its output."""
     return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
 
 
@@ -117,7 +117,7 @@ def _list_sizes(folder: Path, name: str) -> Iterator[int]:
 
 
 def _run(command: Sequence[str], steps: _Steps, environment: Mapping[str, str], inherited: Sequence[int]) -> None:
-    """Runs pip, shows its progress, and raises its errors as one line."""
+    """Run pip, show its progress, and raise its errors as one line."""
     log = ""
     with (
         tempfile.TemporaryDirectory(prefix="llamaq-pip-") as scratch,
@@ -161,14 +161,14 @@ def _read_lines(pip: "subprocess.Popen[bytes]") -> Iterator[tuple[bool, str]]:
 
 
 def _stop(pip: "subprocess.Popen[bytes]") -> None:
-    """Ends pip after Ctrl-C. pip gets the signal too, and has some time to remove its files."""
+    """End pip after Ctrl-C. pip gets the signal too, and has some time to remove its files."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         pip.wait(5)
     pip.terminate()
 
 
 def explain(log: str) -> SetupError:
-    """Makes one line of the output of pip or venv. An unknown error is quoted."""
+    """Make one line of the output of pip or venv. An unknown error is quoted."""
     if "No space left" in log:
         return SetupError(describe_full_disk())
     package = re.search(r"(?m)requirement ([\w.-]+==[\w.]+)|^ +([\w.-]+==[\w.]+) from|([\w.]+-\d[\w.+-]*\.whl)", log)

@@ -35,7 +35,7 @@ def environment() -> dict[str, str]:
 
 
 def set_up(layers: tuple[str, ...]) -> None:
-    """Installs the missing layers; takes a few milliseconds if there are none.
+    """Install the missing layers; takes a few milliseconds if there are none.
 
     Raises:
         SetupError: with the one line to show.
@@ -82,7 +82,7 @@ def _read_state() -> dict[str, Any]:
 
 
 def _write_state(**changes: object) -> None:
-    """Replaces the state on disk atomically, because readers hold no lock."""
+    """Replace the state on disk atomically, because readers hold no lock."""
     fresh = STATE.with_suffix(".new")
     fresh.write_text(json.dumps({**_read_state(), **changes}, indent=1))
     fresh.replace(STATE)
@@ -90,7 +90,7 @@ def _write_state(**changes: object) -> None:
 
 @contextlib.contextmanager
 def _lock_checkout() -> Iterator[int]:
-    """Holds the checkout's lock; yields its descriptor. pip inherits it, and holds the lock if this process dies."""
+    """Hold the checkout's lock; yields its descriptor. pip inherits it, and holds the lock if this process dies."""
     (ROOT / ".llamaq").mkdir(exist_ok=True)
     with (ROOT / ".llamaq" / "setup.lock").open("w") as file:
         try:

@@ -46,12 +46,12 @@ class ErrorBody:
     signed_out: bool = False
 
     def says(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        """The match of a pattern at the beginning of the server's own words."""
+        """Match a pattern at the beginning of the server's own words."""
         return pattern.match(strip_quoted(self.message))
 
 
 def strip_quoted(message: str) -> str:
-    """Strips what a message quotes: an error about a model's answer may quote any words."""
+    """Strip what a message quotes: an error about a model's answer may quote any words."""
     return _QUOTED.sub(_empty_quoted, message).strip()
 
 
@@ -60,7 +60,7 @@ def _empty_quoted(quoted: re.Match[str]) -> str:
 
 
 def read_body(status: int, body: bytes, retry_after_seconds: float | None = None) -> ErrorBody:
-    """Unwraps the body of an answer whose status is not 200. The body may be any bytes."""
+    """Unwrap the body of an answer whose status is not 200. The body may be any bytes."""
     body = body.removeprefix(BOM)
     answer = _parse_json(body)
     if isinstance(answer, dict) and "error" in answer:
@@ -73,14 +73,14 @@ def read_body(status: int, body: bytes, retry_after_seconds: float | None = None
 def parse_error(
     status: int | None, error: object, retry_after_seconds: float | None = None, *, signed_out: bool = False
 ) -> ErrorBody:
-    """Parses the `error` value of a body, or of a line of a stream."""
+    """Parse the `error` value of a body, or of a line of a stream."""
     message, details = unwrap_error(error)
     said = error[:SAID_LIMIT] if isinstance(error, str) else None
     return ErrorBody(status, message, True, details, retry_after_seconds, said, signed_out)
 
 
 def unwrap_error(error: object) -> tuple[str, Mapping[str, Any]]:
-    """Unwraps the text and details of an `error` value: a string, JSON inside a string, or the object of /v1."""
+    """Unwrap the text and details of an `error` value: a string, JSON inside a string, or the object of /v1."""
     details: Mapping[str, Any] = {}
     for _ in range(4):  # /v1 wraps the engine's error twice; a hostile body could nest without end
         if isinstance(error, str) and error.startswith("{"):
@@ -93,13 +93,13 @@ def unwrap_error(error: object) -> tuple[str, Mapping[str, Any]]:
 
 
 def _find_text(answer: object) -> str:
-    """Finds the text of another server's error: its `message`, or FastAPI's `detail`. Empty where it has none."""
+    """Find the text of another server's error: its `message`, or FastAPI's `detail`. Empty where it has none."""
     texts = [answer.get("message"), answer.get("detail")] if isinstance(answer, dict) else []
     return next((text for text in texts if isinstance(text, str)), "")
 
 
 def _read_page(page: str) -> str:
-    """Reads the title of a proxy's page, or the text between its tags."""
+    """Read the title of a proxy's page, or the text between its tags."""
     title = _TITLE.search(page)
     return " ".join(html.unescape(title[1] if title else _TAG.sub(" ", page)).split())
 

@@ -113,7 +113,7 @@ _NOT_FOUND = re.compile(r'model\s+(?:"" )?not found', re.IGNORECASE)
 
 
 def diagnose(body: ErrorBody) -> OllamaStatusError:
-    """Makes the exception for a reported error, by the table at the top of this module."""
+    """Make the exception for a reported error, by the table at the top of this module."""
     error = _apply_rules(body)
     error.said = body.said
     return error
@@ -145,7 +145,7 @@ def _diagnose_refusal(body: ErrorBody) -> OllamaStatusError:
 
 
 def _refusal_kind(body: ErrorBody) -> type[OllamaStatusError]:
-    """/api/embed answers 400 also to what is no fault of the request."""
+    """Classify a refusal: /api/embed answers 400 also to what is no fault of the request."""
     if body.says(_RUNNER_DIED):
         return RunnerDied
     return ServerFault if body.says(_FAULT_AS_REFUSAL) else BadRequest

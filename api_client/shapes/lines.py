@@ -16,7 +16,7 @@ from api_client.shapes.reading import SHAPE, Count, Shape, TypedDict
 
 
 def _check_finite(value: dict[str, Any]) -> dict[str, Any]:
-    """Refuses NaN and 1e999, which is read as infinite: no reader of strict JSON can read them."""
+    """Refuse NaN and 1e999, which is read as infinite: no reader of strict JSON can read them."""
     try:
         from_json(to_json(value, inf_nan_mode="constants"), allow_inf_nan=False)
     except ValueError as error:

@@ -31,7 +31,7 @@ _FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _parse_moment(value: object) -> datetime | None:
-    """Parses a date of Go's. Its year 1 means that none is set. Without a zone, it is read as UTC."""
+    """Parse a date of Go's. Its year 1 means that none is set. Without a zone, it is read as UTC."""
     if not isinstance(value, str):
         raise ValueError("a date as text")  # noqa: TRY004 - pydantic reports only a ValueError as the field's problem
     try:
@@ -179,7 +179,7 @@ class Listing(tuple[AnyModel, ...]):
 
     @classmethod
     def of(cls, kind: type[AnyModel], entries: Iterable[Any]) -> Self:
-        """Reads each entry."""
+        """Read each entry."""
         models: list[AnyModel] = []
         problems: list[str] = []
         for number, entry in enumerate(entries):

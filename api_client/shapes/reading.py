@@ -42,7 +42,7 @@ class Shape(Generic[T]):
         self.parse = TypeAdapter(kind).validator.validate_json
 
     def read(self, body: bytes, source: str) -> T:
-        """Reads a whole answer.
+        """Read a whole answer.
 
         Raises:
             UnknownShape: A field has another type than Ollama's.
@@ -56,7 +56,7 @@ class Shape(Generic[T]):
 
 
 def shape_error(error: ValidationError, body: bytes, source: str) -> StreamError:
-    """The error for an answer of `source` that does not have the expected shape."""
+    """Make the error for an answer of `source` that does not have the expected shape."""
     first = error.errors(include_url=False, include_context=False)[0]
     if first["type"] == "json_invalid" or not first["loc"]:
         return no_object_error(body, source)
@@ -65,7 +65,7 @@ def shape_error(error: ValidationError, body: bytes, source: str) -> StreamError
 
 
 def no_object_error(body: bytes, source: str) -> StreamError:
-    """The error for an answer of `source` that is something else than a JSON object."""
+    """Make the error for an answer of `source` that is something else than a JSON object."""
     said = repr(body[:80].decode("utf-8", "replace"))
     if _SSE.match(body):
         remedy = "a proxy before it rewrites its answers, and must pass them on as they are"
@@ -74,7 +74,7 @@ def no_object_error(body: bytes, source: str) -> StreamError:
 
 
 def find_problem(error: ValidationError) -> tuple[str, str]:
-    """Finds the first field of an answer that is wrong, and what is wrong with it."""
+    """Find the first field of an answer that is wrong, and what is wrong with it."""
     first = error.errors(include_url=False, include_context=False)[0]
     wanted = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     problem = "is missing" if first["type"] == "missing" else f"is {_describe(first['input'])} and should be {wanted}"
@@ -82,7 +82,7 @@ def find_problem(error: ValidationError) -> tuple[str, str]:
 
 
 def _describe(value: object) -> str:
-    """Describes a JSON value in a few words."""
+    """Describe a JSON value in a few words."""
     match value:
         case None | bool():
             return json.dumps(value)

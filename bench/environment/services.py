@@ -59,5 +59,5 @@ def start_services(slots: int, pythons: Mapping[str, Path] | None = None) -> Ite
 
 
 def make_producer(redis_url: str) -> Any:
-    """The tutorial's Celery application for a producer. It is a new one, since an application keeps its first Redis."""
+    """Make the tutorial's Celery application for a producer: a new one, since an application keeps its first Redis."""
     return Celery("naive", broker=redis_url, backend=redis_url, set_as_current=False)

@@ -51,7 +51,7 @@ class WorkerProcess:
         return self._process.pid
 
     def check(self) -> None:
-        """Raises RuntimeError, with its output, if it has ended."""
+        """Raise RuntimeError, with its output, if it has ended."""
         if self._process.poll() is not None:
             self._log.seek(0)
             raise RuntimeError(f"the worker has ended:\n{self._log.read().decode(errors='replace')}")
@@ -64,13 +64,13 @@ def process_tree(pid: int) -> list[psutil.Process]:
 
 
 def start_llamaq_worker(redis_url: str, ollama_url: str, slots: int) -> WorkerProcess:
-    """`run.py worker`, as in production."""
+    """Start `run.py worker`, as in production."""
     settings = {"LLAMAQ_REDIS_URL": redis_url, "LLAMAQ_OLLAMA_URL": ollama_url, "LLAMAQ_SLOTS": slots}
     return WorkerProcess(["worker"], settings)
 
 
 def start_naive_worker(redis_url: str, ollama_url: str, slots: int) -> WorkerProcess:
-    """The tutorial's worker, with as many threads as there are slots."""
+    """Start the tutorial's worker, with as many threads as there are slots."""
     command = [
         "celery",
         "-A",
@@ -87,7 +87,7 @@ def start_naive_worker(redis_url: str, ollama_url: str, slots: int) -> WorkerPro
 
 
 def start_peer_worker(name: str, python: Path, redis_url: str, ollama_url: str, slots: int) -> WorkerProcess:
-    """The worker of another task queue, with as many threads or tasks as there are slots, in one process."""
+    """Start the worker of another task queue, with as many threads or tasks as there are slots, in one process."""
     commands = {
         "taskiq": ["taskiq", "worker", "taskiq_task:broker", "--workers", "1", "--max-async-tasks", str(slots)],
         "dramatiq": ["dramatiq", "dramatiq_task", "--processes", "1", "--threads", str(slots)],

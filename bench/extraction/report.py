@@ -9,7 +9,7 @@ from bench.extraction.runs import REPAIRS, TOKENS, Row
 
 
 def render_table(model: Sequence[Row], scripted: Sequence[Row], about: dict[str, Any]) -> str:
-    """The table in Markdown, with the machine."""
+    """Render the table in Markdown, with the machine."""
     head = [
         f"{len(PAIRS)} pairs of schema and text, answers of at most {TOKENS} tokens at first, {REPAIRS} repairs,",
         f"temperature 0. Measured on {about['day']} with {about['cores']} of the cores of an {about['processor']}.",

@@ -48,13 +48,13 @@ class Row:
 
 
 def run_model() -> list[Row]:
-    """The embedded model: without the schema as a grammar (and so without llamaq's kind), and with it."""
+    """Run the embedded model: without the schema as a grammar (and so without llamaq's kind), and with it."""
     with EmbeddedOllama.start(fetch_weights(), slots=SLOTS) as host, _open_queue(host.url) as queue:
         return [_run_unguided(queue), _row(queue, "SmolLM2-135M, `extract`", _extract(queue, PAIRS))]
 
 
 def run_scripted() -> list[Row]:
-    """A host that answers badly: the pairs in turn get one kind of bad answer each."""
+    """Run a host that answers badly: the pairs in turn get one kind of bad answer each."""
     share = {kind.what: [pair for pair, each in zip(PAIRS, cycle(KINDS)) if each is kind] for kind in KINDS}
     with ScriptedOllama.start(slots=SLOTS) as host, _open_queue(host.url) as queue:
         for kind in KINDS:
@@ -86,7 +86,7 @@ def _row(queue: JobQueue, what: str, results: list[BatchResult]) -> Row:
 
 
 def _count_questions(queue: JobQueue, one: BatchResult) -> int:
-    """The questions of a job, counted by the repairs in its log, so that failed jobs count too."""
+    """Count the questions of a job by the repairs in its log, so that failed jobs count too."""
     if one.job_id is None:
         return 0
     events = queue.job(one.job_id).events()

@@ -16,7 +16,7 @@ _SPINS = 400_000
 
 
 def describe() -> dict[str, Any]:
-    """Hardware, versions, and the load before anything was started."""
+    """Describe the hardware, versions, and the load before anything was started."""
     with EmbeddedRedis.start() as redis:
         kind = redis.kind
     return {

@@ -27,16 +27,16 @@ class Results:
     about: dict[str, Any] = field(default_factory=dict)
 
     def add(self, metric: str, path: str, value: float) -> None:
-        """One round's value."""
+        """Add one round's value."""
         self.values[metric].setdefault(path, []).append(value)
 
     def keep(self, path: str, latencies: list[float]) -> None:
-        """One round's single latencies, milliseconds."""
+        """Keep one round's single latencies, milliseconds."""
         step = max(1, len(latencies) // MOST_KEPT)
         self.latencies.setdefault(path, []).extend(round(value, 3) for value in latencies[::step])
 
     def get(self, metric: str, path: str) -> Spread | None:
-        """The value over all rounds, if it was measured."""
+        """Get the value over all rounds, if it was measured."""
         rounds = self.values.get(metric, {}).get(path)
         return spread(rounds) if rounds else None
 

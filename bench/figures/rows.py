@@ -34,7 +34,7 @@ class Figure:
         return self.aim is not None and (value > self.aim if self.most else value < self.aim)
 
     def format(self, value: float) -> str:
-        """The value with its digits."""
+        """Format the value with its digits."""
         return f"{value:,.{self.digits}f}"
 
 

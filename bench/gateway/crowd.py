@@ -49,7 +49,7 @@ class Crowd:
         writer.close()
 
     async def first(self) -> float:
-        """The milliseconds of one request up to its first token; the rest is not read, so its job is cancelled."""
+        """Time one request up to its first token, in milliseconds; the rest is not read, so its job is cancelled."""
         began = time.time_ns()
         reader, writer = await self.open()
         await self._take(reader)

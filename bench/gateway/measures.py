@@ -31,7 +31,7 @@ MILLISECOND = 1e6
 
 
 def first_token(plan: Plan, results: Results) -> None:
-    """The time to the first token, one request at a time; the median of the direct path is subtracted."""
+    """Measure the time to the first token, one request at a time; the median of the direct path is subtracted."""
     with services(SLOTS, rivals=_rivals(plan, results)) as on:
         on.script(stamp=True, count=3, rate=500, times=None)
         paths = {name: on.path(name) for name in on.readers}
@@ -53,7 +53,7 @@ def first_token(plan: Plan, results: Results) -> None:
 
 
 def streams(plan: Plan, results: Results) -> None:
-    """Many answers at a time: latency per token, and the CPU time of the proxy for one."""
+    """Measure many answers at a time: latency per token, and the CPU time of the proxy for one."""
     with services(plan.streams, rivals=_rivals(plan, results)) as on:
         for name in on.readers:
             on.script(stamp=True, count=1, times=None)
@@ -78,7 +78,7 @@ def streams(plan: Plan, results: Results) -> None:
 
 
 def short(plan: Plan, results: Results) -> None:
-    """Answers of one token, some at a time: requests per second."""
+    """Measure answers of one token, some at a time: requests per second."""
     with services(SHORT_AT_A_TIME, rivals=_rivals(plan, results)) as on:
         on.script(stamp=True, count=1, times=None)
         for _ in range(plan.rounds):
@@ -95,7 +95,7 @@ def short(plan: Plan, results: Results) -> None:
 
 
 def _rivals(plan: Plan, results: Results) -> dict[str, Path]:
-    """The Python of each rival that runs here, by name; `results.about` has the versions, and why one does not run."""
+    """Find the Python of each rival that runs here, by name; `results.about` has the versions, and why some do not."""
     tried = {rival.name: found(rival) for rival in RIVALS} if plan.rivals else {}
     results.about["rivals"] = {name: one.what for name, one in tried.items()}
     return {name: one.python for name, one in tried.items() if one.python is not None}
@@ -107,7 +107,7 @@ def _ask(path: Reading, times: int) -> None:
 
 
 def crowd(plan: Plan, results: Results) -> None:
-    """Many open streams in one gateway, beside readers that read nothing."""
+    """Measure many open streams in one gateway, beside readers that read nothing."""
     with services((plan.crowd + plan.slow) // HOSTS + 1, HOSTS) as on:
         on.script(stamp=True, count=1, times=None)
         on.path("gateway").first()

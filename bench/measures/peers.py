@@ -18,7 +18,7 @@ MAX_WAIT_SECONDS = 120.0
 
 
 def pythons(results: Results) -> dict[str, Path]:
-    """The Python of each that pip installs. `peers` of what the results are about has the reason for each other."""
+    """Find the Python of each that is installed. The reason for each other is `peers` of what the results are about."""
     found: dict[str, Path] = {}
     reasons: dict[str, str] = {}
     for name, packages in PACKAGES.items():

@@ -34,7 +34,7 @@ def measure(plan: Plan, results: Results) -> None:
 
 
 def _share_busy(requests_seen: list[dict[str, Any]], before: int, slots: int) -> float:
-    """The share of slot seconds that were used, by the host's own request log, between the first job and the last."""
+    """Compute the share of used slot seconds by the host's own request log, between the first job and the last."""
     ran = [(r["started_at"], r["ended_at"]) for r in requests_seen if r["number"] > before and r["started_at"]]
     first, last = min(start for start, _ in ran), max(end for _, end in ran)
     return float(sum(end - start for start, end in ran) / (slots * (last - first)))

@@ -84,12 +84,12 @@ class SubscribedPath(ABC):
         """Ask for an answer."""
 
     def first(self) -> First:
-        """One answer."""
+        """Ask for one answer, and read it to its end."""
         answer_id = str(uuid.uuid4())
         return self._subscriber.first(self.channel(answer_id), lambda: self.submit(answer_id))
 
     def stream(self, count: int, arrivals: Arrivals) -> None:
-        """Many answers: one thread submits, another reads."""
+        """Ask for many answers: one thread submits, another reads."""
         ids = [str(uuid.uuid4()) for _ in range(count)]
         self._subscriber.subscribe([self.channel(answer_id) for answer_id in ids])
         sender = Thread(target=lambda: [self.submit(answer_id) for answer_id in ids])

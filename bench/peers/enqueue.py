@@ -11,27 +11,27 @@ PROMPT = "Explain entanglement to a child of ten, in three sentences."
 
 
 def rq(url: str) -> Callable[[], object]:
-    """RQ: `enqueue` of a function by its name."""
+    """Make the call of RQ: `enqueue` of a function by its name."""
     connection = _module("redis").Redis.from_url(url)
     queue = _module("rq").Queue("bench", connection=connection)
     return lambda: queue.enqueue("worker.generate", "m", PROMPT)
 
 
 def dramatiq(url: str) -> Callable[[], object]:
-    """dramatiq: `send` of an actor."""
+    """Make the call of dramatiq: `send` of an actor."""
     broker = _module("dramatiq.brokers.redis").RedisBroker(url=url)
     actor = _module("dramatiq").actor(lambda *_: None, actor_name="generate", broker=broker)
     return lambda: actor.send("m", PROMPT)
 
 
 async def arq(url: str) -> Callable[[], Awaitable[object]]:
-    """arq: `enqueue_job`."""
+    """Make the call of arq: `enqueue_job`."""
     pool = await _module("arq").create_pool(_module("arq.connections").RedisSettings.from_dsn(url))
     return lambda: pool.enqueue_job("generate", "m", PROMPT)
 
 
 async def taskiq(url: str) -> Callable[[], Awaitable[object]]:
-    """taskiq: `kiq` of a task."""
+    """Make the call of taskiq: `kiq` of a task."""
     broker = _module("taskiq_redis").ListQueueBroker(url)
     task = broker.register_task(lambda *_: None, task_name="generate")
     await broker.startup()
@@ -39,12 +39,12 @@ async def taskiq(url: str) -> Callable[[], Awaitable[object]]:
 
 
 def _module(name: str) -> Any:
-    """A module of this venv, which type checkers do not see."""
+    """Import a module of this venv, which type checkers do not see."""
     return import_module(name)
 
 
 def time_calls(call: Callable[[], object], times: int) -> Iterator[float]:
-    """Milliseconds of each call."""
+    """Measure the milliseconds of each call."""
     for _ in range(times):
         began = time.perf_counter()
         call()
@@ -54,7 +54,7 @@ def time_calls(call: Callable[[], object], times: int) -> Iterator[float]:
 async def time_awaited_calls(
     make: Callable[[str], Awaitable[Callable[[], Awaitable[object]]]], url: str, times: int
 ) -> list[float]:
-    """As `time_calls`."""
+    """Measure as `time_calls`."""
     call, taken = await make(url), []
     for _ in range(times):
         began = time.perf_counter()

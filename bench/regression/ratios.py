@@ -51,12 +51,12 @@ RATIOS = (
 
 
 def compute_ratios(results: Results) -> Ratios:
-    """All ratios of a run."""
+    """Compute all ratios of a run."""
     return {ratio.title: ratio.of(results) for ratio in RATIOS}
 
 
 def report(now: Mapping[str, list[float]], recorded: Mapping[str, list[float]]) -> list[str]:
-    """One line for each ratio, and behind it a word where it moved by more than the noise."""
+    """Write one line for each ratio, and behind it a word where it moved by more than the noise."""
     lines = []
     for ratio in RATIOS:
         values, before = now[ratio.title], recorded.get(ratio.title)
@@ -70,7 +70,7 @@ def report(now: Mapping[str, list[float]], recorded: Mapping[str, list[float]]) 
 
 
 def _compare(now: list[float], before: list[float]) -> int:
-    """1 where the ratio has risen, -1 where it has fallen; 0 where its rounds differ by as much within the two runs."""
+    """Compare: 1 where it has risen, -1 where it fell; 0 where its rounds differ by as much within the two runs."""
     new, old = spread(now), spread(before)
     noise = (new.most - new.least) + (old.most - old.least)
     moved = new.median - old.median

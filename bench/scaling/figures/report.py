@@ -195,7 +195,7 @@ def parts(results: Results) -> dict[str, str]:
 
 
 def format_number(value: float) -> str:
-    """A number with as many digits as say something."""
+    """Format a number with as many digits as say something."""
     if value == int(value) or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:,.1f}" if abs(value) >= 1 else f"{value:.2g}"

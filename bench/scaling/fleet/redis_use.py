@@ -69,7 +69,7 @@ class Cost(NamedTuple):
 
 
 def measure_cost(client: Any, times: int, call: Callable[[], object]) -> Cost:
-    """Of a call that is made so many times."""
+    """Measure the cost of a call that is made so many times."""
     waits, before = [], _cpu_seconds(client)
     for _ in range(times):
         began = time.perf_counter()

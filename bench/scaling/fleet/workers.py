@@ -73,7 +73,7 @@ class WorkerFleet:
         return [job.id for job in jobs]
 
     def count_requests(self) -> list[int]:
-        """How many requests each host has seen."""
+        """Count the requests that each host has seen."""
         return [int(host.stats(bodies=False)["arrived"]) for host in self._hosts]
 
     def seconds_of(self, before: list[int]) -> float:
@@ -107,7 +107,7 @@ class WorkerFleet:
 
 @contextmanager
 def start_worker_fleet(slots: int, **settings: object) -> Iterator[WorkerFleet]:
-    """A Redis and a fleet without workers; the settings hold for each worker: `FLUSH_MS=200`."""
+    """Start a Redis and a fleet without workers; the settings hold for each worker: `FLUSH_MS=200`."""
     with ExitStack() as stack:
         redis = stack.enter_context(EmbeddedRedis.start())
         yield WorkerFleet(redis, slots, stack, settings)

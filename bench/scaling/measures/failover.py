@@ -37,7 +37,7 @@ class Answer(NamedTuple):
 
 
 def measure(plan: Plan, results: Results) -> None:
-    """Once for each round: each needs a Redis of its own."""
+    """Measure once for each round: each needs a Redis of its own."""
     for _ in range(plan.failovers):
         with (
             start_replicated_redis() as redis,
@@ -77,7 +77,7 @@ def _follow(job: Job[TextResult], tokens: int) -> Answer:
 
 
 def _outage_seconds(queue: JobQueue) -> float:
-    """Seconds until a submit succeeds again."""
+    """Measure the seconds until a submit succeeds again."""
     began = time.monotonic()
     while True:
         try:

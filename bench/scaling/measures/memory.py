@@ -36,7 +36,7 @@ def measure(plan: Plan, results: Results) -> None:
 
 
 def _answer_bytes(fleet: Fleet) -> float:
-    """The growth of a log by a thousand tokens with a delta each."""
+    """Measure the growth of a log by a thousand tokens with a delta each."""
     store = fleet.add_host()
     claimed = store.claim(fleet.take_messages()[0].job_id)
     assert claimed is not None, "the job was assigned, and nobody else is there"

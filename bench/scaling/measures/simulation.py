@@ -123,7 +123,7 @@ class Part:
         self._write([make_renewal(job, 1) for job in list(self._running[name].values())])
 
     def _write(self, flushes: Sequence[Flush]) -> None:
-        """By the script, as a worker writes the first event of an attempt and renews leases."""
+        """Write by the script, as a worker writes the first event of an attempt and renews leases."""
         for call in build_calls(self._fleet.keys, LEASE_SECONDS, flushes):
             run(self._fleet.redis, call)
 
@@ -153,7 +153,7 @@ def _submits(fleet: Fleet, plan: Plan, over: threading.Event) -> None:
 
 
 def _reports(fleet: Fleet, parts: Sequence[Part], over: threading.Event) -> None:
-    """The reports of all hosts, and the rounds of the reaper, which one worker does each second."""
+    """Send the reports of all hosts, and run the rounds of the reaper, which one worker does each second."""
     hosts = [(part, name) for part in parts for name in part.names]
     leader, at = fleet.open_store(), time.monotonic()
     reap_at = at

@@ -79,7 +79,7 @@ def _note_readers(plan: Plan, results: Results, on: WorkerFleet, shared: tuple[R
 
 
 def _subtract(used: RedisUse, idle: RedisUse, job: RedisUse, plan: Plan) -> RedisUse:
-    """The cost of the tokens: without that of an idle fleet, and of as many jobs of one token."""
+    """Compute the cost of the tokens: without that of an idle fleet, and of as many jobs of one token."""
     share = plan.streams / plan.short
     return RedisUse(*(mine - share * theirs for mine, theirs in zip(used.without(idle), job, strict=True)))
 
@@ -99,6 +99,6 @@ def _read(plan: Plan, on: WorkerFleet) -> float:
 
 
 def _count_bytes(on: WorkerFleet, played: list[str]) -> float:
-    """Bytes of the records and logs."""
+    """Count the bytes of the records and logs."""
     keys = [key for job_id in played for key in (_KEYS.record(job_id), _KEYS.events(job_id))]
     return float(sum(on.redis.memory_usage(key, samples=0) for key in keys))
