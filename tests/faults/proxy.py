@@ -86,14 +86,14 @@ class Proxy:
         except OSError:  # the server is down: the client sees that its connection is closed
             pass
         else:
-            await self._first_of(
+            await self._wait_for_first(
                 self._ask(connection, reader, back), self._answer(connection, there, writer), self._over.wait()
             )
             back.close()
         self._connections.discard(connection)
         writer.close()
 
-    async def _first_of(self, *ends: Coroutine[None, None, object]) -> None:
+    async def _wait_for_first(self, *ends: Coroutine[None, None, object]) -> None:
         tasks = [asyncio.ensure_future(end) for end in ends]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
@@ -105,14 +105,14 @@ class Proxy:
     async def _ask(self, connection: _Connection, reader: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         while data := await _read(connection, reader):
             connection.waits_for_messages |= b"BRPOP" in data
-            await _write(back, self._pieces(connection, data, answer=False))
+            await _write(back, self._cut(connection, data, answer=False))
 
     async def _answer(self, connection: _Connection, there: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await _read(connection, there):
-            await _write(writer, self._pieces(connection, data, answer=True))
+            await _write(writer, self._cut(connection, data, answer=True))
 
-    def _pieces(self, connection: _Connection, data: bytes, *, answer: bool) -> list[bytes]:
-        """What is passed on of what one side has sent: all of it in one piece."""
+    def _cut(self, connection: _Connection, data: bytes, *, answer: bool) -> list[bytes]:
+        """Cut what one side has sent into what is passed on: here all of it, in one piece."""
         return [data]
 
 
@@ -148,7 +148,7 @@ class WithholdingProxy(Proxy):
         """Drop the broker's messages from now on."""
         self._withholding = True
 
-    def _pieces(self, connection: _Connection, data: bytes, *, answer: bool) -> list[bytes]:
+    def _cut(self, connection: _Connection, data: bytes, *, answer: bool) -> list[bytes]:
         return [] if answer and self._withholding and connection.waits_for_messages else [data]
 
 
@@ -174,7 +174,7 @@ class OutageProxy(Proxy):
         self._open_before = self._connections.copy()
         self._mode = mode
 
-    def _pieces(self, connection: _Connection, data: bytes, *, answer: bool) -> list[bytes]:
+    def _cut(self, connection: _Connection, data: bytes, *, answer: bool) -> list[bytes]:
         match self._mode:
             case "silent":
                 return []

@@ -51,7 +51,7 @@ class Site(Service):
         started = [self._stack.enter_context(WorkerProcess(**address)).start() for _ in range(number)]  # type: ignore[arg-type]  # settings are of any type
         self.workers += started
         for worker in started:
-            self._ready(worker, str(given["host"]))
+            self._wait_ready(worker, str(given["host"]))
         return started
 
     def start_worker(self, command: list[str] | None = None, **settings: object) -> WorkerProcess:
@@ -59,19 +59,19 @@ class Site(Service):
         (worker,) = self.start_workers(1, command, **settings)
         return worker
 
-    def listens(self, worker: WorkerProcess) -> bool:
+    def is_listening(self, worker: WorkerProcess) -> bool:
         """Whether a worker waits for a message of the broker right now, over a connection of its own."""
         ports = {connection.laddr.port for connection in psutil.Process(worker.process.pid).net_connections("tcp")}
         clients = self.redis.client_list()
         return any(client["cmd"] == "brpop" and int(client["addr"].rpartition(":")[2]) in ports for client in clients)
 
-    def worker_of(self, started: Started) -> WorkerProcess:
-        """The worker that began an attempt."""
-        return next(worker for worker in self.workers if _pid(started.worker) == worker.process.pid)
+    def find_worker(self, started: Started) -> WorkerProcess:
+        """Find the worker that began an attempt."""
+        return next(worker for worker in self.workers if parse_pid(started.worker) == worker.process.pid)
 
-    def withdrawn(self, worker: WorkerProcess, host: str = HOST) -> bool:
+    def is_withdrawn(self, worker: WorkerProcess, host: str = HOST) -> bool:
         """Whether the fleet no longer counts on a worker."""
-        return not self._reported(worker, host)
+        return not self._is_reported(worker, host)
 
     def close(self) -> None:
         """End all that was started; pytest shows the workers' words where a test failed."""
@@ -86,24 +86,24 @@ class Site(Service):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _ready(self, worker: WorkerProcess, host: str) -> None:
-        def ready() -> bool:
+    def _wait_ready(self, worker: WorkerProcess, host: str) -> None:
+        def is_ready() -> bool:
             assert worker.process.poll() is None, f"the worker ended:\n{worker.log()}"
-            return self._reported(worker, host)
+            return self._is_reported(worker, host)
 
-        wait_until(ready)
+        wait_until(is_ready)
 
-    def _reported(self, worker: WorkerProcess, host: str) -> bool:
+    def _is_reported(self, worker: WorkerProcess, host: str) -> bool:
         names = self.redis.zrange(f"{self.prefix}:host:{host}:workers", 0, -1)
-        return any(_pid(name) == worker.process.pid for name in names)
+        return any(parse_pid(name) == worker.process.pid for name in names)
 
 
-def _pid(worker: str) -> int:
-    """The process id in a worker's name, `<machine>:<pid>:<random>`."""
+def parse_pid(worker: str) -> int:
+    """Parse the process id out of a worker's name, `<machine>:<pid>:<random>`."""
     return int(worker.rsplit(":", 2)[1])
 
 
-def started_by(job: Job[Any], attempt: int = 1) -> Started:
+def wait_for_start(job: Job[Any], attempt: int = 1) -> Started:
     """Wait for the beginning of an attempt."""
     seen = []
     for event in job.events():

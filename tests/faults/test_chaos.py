@@ -20,7 +20,7 @@ def test_a_short_chaos_run() -> None:
 
     done = run(SECONDS, SEED)
 
-    print(done.table())  # noqa: T201 - shown where it fails
+    print(done.render_table())  # noqa: T201 - shown where it fails
     assert done.injected.counts.keys() == set(get_args(What))
     assert done.findings.breaches == []
     assert len(done.sent.accepted) > SECONDS

@@ -87,7 +87,7 @@ class Killing:
         kills = 0
         line = f"{self._site.prefix}:waiting:normal:{MODEL}"
         while time.monotonic() < start + SECONDS and self._site.redis.zcard(line):
-            if time.monotonic() >= start + kills * KILL_EACH_SECONDS and (running := self._running()):
+            if time.monotonic() >= start + kills * KILL_EACH_SECONDS and (running := self._list_running()):
                 self._kill(random.choice(sorted(running)))
                 kills += 1
             self._look()
@@ -102,7 +102,7 @@ class Killing:
         worker = next(own for own in self._workers if own.process.pid == int(name.rsplit(":", 2)[1]))
         worker.process.kill()
         worker.process.wait()
-        self._lost.append((time.monotonic(), self._running(name)))
+        self._lost.append((time.monotonic(), self._list_running(name)))
         settings = {"prefix": self._site.prefix, "slots": SLOTS, "host": HOST, "lease_seconds": LEASE_SECONDS}
         another = WorkerProcess(self._site.url, self._site.ollama.url, None, **settings)
         self._workers.append(self._stack.enter_context(another).start())
@@ -111,23 +111,23 @@ class Killing:
         """Take down whose slots are free now; whether some are not."""
         left = []
         for killed_at, its in self._lost:
-            now = self._running()
+            now = self._list_running()
             if all(now.get(job) != fence for job, fence in its.items()):
                 freed_at = time.monotonic()
                 self.freed.append(freed_at - killed_at)
-                self.late.append(freed_at - max(killed_at + LEASE_SECONDS, self._graced_until()))
+                self.late.append(freed_at - max(killed_at + LEASE_SECONDS, self._read_grace_end()))
             else:
                 left.append((killed_at, its))
         self._lost = left
         return bool(left)
 
-    def _graced_until(self) -> float:
-        """When the last grace ends, on this process' clock; Redis keeps it in the machine's time."""
+    def _read_grace_end(self) -> float:
+        """Read when the last grace ends, on this process' clock; Redis keeps it in the machine's time."""
         grace = float(self._site.redis.hget(f"{self._site.prefix}:reaper", "grace") or 0)
         return grace - time.time() + time.monotonic()
 
-    def _running(self, worker: str | None = None) -> dict[str, str]:
-        """Jobs that run on the host (by that worker), and the fences of their attempts."""
+    def _list_running(self, worker: str | None = None) -> dict[str, str]:
+        """List the jobs that run on the host (by that worker), and the fences of their attempts."""
         found = {}
         for job in self._site.redis.hkeys(self._site.keys.slots(HOST)):
             lease, by, fence = self._site.redis.hmget(self._site.keys.record(job), "lease", "worker", "fence")

@@ -6,7 +6,7 @@ import time
 from llamaq.vocabulary.events import Cancelled, Delta
 from tests.conftest import MODEL, Measure
 from tests.faults.assertions import assert_completed, assert_ended_once
-from tests.faults.site import LONG_LEASE_SECONDS, Site, started_by
+from tests.faults.site import LONG_LEASE_SECONDS, Site, wait_for_start
 from tests.service import read_until, wait_until
 
 
@@ -17,12 +17,12 @@ def test_a_worker_frozen_past_its_lease(site: Site) -> None:
     late = site.hold(tokens=["the ", "whole"], hold_after=1)
     job = site.queue.generate(MODEL, "Why?")
     read_until(job, Delta)
-    frozen = site.worker_of(started_by(job))
+    frozen = site.find_worker(wait_for_start(job))
     frozen.freeze()
     site.expire_leases()
     site.ollama.release(early)
 
-    started_by(job, 2)
+    wait_for_start(job, 2)
     site.wait_held(late)
     frozen.signal(signal.SIGCONT)
     wait_until(lambda: "attempt ended" in frozen.log())
@@ -39,7 +39,7 @@ def test_cancelling_a_job_of_a_frozen_worker(site: Site, measure: Measure) -> No
     gate = site.hold(tokens=["one ", "two"], hold_after=1)
     job = site.queue.generate(MODEL, "Why?")
     read_until(job, Delta)
-    frozen = site.worker_of(started_by(job))
+    frozen = site.find_worker(wait_for_start(job))
     frozen.freeze()
 
     began = time.monotonic()

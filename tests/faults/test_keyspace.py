@@ -42,24 +42,24 @@ def test_the_keyspace_is_as_it_was_before() -> None:
             job.cancel()
         for number in range(WORKERS):
             host = f"comes-and-goes-{number}"
-            with _worker(server, ollama, host) as worker:
+            with _make_worker(server, ollama, host) as worker:
                 worker.start()
                 wait_until(lambda host=host: client.exists(f"{PREFIX}:host:{host}"))  # type: ignore[misc]  # a default binds it
                 worker.signal(signal.SIGKILL if number % 2 else signal.SIGTERM)
                 worker.wait()
-        with _worker(server, ollama, "stays") as worker:
+        with _make_worker(server, ollama, "stays") as worker:
             worker.start().ready(queue)
             client.zadd(f"{PREFIX}:hosts", {f"comes-and-goes-{number}": 1 for number in range(WORKERS)}, xx=True)
 
-            def left() -> set[str]:
-                return {key for key in client.scan_iter(count=1000) if not _of_the_worker(key)}
+            def list_left() -> set[str]:
+                return {key for key in client.scan_iter(count=1000) if not _is_of_the_worker(key)}
 
-            wait_until(lambda: left() == set())
+            wait_until(lambda: list_left() == set())
             assert all(client.ttl(card) > 0 for card in client.scan_iter(f"{PREFIX}:card:*"))
             assert client.smembers(f"_kombu.binding.{PREFIX}") == {f"{PREFIX}\x06\x16\x06\x16{PREFIX}"}
 
 
-def _of_the_worker(key: str) -> bool:
+def _is_of_the_worker(key: str) -> bool:
     """A key of the one worker that runs, of the fleet as a whole, or of kombu, which sweeps what is overdue."""
     names = (".scripts", ".store", ":ended", ":hosts", ":inbox", ":reaper", ":forecast", ":webhook_sender:none")
     fleet = {f"{PREFIX}{name}" for name in names}
@@ -67,5 +67,5 @@ def _of_the_worker(key: str) -> bool:
     return key in fleet or key.startswith((*own, "_kombu.binding"))
 
 
-def _worker(server: EmbeddedRedis, ollama: ScriptedOllama, host: str) -> WorkerProcess:
+def _make_worker(server: EmbeddedRedis, ollama: ScriptedOllama, host: str) -> WorkerProcess:
     return WorkerProcess(server.url, ollama.url, prefix=PREFIX, host=host, probe_seconds=0.5, conversation_ttl=60)

@@ -11,7 +11,7 @@ from llamaq.store.keys import Keys
 from llamaq.vocabulary.events import Delta, Failed, Started
 from tests.conftest import MODEL, Measure
 from tests.faults.assertions import assert_completed, assert_ended_once, assert_not_mixed
-from tests.faults.site import LEASE_SECONDS, LONG_LEASE_SECONDS, Site, started_by
+from tests.faults.site import LEASE_SECONDS, LONG_LEASE_SECONDS, Site, wait_for_start
 from tests.service import kinds, list_retry_codes, read_until, wait_until
 
 
@@ -22,12 +22,12 @@ def test_killed_in_the_middle_while_another_lives(site: Site, measure: Measure) 
     site.ollama.script(tokens=["the ", "whole"])
     job = site.queue.generate(MODEL, "Why?")
     read_until(job, Delta)
-    first = started_by(job)
+    first = wait_for_start(job)
 
-    site.worker_of(first).signal(signal.SIGKILL)
+    site.find_worker(first).signal(signal.SIGKILL)
     killed_at = time.time()
 
-    again = started_by(job, 2)
+    again = wait_for_start(job, 2)
     measure(f"taken up after a kill, lease {LEASE_SECONDS} s", again.at.timestamp() - killed_at)
     events = assert_completed(job, attempt=2, text="the whole")
     assert again.worker != first.worker
@@ -50,7 +50,7 @@ def test_the_only_worker_killed_then_a_new_one(site: Site, measure: Measure) -> 
     site.start_worker()
     began = time.time()
 
-    measure(f"taken up by a new worker, lease {LEASE_SECONDS} s", started_by(job, 2).at.timestamp() - began)
+    measure(f"taken up by a new worker, lease {LEASE_SECONDS} s", wait_for_start(job, 2).at.timestamp() - began)
     assert_completed(job, attempt=2, text="the whole")
     for other in waiting:
         other.result(60)
@@ -60,7 +60,7 @@ def test_the_only_worker_killed_then_a_new_one(site: Site, measure: Measure) -> 
 def test_a_message_lost_in_a_killed_worker(site: Site, measure: Measure) -> None:
     """The BRPOP window: Redis hands the message to a frozen worker, which is killed. The job runs all the same."""
     frozen = site.start_worker()
-    wait_until(lambda: site.listens(frozen))
+    wait_until(lambda: site.is_listening(frozen))
     frozen.freeze()
     job = site.queue.generate(MODEL, "Why?")
     wait_until(lambda: site.redis.llen(site.keys.host_queue("the-host")) == 0)
@@ -70,7 +70,7 @@ def test_a_message_lost_in_a_killed_worker(site: Site, measure: Measure) -> None
     killed_at = time.time()
     site.start_worker()
 
-    measure("a job whose message was lost assigned again", started_by(job).at.timestamp() - killed_at)
+    measure("a job whose message was lost assigned again", wait_for_start(job).at.timestamp() - killed_at)
     assert_completed(job, attempt=1)
     assert len(site.list_requests()) == 1
 
@@ -82,9 +82,9 @@ def test_a_job_that_takes_its_worker_with_it_each_time_is_quarantined(site: Site
     with JobQueue(site.url, settings=Settings(keys=Keys(site.prefix), max_attempts=2)) as twice:
         job = twice.generate(MODEL, "deadly")
         for attempt, gate in enumerate(gates, 1):
-            started = started_by(job, attempt)
+            started = wait_for_start(job, attempt)
             site.wait_held(gate)
-            worker = site.worker_of(started)
+            worker = site.find_worker(started)
             worker.signal(signal.SIGKILL)
             worker.wait()
             site.expire_leases()

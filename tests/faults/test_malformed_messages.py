@@ -5,13 +5,13 @@ import pytest
 from llamaq import JobFailed
 from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed
-from tests.faults.malformed import in_the_broker, in_the_inbox
+from tests.faults.malformed import build_entries, build_messages
 from tests.faults.site import HOST, Site
 from tests.service import wait_until
 
 
-def set_aside(site: Site) -> int:
-    """Messages in the dead-letter stream."""
+def count_dead_letters(site: Site) -> int:
+    """Count the messages in the dead-letter stream."""
     return int(site.redis.xlen(site.keys.dead()))
 
 
@@ -21,15 +21,15 @@ def assert_others_run(site: Site) -> None:
 
 
 @pytest.mark.parametrize("where", ["intake", "host"])
-@pytest.mark.parametrize("fault", in_the_broker())
+@pytest.mark.parametrize("fault", build_messages())
 def test_in_a_list_of_the_broker(calm: Site, fault: str, where: str) -> None:
     """Whatever is wrong with it: it is in the dead-letter stream, with the reason, and nothing of it stays behind."""
     queue = calm.keys.intake_queue() if where == "intake" else calm.keys.host_queue(HOST)
-    before = set_aside(calm)
+    before = count_dead_letters(calm)
 
-    calm.redis.lpush(queue, in_the_broker()[fault])
+    calm.redis.lpush(queue, build_messages()[fault])
 
-    wait_until(lambda: set_aside(calm) == before + 1)
+    wait_until(lambda: count_dead_letters(calm) == before + 1)
     ((_, letter),) = calm.redis.xrevrange(calm.keys.dead(), count=1)
     assert letter["source"] == "celery"
     assert letter["reason"]
@@ -41,14 +41,14 @@ def test_in_a_list_of_the_broker(calm: Site, fault: str, where: str) -> None:
     wait_until(lambda: calm.redis.llen(queue) == 0 and not calm.redis.hlen(f"{calm.prefix}.unacked"))
 
 
-@pytest.mark.parametrize("fault", in_the_inbox())
+@pytest.mark.parametrize("fault", build_entries())
 def test_in_the_inbox(calm: Site, fault: str) -> None:
     """The same, and where the id can be read a reader of the job learns that it failed."""
-    before = set_aside(calm)
+    before = count_dead_letters(calm)
 
-    calm.redis.xadd(calm.keys.inbox(), in_the_inbox()[fault])
+    calm.redis.xadd(calm.keys.inbox(), build_entries()[fault])
 
-    wait_until(lambda: set_aside(calm) == before + 1)
+    wait_until(lambda: count_dead_letters(calm) == before + 1)
     ((_, letter),) = calm.redis.xrevrange(calm.keys.dead(), count=1)
     assert letter["source"] == "inbox"
     assert_others_run(calm)

@@ -47,8 +47,8 @@ def answer(site: Site, *bodies: str) -> None:
         site.ollama.script(contains=QUESTION, status=200, body=body)
 
 
-def ended(job: Job[Any]) -> JobFailed:
-    """The failure of a job, which `events` and `status` tell in the same words."""
+def read_failure(job: Job[Any]) -> JobFailed:
+    """Read the failure of a job, which `events` and `status` tell in the same words."""
     with pytest.raises(JobFailed) as caught:
         job.result(60)
     events = list(job.events())
@@ -72,7 +72,7 @@ def test_a_field_of_another_type_fails_its_own_job_alone(
     calm.wait_held(gate)
     answer(calm, "".join(json.dumps(line) + "\n" for line in lines))
 
-    failure = ended(submit(calm, kind))
+    failure = read_failure(submit(calm, kind))
 
     assert (failure.code, failure.error.retryable) == ("ollama_error", False)
     assert f" {field} is " in failure.error.message
@@ -93,7 +93,7 @@ def test_a_bad_vector_is_named_and_tried_again(calm: Site, vectors: str, words: 
     """Empty, NaN, infinite or missing: it may be right in the next attempt, and here it is in none."""
     answer(calm, *[f'{{"embeddings": {vectors}}}'] * 3)
 
-    failure = ended(submit(calm, EMBED))
+    failure = read_failure(submit(calm, EMBED))
 
     assert (failure.code, failure.error.retryable) == ("ollama_error", True)
     assert words in failure.error.message
@@ -119,7 +119,7 @@ def test_arguments_that_are_nested_too_deep_to_be_read_back(calm: Site) -> None:
     body = f'{{"message": {{"tool_calls": [{{"function": {{"arguments": {{"a": {deep}}}}}}}]}}, "done": true}}'
     answer(calm, *[body] * 3)
 
-    failure = ended(submit(calm, CHAT))
+    failure = read_failure(submit(calm, CHAT))
 
     assert failure.code == "ollama_error"
     assert "cannot be read back" in failure.error.message

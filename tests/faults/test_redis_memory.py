@@ -23,7 +23,7 @@ def test_out_of_memory(own_site: Site) -> None:
         own_site.queue.generate(MODEL, "refused")
     own_site.ollama.release(gate)
     wait_until(lambda: "events of running jobs are held" in worker.log())
-    wait_until(lambda: _lapsed(own_site))
+    wait_until(lambda: _has_lapsed(own_site))
     own_site.redis.config_set("maxmemory", "0")
 
     assert_completed(job, attempt=1, text="one two three")
@@ -31,6 +31,6 @@ def test_out_of_memory(own_site: Site) -> None:
     assert [body["prompt"] for body in own_site.list_requests()] == ["Why?", "afterwards"]
 
 
-def _lapsed(own_site: Site) -> bool:
+def _has_lapsed(own_site: Site) -> bool:
     seconds, _ = own_site.redis.time()
     return bool(own_site.redis.zcount(own_site.keys.leases(), "-inf", seconds) == 1)

@@ -17,7 +17,7 @@ from llamaq import BrokerUnavailable, Event
 from llamaq.vocabulary.events import Completed, Delta
 from tests.conftest import MODEL, Measure
 from tests.faults.assertions import assert_completed, assert_ended_once, assert_not_mixed
-from tests.faults.site import Site, started_by
+from tests.faults.site import Site, wait_for_start
 from tests.service import read_until, wait_until
 
 OUTAGES = [float(seconds) for seconds in os.environ.get("LLAMAQ_TEST_OUTAGES", "1,5").split(",")]
@@ -61,10 +61,10 @@ def test_an_outage(own_site: Site, idle_host: ScriptedOllama, how: str, seconds:
         back = time.time()
         fresh = own_site.queue.generate(OTHER, "for the idle one", wait_for_model=True)
 
-        measure(f"{how}, {seconds:g} s: an idle worker starts a job", started_by(fresh).at.timestamp() - back)
+        measure(f"{how}, {seconds:g} s: an idle worker starts a job", wait_for_start(fresh).at.timestamp() - back)
         for job in running:
             events = assert_completed(job, attempt=1 if seconds <= SURE_SECONDS else job.status().attempt)
-            measure(f"{how}, {seconds:g} s: a running job is written again", _written_after(events, back) - back)
+            measure(f"{how}, {seconds:g} s: a running job is written again", _find_write_time(events, back) - back)
         assert read.result(60) == list(running[0].events(fresh=False))
     assert_completed(fresh, attempt=1)
     for job in waiting:
@@ -93,5 +93,5 @@ def test_one_outage_after_another(own_site: Site) -> None:
     assert_completed(job, attempt=1, text=" token" * LONG * TOKENS_PER_SECOND)
 
 
-def _written_after(events: list[Event], moment: float) -> float:
+def _find_write_time(events: list[Event], moment: float) -> float:
     return next(event.at.timestamp() for event in events if event.at.timestamp() >= moment - 0.001)

@@ -13,7 +13,7 @@ from celery import Celery
 from tests.commands import run
 from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed
-from tests.faults.malformed import encoded
+from tests.faults.malformed import encode
 from tests.faults.site import HOST, Site
 from tests.service import wait_until
 from tests.worker_process import CHECKOUT, WorkerProcess
@@ -39,8 +39,8 @@ REFUSED = {
 }
 
 
-def client(site: Site) -> Celery:
-    """An operator's application, with the name of this prefix' mailbox."""
+def make_client(site: Site) -> Celery:
+    """Make an operator's application, with the name of this prefix' mailbox."""
     app = Celery("operator", broker=site.url, set_as_current=False)
     app.conf.control_exchange = site.prefix
     return app
@@ -56,7 +56,7 @@ def listening(calm: Site) -> Site:
 @pytest.fixture
 def operator(listening: Site) -> Iterator[Celery]:
     """One for the shared worker."""
-    with client(listening) as app:
+    with make_client(listening) as app:
         yield app
 
 
@@ -65,12 +65,12 @@ def publish(site: Site, text: str) -> int:
     return int(site.redis.publish(f"/0.{site.keys.mailbox()}", text))
 
 
-def command(site: Site, **changes: Any) -> dict[str, Any]:
-    """A command as it is published, with parts of its body replaced."""
+def build_command(site: Site, **changes: Any) -> dict[str, Any]:
+    """Build a command as it is published, with parts of its body replaced."""
     body = {"method": "ping", "arguments": {}, "destination": None, "pattern": None, "matcher": None} | changes
     exchange = {"exchange": site.keys.mailbox(), "routing_key": ""}
     return {
-        "body": encoded(body),
+        "body": encode(body),
         "content-encoding": "utf-8",
         "content-type": "application/json",
         "headers": {"clock": 1, "expires": 0},
@@ -78,9 +78,9 @@ def command(site: Site, **changes: Any) -> dict[str, Any]:
     }
 
 
-def malformed(site: Site) -> dict[str, str]:
+def build_malformed(site: Site) -> dict[str, str]:
     """What is wrong, and what is published."""
-    good = command(site)
+    good = build_command(site)
     texts = {
         "no JSON": "not json",
         "nested too deeply": "[" * 100_000,
@@ -93,25 +93,27 @@ def malformed(site: Site) -> dict[str, str]:
         "no properties": good | {"properties": {}},
         "pickle": good | {"content-type": "application/x-python-serialize"},
         "no base64": good | {"body": "!!!"},
-        "a body of another type": good | {"body": encoded([1])},
-        "a body nested too deeply": good | {"body": encoded(b"[" * 100_000)},
-        "such a value in the body": good | {"body": encoded({"__type__": "decimal", "__value__": "abc"})},
+        "a body of another type": good | {"body": encode([1])},
+        "a body nested too deeply": good | {"body": encode(b"[" * 100_000)},
+        "such a value in the body": good | {"body": encode({"__type__": "decimal", "__value__": "abc"})},
         "an unknown compression": good | {"headers": {"compression": "rot13"}},
-        "no such command": command(site, method="os.system"),
-        "a command that is no text": command(site, method=["ping"]),
-        "half a surrogate pair": command(site, method="\ud800"),
-        "arguments that are none": command(site, arguments=[1]),
-        "a destination that is none": command(site, destination="everybody"),
-        "a regular expression": command(site, pattern="(a+)+$", matcher="pcre"),
-        "a reply to no queue": command(site, reply_to="x", ticket="x"),
-        "a reply to another exchange": command(site, reply_to={"exchange": "celery", "routing_key": "x"}, ticket="x"),
+        "no such command": build_command(site, method="os.system"),
+        "a command that is no text": build_command(site, method=["ping"]),
+        "half a surrogate pair": build_command(site, method="\ud800"),
+        "arguments that are none": build_command(site, arguments=[1]),
+        "a destination that is none": build_command(site, destination="everybody"),
+        "a regular expression": build_command(site, pattern="(a+)+$", matcher="pcre"),
+        "a reply to no queue": build_command(site, reply_to="x", ticket="x"),
+        "a reply to another exchange": build_command(
+            site, reply_to={"exchange": "celery", "routing_key": "x"}, ticket="x"
+        ),
     }
     return texts | {fault: json.dumps(message) for fault, message in messages.items()}
 
 
 def test_what_is_no_command_is_set_aside(listening: Site) -> None:
     """Whatever it is, the worker goes on; it is in the dead-letter stream with the reason."""
-    for fault, text in malformed(listening).items():
+    for fault, text in build_malformed(listening).items():
         before = listening.redis.xlen(listening.keys.dead())
         assert publish(listening, text) == 1, fault
         wait_until(lambda before=before: listening.redis.xlen(listening.keys.dead()) == before + 1)  # type: ignore[misc]  # its default
@@ -125,8 +127,8 @@ def test_wrong_arguments_of_a_command_harm_nothing(calm: Site, operator: Celery)
     """Celery calls the command with whatever came: the asker gets an error, and the worker goes on."""
     for arguments in ({"state": 1}, {"nobody": 1}, {"ids": 5}, {"ids": {"a": [1]}}, {"taskinfoitems": 7}):
         for method in ("ping", "query_task", "registered", "active", "conf"):
-            publish(calm, json.dumps(command(calm, method=method, arguments=arguments)))
-    publish(calm, json.dumps(command(calm) | {"headers": {"clock": 10**400}}))
+            publish(calm, json.dumps(build_command(calm, method=method, arguments=arguments)))
+    publish(calm, json.dumps(build_command(calm) | {"headers": {"clock": 10**400}}))
 
     assert operator.control.ping(timeout=20, limit=1)
     assert_completed(calm.queue.generate(MODEL, "behind them"), attempt=1)
@@ -155,8 +157,8 @@ def test_commands_of_another_application_do_not_reach_the_worker(calm: Site) -> 
     assert_completed(calm.queue.generate(MODEL, "behind it"), attempt=1)
 
 
-def inspected(site: Site, *arguments: str) -> str:
-    """What `celery -A worker.app inspect` prints; it ends as soon as the one that is asked has answered."""
+def inspect_worker(site: Site, *arguments: str) -> str:
+    """Run `celery -A worker.app inspect`: what it prints; it ends as soon as the one that is asked has answered."""
     environment = {**os.environ, "LLAMAQ_REDIS_URL": site.url, "LLAMAQ_PREFIX": site.prefix}
     command = [sys.executable, "-m", "celery", "-A", "worker.app", "inspect", *arguments, "-t", "30"]
     command += ["-d", site.workers[0].node]
@@ -168,11 +170,11 @@ def inspected(site: Site, *arguments: str) -> str:
 @pytest.mark.usefixtures("listening")
 def test_a_worker_can_be_asked_by_celerys_own_command(calm: Site) -> None:
     """As before: its status is printed as one, and not as an error."""
-    status = inspected(calm, "llamaq_status")
+    status = inspect_worker(calm, "llamaq_status")
     assert '"circuit": "closed"' in status
     assert HOST in status
     assert "ERROR" not in status
-    assert "1 node online" in inspected(calm, "ping")
+    assert "1 node online" in inspect_worker(calm, "ping")
 
 
 def test_a_worker_answers_the_questions_of_celery(calm: Site, operator: Celery) -> None:
@@ -188,7 +190,7 @@ def test_a_setting_allows_the_commands(own_site: Site) -> None:
     """With LLAMAQ_ALLOW_CONTROL=1 a worker ends at `shutdown`; a revoked task stays refused."""
     worker: WorkerProcess = own_site.start_worker(allow_control=1)
     wait_until(lambda: publish(own_site, "") == 1)
-    with client(own_site) as app:
+    with make_client(own_site) as app:
         (reply,) = app.control.broadcast(
             "revoke", arguments={"task_id": str(uuid.uuid4())}, reply=True, timeout=20, limit=1
         )

@@ -131,10 +131,10 @@ def test_a_failover(sentinel_site: Site, watched: WatchedRedis, flower: Asked, f
     for _ in range(ROUNDS):
         watched.wait_ready()
         before = watched.master()
-        _one(sentinel_site, watched, fault)
+        _fail_over_once(sentinel_site, watched, fault)
         watched.wait_failover(before)  # a Sentinel that was frozen has to hear of it first
         watched.rejoin(before)
-        _shows(flower, sentinel_site)
+        _check_flower(flower, sentinel_site)
 
 
 def test_what_no_replica_has_is_not_confirmed(sentinel_site: Site, watched: WatchedRedis) -> None:
@@ -155,7 +155,7 @@ def test_what_no_replica_has_is_not_confirmed(sentinel_site: Site, watched: Watc
             site.ollama.release(gate)
             ends = [
                 threads.submit(lambda: job.result().text),
-                threads.submit(lambda: asyncio.run(_result(site, job.id))),
+                threads.submit(lambda: asyncio.run(_read_result(site, job.id))),
                 threads.submit(lambda: "".join(piece for piece in job.text() if isinstance(piece, str))),
             ]
             wait_until(lambda: site.redis.hget(f"{site.prefix}:{{{job.id}}}", "state") == "completed")
@@ -169,12 +169,12 @@ def test_what_no_replica_has_is_not_confirmed(sentinel_site: Site, watched: Watc
         assert last_text(list(queue.generate(MODEL, "unconfirmed").events())) == " token" * 6
 
 
-async def _result(site: Site, job_id: str) -> str:
+async def _read_result(site: Site, job_id: str) -> str:
     async with AsyncJobQueue(site.url, prefix=site.prefix) as queue:
         return str((await queue.job(job_id).result()).text)
 
 
-def _one(site: Site, watched: WatchedRedis, fault: Fault) -> None:
+def _fail_over_once(site: Site, watched: WatchedRedis, fault: Fault) -> None:
     site.ollama.script(contains="long one", times=None, count=LONG, rate=PER_SECOND)
     site.ollama.script(contains="short one", count=3, times=None)
     running = site.queue.generate(MODEL, "long one")
@@ -228,7 +228,7 @@ async def _submit_async(site: Site, over: threading.Event) -> list[str]:
     return accepted
 
 
-def _shows(flower: Asked, site: Site) -> None:
+def _check_flower(flower: Asked, site: Site) -> None:
     """Flower asks the worker over the new master, and hears of a job that ran after the failover."""
 
     def heard() -> bool:

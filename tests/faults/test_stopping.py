@@ -8,7 +8,7 @@ import pytest
 from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL, Measure
 from tests.faults.assertions import assert_completed
-from tests.faults.site import Site, started_by
+from tests.faults.site import Site, wait_for_start
 from tests.service import list_retry_codes, read_until, wait_until
 
 
@@ -24,14 +24,14 @@ def test_sigterm_with_short_and_long_jobs(site: Site) -> None:
     site.start_worker()
 
     leaving.signal(signal.SIGTERM)
-    wait_until(lambda: site.withdrawn(leaving))
+    wait_until(lambda: site.is_withdrawn(leaving))
     site.ollama.release(short_gate)
 
     assert_completed(short, attempt=1, text="short")
     assert leaving.wait() == 0
     events = assert_completed(long, attempt=2, text="the whole")
     assert list_retry_codes(events) == ["internal"]
-    assert site.worker_of(started_by(long, 2)) is not leaving
+    assert site.find_worker(wait_for_start(long, 2)) is not leaving
     assert site.redis.hget(site.keys.record(long.id), "tries") == "1"
 
 
@@ -46,7 +46,7 @@ def test_in_a_hurry(site: Site, signals: tuple[signal.Signals, ...], measure: Me
     read_until(job, Delta)
     for number in signals[:-1]:
         leaving.signal(number)
-        wait_until(lambda: site.withdrawn(leaving))
+        wait_until(lambda: site.is_withdrawn(leaving))
 
     began = time.monotonic()
     leaving.signal(signals[-1])

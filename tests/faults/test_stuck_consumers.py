@@ -23,8 +23,8 @@ QUICK = {
 """The worker, with times that fit a test."""
 
 
-def alive(file: Path) -> int:
-    """The exit code of the command that a supervisor asks."""
+def check_alive(file: Path) -> int:
+    """Run the command that a supervisor asks: its exit code."""
     environment = {**os.environ, "LLAMAQ_LIVENESS_FILE": str(file)}
     alive = forked.spawn([sys.executable, "-m", "worker", "alive"], output=None, errors=None, environment=environment)
     return alive.wait(60)
@@ -36,7 +36,7 @@ def test_a_stuck_worker_exits(own_site: Site, tmp_path: Path, measure: Measure) 
     with WithholdingProxy(own_site.server.port) as proxy:
         stuck = own_site.start_worker(command(QUICK), redis_url=proxy.url, liveness_file=str(file), drain_seconds=1)
         wait_until(file.exists)
-        assert alive(file) == 0
+        assert check_alive(file) == 0
         assert_completed(own_site.queue.generate(MODEL, "before"), attempt=1)
 
         proxy.withhold()
@@ -50,6 +50,6 @@ def test_a_stuck_worker_exits(own_site: Site, tmp_path: Path, measure: Measure) 
     assert file.stat().st_mtime - last < heartbeat.BEAT_SECONDS
     old = file.stat().st_mtime - liveness_probe.STALE_SECONDS
     os.utime(file, (old, old))
-    assert alive(file) == 1
+    assert check_alive(file) == 1
     own_site.start_worker()
     assert_completed(job, attempt=1)

@@ -112,7 +112,7 @@ def _frozen(server: EmbeddedRedis, _proxy: OutageProxy) -> Iterator[str]:
         os.kill(server.pid, signal.SIGCONT)
 
 
-def _of_proxy(mode: Mode) -> Any:
+def _make_proxy_outage(mode: Mode) -> Any:
     @contextmanager
     def outage(_server: EmbeddedRedis, proxy: OutageProxy) -> Iterator[str]:
         proxy.set(mode)
@@ -165,8 +165,8 @@ def _full(server: EmbeddedRedis, _proxy: OutageProxy) -> Iterator[str]:
 
 SILENT = {
     "frozen": _frozen,
-    "silent": _of_proxy("silent"),
-    "dribbling": _of_proxy("dribble"),
+    "silent": _make_proxy_outage("silent"),
+    "dribbling": _make_proxy_outage("dribble"),
     "refusing": _refusing,
     "accepting": _accepting,
     "slow TLS": _slow_tls,
@@ -180,7 +180,7 @@ OUTAGES = {**SILENT, **WRITES_REFUSED}
 def server() -> Iterator[EmbeddedRedis]:
     """A Redis that is hurt, and mended after each outage. Each verb has been called once, so that it is imported."""
     with EmbeddedRedis.start(appendonly=False) as server:
-        for client in (_blocking, _awaited):
+        for client in (_call_blocking, _call_async):
             client("redis://127.0.0.1:1/0", "any", [name for name in VERBS if name not in READERS])
         yield server
 
@@ -198,14 +198,14 @@ def short_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader_limits, "OUTAGE_SECONDS", LIMIT_SECONDS)
 
 
-def _settings(limit: float = LIMIT_SECONDS) -> Settings:
+def _make_settings(limit: float = LIMIT_SECONDS) -> Settings:
     return Settings(keys=Keys(PREFIX), call_seconds=limit)
 
 
 Outcome = tuple[str, float, BaseException | None]
 
 
-def _timed(name: str, call: Callable[[], Any]) -> Outcome:
+def _time_call(name: str, call: Callable[[], Any]) -> Outcome:
     began = time.monotonic()
     try:
         answer = call()
@@ -217,7 +217,7 @@ def _timed(name: str, call: Callable[[], Any]) -> Outcome:
     return name, time.monotonic() - began, None
 
 
-async def _timed_async(name: str, call: Callable[[], Any]) -> Outcome:
+async def _time_async_call(name: str, call: Callable[[], Any]) -> Outcome:
     began = time.monotonic()
     try:
         answer: Any = call()
@@ -231,35 +231,35 @@ async def _timed_async(name: str, call: Callable[[], Any]) -> Outcome:
     return name, time.monotonic() - began, None
 
 
-def _blocking(url: str, job_id: str, verbs: list[str], limit: float = LIMIT_SECONDS) -> list[Outcome]:
-    with JobQueue(url, settings=_settings(limit)) as queue, ThreadPoolExecutor(len(verbs)) as threads:
+def _call_blocking(url: str, job_id: str, verbs: list[str], limit: float = LIMIT_SECONDS) -> list[Outcome]:
+    with JobQueue(url, settings=_make_settings(limit)) as queue, ThreadPoolExecutor(len(verbs)) as threads:
         job = queue.job(job_id)
-        calls = [threads.submit(_timed, name, lambda name=name: VERBS[name](queue, job)) for name in verbs]  # type: ignore[misc]  # mypy cannot see through the default
+        calls = [threads.submit(_time_call, name, lambda name=name: VERBS[name](queue, job)) for name in verbs]  # type: ignore[misc]  # mypy cannot see through the default
         return [call.result(60) for call in calls]
 
 
-def _awaited(url: str, job_id: str, verbs: list[str], limit: float = LIMIT_SECONDS) -> list[Outcome]:
-    async def all_of_them() -> list[Outcome]:
-        async with AsyncJobQueue(url, settings=_settings(limit)) as queue:
+def _call_async(url: str, job_id: str, verbs: list[str], limit: float = LIMIT_SECONDS) -> list[Outcome]:
+    async def call_all() -> list[Outcome]:
+        async with AsyncJobQueue(url, settings=_make_settings(limit)) as queue:
             job = queue.job(job_id)
-            calls = [_timed_async(name, lambda name=name: VERBS[name](queue, job)) for name in verbs]  # type: ignore[misc]  # as above
+            calls = [_time_async_call(name, lambda name=name: VERBS[name](queue, job)) for name in verbs]  # type: ignore[misc]  # as above
             return await asyncio.gather(*calls)
 
-    return asyncio.run(all_of_them())
+    return asyncio.run(call_all())
 
 
-def batched(verbs: list[str], number: int) -> Iterator[list[str]]:
+def split_verbs(verbs: list[str], number: int) -> Iterator[list[str]]:
     """So many that a slow machine has time for all of them within the limit of each: a context of TLS takes 30 ms."""
     return (verbs[at : at + number] for at in range(0, len(verbs), number))
 
 
-@pytest.mark.parametrize("client", [_blocking, _awaited], ids=["blocking", "asyncio"])
+@pytest.mark.parametrize("client", [_call_blocking, _call_async], ids=["blocking", "asyncio"])
 @pytest.mark.parametrize("kind", OUTAGES)
 def test_each_verb_ends_within_its_limit(
     kind: str, client: Callable[..., list[Outcome]], server: EmbeddedRedis, proxy: OutageProxy
 ) -> None:
     """With the typed error, which says what and what to do; a timeout of the caller's ends as the caller's."""
-    with JobQueue(server.url, settings=_settings(ANSWERED_SECONDS)) as queue:
+    with JobQueue(server.url, settings=_make_settings(ANSWERED_SECONDS)) as queue:
         queue.conversation("c").set(model="m")
         job_id = queue.generate("m", "x", wait_for_model=True).id
     # On a Redis that only refuses to write, a reader of this job would rightly wait for its end.
@@ -269,7 +269,7 @@ def test_each_verb_ends_within_its_limit(
 
     outcomes: list[Outcome] = []
     with OUTAGES[kind](server, proxy) as url:
-        for some in batched(verbs, 4 if "TLS" in kind else 18):
+        for some in split_verbs(verbs, 4 if "TLS" in kind else 18):
             with Lateness() as late:
                 batch = client(url, job_id, some, limit)
             for name, seconds, error in batch:
@@ -289,6 +289,6 @@ def test_each_verb_ends_within_its_limit(
         said = "is a replica" if kind == "a replica" else "out of memory"
         refused = {name for name, _, error in outcomes if isinstance(error, BrokerUnavailable) and said in str(error)}
         assert {"submit", "generate", "chat", "submit_many", "put_back"} <= refused
-    with JobQueue(server.url, settings=_settings(ANSWERED_SECONDS)) as queue, ExitStack() as stack:
+    with JobQueue(server.url, settings=_make_settings(ANSWERED_SECONDS)) as queue, ExitStack() as stack:
         stack.callback(queue.job(job_id).cancel)
         assert queue.job(job_id).status().state == "queued" or kind in WRITES_REFUSED

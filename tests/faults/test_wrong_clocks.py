@@ -7,7 +7,7 @@ import time
 from llamaq.vocabulary.events import Delta
 from tests.conftest import MODEL
 from tests.faults.assertions import assert_completed
-from tests.faults.site import Site, started_by
+from tests.faults.site import Site, wait_for_start
 from tests.service import read_until
 
 LEASE_SECONDS = 2
@@ -24,11 +24,11 @@ def test_workers_five_minutes_ahead_and_behind(site: Site) -> None:
         read_until(job, Delta)
 
     time.sleep(2.5 * LEASE_SECONDS)
-    killed = site.worker_of(started_by(jobs[0]))
+    killed = site.find_worker(wait_for_start(jobs[0]))
     killed.signal(signal.SIGKILL)
-    lost = [job for job in jobs[:2] if site.worker_of(started_by(job)) is killed]
+    lost = [job for job in jobs[:2] if site.find_worker(wait_for_start(job)) is killed]
     for job in lost:
-        started_by(job, 2)
+        wait_for_start(job, 2)
     site.ollama.release(gate)
 
     for job in jobs:

@@ -22,8 +22,8 @@ _NAMES = (
 )
 
 
-def samples(form: str) -> list[bytes]:
-    """Good files of one format: of several modes and kinds, with metadata where it has any."""
+def make_samples(form: str) -> list[bytes]:
+    """Make good files of one format: of several modes and kinds, with metadata where it has any."""
     how: dict[str, Any] = (
         {"exif": exif(6), "icc_profile": SECRET, "xmp": SECRET} if form in ("JPEG", "WEBP", "AVIF") else {}
     )
@@ -32,14 +32,14 @@ def samples(form: str) -> list[bytes]:
         pillow_heif.from_pillow(drawn()).save(data, quality=50, exif=exif(6))
         pillow_heif.from_pillow(drawn((96, 96))).save(grid, quality=50, tile_size=64)
         return [data.getvalue(), grid.getvalue()]
-    made = [picture(form, **how), _animated(form) if form in ("GIF", "PNG", "WEBP", "AVIF") else picture(form)]
+    made = [picture(form, **how), _draw_animated(form) if form in ("GIF", "PNG", "WEBP", "AVIF") else picture(form)]
     if form == "PNG":
-        made += [_written(mode, form) for mode in ("1", "P", "L", "LA", "RGBA", "I;16")]
-        made.append(_written("P", form, transparency=3))
+        made += [_draw_file(mode, form) for mode in ("1", "P", "L", "LA", "RGBA", "I;16")]
+        made.append(_draw_file("P", form, transparency=3))
     if form == "JPEG":
         made += [
-            _written("L", form, progressive=True),
-            _written("CMYK", form),
+            _draw_file("L", form, progressive=True),
+            _draw_file("CMYK", form),
             picture("MPO"),
             picture(form, keep_rgb=True),
             picture(form, (61, 47), subsampling=0, restart_marker_blocks=3),
@@ -47,26 +47,26 @@ def samples(form: str) -> list[bytes]:
         ]
         made.append(into_jpeg(picture(form), segment(0xFE, SECRET), segment(0xE2, b"MPF\0" + SECRET)))
     if form == "BMP":
-        made += [_written(mode, form) for mode in ("1", "P", "RGBA")]
+        made += [_draw_file(mode, form) for mode in ("1", "P", "RGBA")]
     if form == "WEBP":
-        made += [picture(form, lossless=True), _written("RGBA", form)]
+        made += [picture(form, lossless=True), _draw_file("RGBA", form)]
     return made
 
 
-def _written(mode: str, form: str, **how: Any) -> bytes:
+def _draw_file(mode: str, form: str, **how: Any) -> bytes:
     data = io.BytesIO()
     drawn((40, 36)).convert(mode).save(data, form, **how)
     return data.getvalue()
 
 
-def _animated(form: str) -> bytes:
+def _draw_animated(form: str) -> bytes:
     data = io.BytesIO()
     drawn((33, 40)).save(data, form, save_all=True, append_images=[drawn((33, 40)), drawn((33, 40))])
     return data.getvalue()
 
 
-def changed(data: bytes, others: list[bytes], draw: Random) -> bytes:
-    """The file with some bytes changed, cut out, doubled, moved, or replaced by those of another file."""
+def change_bytes(data: bytes, others: list[bytes], draw: Random) -> bytes:
+    """Change, cut out, double or move some bytes of a file, or replace them by those of another file."""
     made = bytearray(data)
     for _ in range(draw.choice((1, 1, 1, 2, 3, 8))):
         at = draw.randrange(len(made) + 1) if draw.random() < 0.6 else draw.randrange(min(len(made), 120) + 1)
@@ -92,11 +92,11 @@ def changed(data: bytes, others: list[bytes], draw: Random) -> bytes:
                 made[at:end] = other[start : start + end - at]
             case _:
                 made = made[: draw.randrange(len(made) + 1)] if draw.random() < 0.2 else made + draw.randbytes(9)
-    return _with_checksums(bytes(made)) if draw.random() < 0.7 else bytes(made)
+    return _fix_checksums(bytes(made)) if draw.random() < 0.7 else bytes(made)
 
 
-def _with_checksums(data: bytes) -> bytes:
-    """A PNG whose chunks have the right checksums, so that what is in them is read; any other file as it is."""
+def _fix_checksums(data: bytes) -> bytes:
+    """Give the chunks of a PNG the right checksums, so that what is in them is read; any other file stays as it is."""
     if not data.startswith(b"\x89PNG\r\n\x1a\n"):
         return data
     made, position = bytearray(data), 8
@@ -118,7 +118,7 @@ def assert_nothing_but_pixels(image: Image) -> None:
     assert min(made.size) >= 28
     assert max(made.size) <= 201 * min(made.size)
     if made.mode == "P":
-        assert _colours_of_pixels(made) == made.getpalette()
+        assert _read_used_palette(made) == made.getpalette()
     assert {"exif", "icc_profile", "xmp", "comment", "dpi"}.isdisjoint(made.info)
     if made.format == "PNG":
         _assert_png(image.data)
@@ -127,7 +127,7 @@ def assert_nothing_but_pixels(image: Image) -> None:
         assert_nothing_but_blocks(image.data)
 
 
-def _colours_of_pixels(image: PIL.Image.Image) -> list[int]:
+def _read_used_palette(image: PIL.Image.Image) -> list[int]:
     used, palette = image.histogram(), image.getpalette() or []
     return [value if used[index // 3] else 0 for index, value in enumerate(palette)]
 

@@ -20,8 +20,8 @@ TEXTS = (
 )
 
 
-def nested(levels: int) -> Any:
-    """Lists and objects in each other."""
+def nest(levels: int) -> Any:
+    """Nest lists and objects in each other."""
     value: Any = []
     for level in range(levels):
         value = [value] if level % 2 else {"a": value}
@@ -38,43 +38,45 @@ class Mutator:
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
 
-    def value(self) -> Any:
-        """Any value of JSON, and of what Python takes for JSON."""
+    def draw_value(self) -> Any:
+        """Draw any value of JSON, and of what Python takes for JSON."""
         draw = self.random
-        made = draw.choice([self._number, self._container, self._deep, self.text, self.text, self.text])
+        others = [self._draw_number, self._draw_container, self._draw_nested]
+        made = draw.choice([*others, self.draw_text, self.draw_text, self.draw_text])
         return made()
 
-    def text(self) -> str:
-        """Any text."""
+    def draw_text(self) -> str:
+        """Draw any text."""
         draw = self.random
         if draw.random() < 0.8:
             return draw.choice((*TEXTS, *NAMES))
         return "".join(chr(draw.randrange(0x110000)) for _ in range(draw.randrange(20)))
 
-    def changed(self, good: Any, most: int = 2) -> Any:
-        """The value with up to so many places of it changed."""
+    def change(self, good: Any, most: int = 2) -> Any:
+        """Change up to so many places of a copy of the value."""
         value = json.loads(json.dumps(good))  # a deep copy in Python does not go as deep
         for _ in range(self.random.randint(1, most)):
-            value = self._changed_once(value)
+            value = self._change_once(value)
         return value
 
-    def written(self, value: Any) -> str:
-        """JSON, and at times something near it."""
+    def write(self, value: Any) -> str:
+        """Write JSON, and at times something near it."""
         text = json.dumps(value, ensure_ascii=self.random.random() < 0.7)
-        return self.torn(text) if self.random.random() < 0.05 else text
+        return self.tear(text) if self.random.random() < 0.05 else text
 
-    def torn(self, text: str) -> str:
-        """A text with a part of it gone, doubled, or replaced."""
+    def tear(self, text: str) -> str:
+        """Take a part of a text out, double it, or replace it."""
         draw = self.random
         start = draw.randrange(len(text) + 1)
         end = min(len(text), start + draw.randrange(10))
-        return text[:start] + draw.choice(["", text[start:end] * 2, self.text(), "[" * 5_000, "1" * 5_000]) + text[end:]
+        part = draw.choice(["", text[start:end] * 2, self.draw_text(), "[" * 5_000, "1" * 5_000])
+        return text[:start] + part + text[end:]
 
-    def _number(self) -> Any:
+    def _draw_number(self) -> Any:
         whole = [None, True, False, 0, -1, 1, 2**31, 2**63, -(2**63), 10**400]
         return self.random.choice([*whole, float("nan"), float("inf"), -0.0, 0.1, 1e-320, 1e308])
 
-    def _container(self) -> Any:
+    def _draw_container(self) -> Any:
         draw = self.random
         fixed: list[Any] = [
             [],
@@ -83,18 +85,18 @@ class Mutator:
             [None],
             [[], {}, {}],
             ["a", "b"],
-            {"__type__": self.text(), "__value__": self.text()},
+            {"__type__": self.draw_text(), "__value__": self.draw_text()},
         ]
-        made = [{draw.choice(NAMES): self.value()}, [self.value() for _ in range(draw.randrange(3))]]
+        made = [{draw.choice(NAMES): self.draw_value()}, [self.draw_value() for _ in range(draw.randrange(3))]]
         return draw.choice([*fixed, *made])
 
-    def _deep(self) -> Any:
-        return nested(self.random.choice([1, 10, 100, 240, 260, 400, 800]))
+    def _draw_nested(self) -> Any:
+        return nest(self.random.choice([1, 10, 100, 240, 260, 400, 800]))
 
-    def _changed_once(self, value: Any) -> Any:
-        places = list(_places(value))
+    def _change_once(self, value: Any) -> Any:
+        places = list(_list_places(value))
         if not places:
-            return self.value()
+            return self.draw_value()
         *before, last = self.random.choice(places)
         target = value
         for part in before:
@@ -102,17 +104,17 @@ class Mutator:
         if isinstance(target, dict) and self.random.random() < 0.2:
             del target[last]
         elif isinstance(target, dict) and self.random.random() < 0.4:
-            target[self.random.choice(NAMES)] = self.value()
+            target[self.random.choice(NAMES)] = self.draw_value()
         else:
-            target[last] = self.value()
+            target[last] = self.draw_value()
         return value
 
 
-def _places(value: Any, path: Path = ()) -> Any:
+def _list_places(value: Any, path: Path = ()) -> Any:
     if path:
         yield path
     if len(path) > 12:
         return
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, item in inner:
-        yield from _places(item, (*path, name))
+        yield from _list_places(item, (*path, name))

@@ -16,56 +16,56 @@ ODD: tuple[Any, ...] = (None, True, False, 0, -1, 1.5, 10**30, "x", [], {}, [[]]
 TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
 
 
-def schema(rng: Random) -> Any:
-    """A schema that is nearly always one, with definitions."""
-    made = copy.deepcopy(_part(rng, 4))
+def draw_schema(rng: Random) -> Any:
+    """Draw a schema that is nearly always one, with definitions."""
+    made = copy.deepcopy(_draw_part(rng, 4))
     if isinstance(made, dict) and rng.random() < 0.7:
-        made["$defs"] = {name: _part(rng, 3) for name in ("a", "b")}
-    return _spoilt(rng, made) if rng.random() < 0.15 else made
+        made["$defs"] = {name: _draw_part(rng, 3) for name in ("a", "b")}
+    return _spoil(rng, made) if rng.random() < 0.15 else made
 
 
-def mutated(rng: Random, given: Any) -> Any:
-    """The same with some parts replaced."""
+def mutate(rng: Random, given: Any) -> Any:
+    """Replace some parts of a copy."""
     changed: Any = json.loads(json.dumps(given))  # no part may stand in two places
     for _ in range(rng.randint(1, 3)):
-        places = [(holder, key) for holder in _holders(changed) for key in _keys(holder)]
+        places = [(holder, key) for holder in _list_holders(changed) for key in _list_keys(holder)]
         if places:
             holder, key = rng.choice(places)
-            holder[key] = copy.deepcopy(_part(rng, 2) if rng.random() < 0.7 else rng.choice(ODD))
+            holder[key] = copy.deepcopy(_draw_part(rng, 2) if rng.random() < 0.7 else rng.choice(ODD))
     return changed
 
 
-def value(rng: Random, wanted: Any, root: Any, depth: int = 4) -> Any:
-    """A value that may be valid for a schema, and often is."""
+def draw_value(rng: Random, wanted: Any, root: Any, depth: int = 4) -> Any:
+    """Draw a value that may be valid for a schema, and often is."""
     if not isinstance(wanted, dict) or depth == 0 or rng.random() < 0.05:
         return copy.deepcopy(rng.choice((*ODD[:8], *TEXTS, [], {}, {"a": 1}, [1])))
     for name in ("anyOf", "oneOf", "allOf"):
         if isinstance(wanted.get(name), list) and wanted[name] and rng.random() < 0.7:
-            found = value(rng, rng.choice(wanted[name]), root, depth - 1)
-            own = value(rng, {key: wanted[key] for key in wanted if key != name}, root, depth - 1)
+            found = draw_value(rng, rng.choice(wanted[name]), root, depth - 1)
+            own = draw_value(rng, {key: wanted[key] for key in wanted if key != name}, root, depth - 1)
             return {**own, **found} if isinstance(own, dict) and isinstance(found, dict) else found
     if isinstance(wanted.get("$ref"), str):
-        return value(rng, _resolved(root, wanted["$ref"]), root, depth - 1)
+        return draw_value(rng, _resolve(root, wanted["$ref"]), root, depth - 1)
     if "const" in wanted:
         return wanted["const"]
     if isinstance(wanted.get("enum"), list) and wanted["enum"]:
         return rng.choice(wanted["enum"])
     meant = "object" if "properties" in wanted else "array" if "items" in wanted else rng.choice(TYPES)
     kind = wanted.get("type") or meant
-    return _of_kind(rng, rng.choice(kind) if isinstance(kind, list) else kind, wanted, root, depth)
+    return _draw_of_kind(rng, rng.choice(kind) if isinstance(kind, list) else kind, wanted, root, depth)
 
 
-def _of_kind(rng: Random, kind: Any, wanted: dict[str, Any], root: Any, depth: int) -> Any:
+def _draw_of_kind(rng: Random, kind: Any, wanted: dict[str, Any], root: Any, depth: int) -> Any:
     if kind == "object":
         known = _as(dict, wanted.get("properties"))
         names = [*known, *_as(list, wanted.get("required"))]
-        more = {rng.choice(NAMES): value(rng, wanted.get("additionalProperties"), root, depth - 1)}
-        found = {str(name): value(rng, known.get(name), root, depth - 1) for name in names if rng.random() < 0.9}
+        more = {rng.choice(NAMES): draw_value(rng, wanted.get("additionalProperties"), root, depth - 1)}
+        found = {str(name): draw_value(rng, known.get(name), root, depth - 1) for name in names if rng.random() < 0.9}
         return found | (more if rng.random() < 0.3 else {})
     if kind == "array":
         first = _as(list, wanted.get("prefixItems"))
-        rest = [value(rng, wanted.get("items"), root, depth - 1) for _ in range(rng.randint(0, 3))]
-        return [value(rng, place, root, depth - 1) for place in first] + rest
+        rest = [draw_value(rng, wanted.get("items"), root, depth - 1) for _ in range(rng.randint(0, 3))]
+        return [draw_value(rng, place, root, depth - 1) for place in first] + rest
     if kind in {"number", "integer"}:
         return rng.choice((0, 1, 2, 3, -1, 10, 1.0, 2.5))
     return {"boolean": rng.random() < 0.5, "null": None}.get(kind, rng.choice(TEXTS))
@@ -75,7 +75,7 @@ def _as(kind: type[Any], value: Any) -> Any:
     return value if isinstance(value, kind) else kind()
 
 
-def _part(rng: Random, depth: int) -> Any:
+def _draw_part(rng: Random, depth: int) -> Any:
     if depth == 0 or rng.random() < 0.05:
         return rng.choice(({}, True, False, {"type": rng.choice(TYPES)}, {"const": rng.choice(TEXTS)}))
     made: dict[str, Any] = {}
@@ -87,27 +87,27 @@ def _part(rng: Random, depth: int) -> Any:
 
 
 def _list(rng: Random, depth: int) -> list[Any]:
-    return [_part(rng, depth) for _ in range(rng.randint(1, 3))]
+    return [_draw_part(rng, depth) for _ in range(rng.randint(1, 3))]
 
 
 def _map(rng: Random, depth: int) -> dict[str, Any]:
-    return {rng.choice(NAMES): _part(rng, depth) for _ in range(rng.randint(0, 3))}
+    return {rng.choice(NAMES): _draw_part(rng, depth) for _ in range(rng.randint(0, 3))}
 
 
 def _count(rng: Random, _: int) -> Any:
     return rng.choice((0, 1, 2, 3, 2.0, 5000))
 
 
-def _number(rng: Random, _: int) -> Any:
+def _draw_number(rng: Random, _: int) -> Any:
     return rng.choice((0, 1, -1, 2.5, 10, 10**20))
 
 
 _KEYWORDS: dict[str, Any] = {
     **dict.fromkeys(("properties", "patternProperties"), _map),
     **dict.fromkeys(("allOf", "anyOf", "oneOf", "prefixItems"), _list),
-    **dict.fromkeys(("items", "additionalProperties", "not", "if", "then", "contains", "propertyNames"), _part),
+    **dict.fromkeys(("items", "additionalProperties", "not", "if", "then", "contains", "propertyNames"), _draw_part),
     **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems", "minProperties"), _count),
-    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _number),
+    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _draw_number),
     "multipleOf": lambda rng, _: rng.choice((1, 2, 0.5)),
     "pattern": lambda rng, _: rng.choice(PATTERNS),
     "format": lambda rng, _: rng.choice(("date", "uuid4", "email", "time", "what")),
@@ -122,20 +122,22 @@ _KEYWORDS: dict[str, Any] = {
 }
 
 
-def _spoilt(rng: Random, given: Any) -> Any:
-    return mutated(rng, given) if isinstance(given, dict) else rng.choice(ODD)
+def _spoil(rng: Random, given: Any) -> Any:
+    return mutate(rng, given) if isinstance(given, dict) else rng.choice(ODD)
 
 
-def _holders(part: Any) -> list[Any]:
+def _list_holders(part: Any) -> list[Any]:
     below = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
-    return [part, *(holder for each in below for holder in _holders(each))] if isinstance(part, dict | list) else []
+    return (
+        [part, *(holder for each in below for holder in _list_holders(each))] if isinstance(part, dict | list) else []
+    )
 
 
-def _keys(holder: Any) -> list[Any]:
+def _list_keys(holder: Any) -> list[Any]:
     return list(holder) if isinstance(holder, dict) else list(range(len(holder)))
 
 
-def _resolved(root: Any, reference: str) -> Any:
+def _resolve(root: Any, reference: str) -> Any:
     found = root
     for step in reference.split("/")[1:]:
         found = found.get(step) if isinstance(found, dict) else found[0] if isinstance(found, list) and found else None

@@ -15,7 +15,7 @@ from celery.worker.control import Panel
 
 from llamaq import Job
 from tests.conftest import MODEL
-from tests.faults.malformed import in_the_broker, in_the_inbox
+from tests.faults.malformed import build_entries, build_messages
 from tests.faults.site import HOST, Site
 from tests.fuzz.conftest import SECONDS, seeds
 from tests.fuzz.mutation import Mutator
@@ -39,16 +39,16 @@ REQUESTS: list[tuple[str, dict[str, Any]]] = [
 Send = Callable[[Site, Mutator], None]
 
 
-def encoded(mutator: Mutator, body: str) -> dict[str, Any]:
-    """A body as kombu writes it, also compressed."""
+def encode_body(mutator: Mutator, body: str) -> dict[str, Any]:
+    """Encode a body as kombu does, also compressed."""
     content, headers = body.encode("utf-8", "surrogatepass"), {}
     if mutator.random.random() < 0.1:
         content, headers = zlib.compress(content), {"compression": "application/x-gzip"}
     return {"body": base64.b64encode(content).decode(), "headers": headers}
 
 
-def to_the_broker(site: Site, mutator: Mutator) -> None:
-    """A message for one of the worker's queues, with a change in its body, its envelope, or both."""
+def send_to_broker(site: Site, mutator: Mutator) -> None:
+    """Send a message to one of the worker's queues, with a change in its body, its envelope, or both."""
     draw = mutator.random
     kind, request = draw.choice(REQUESTS)
     job_id = str(uuid.UUID(int=draw.getrandbits(128), version=4))
@@ -57,8 +57,8 @@ def to_the_broker(site: Site, mutator: Mutator) -> None:
     if draw.random() < 0.2:
         fields, body = {}, {**fields, "args": [], "kwargs": {"request": request}, "retries": 0, "eta": None}
     if draw.random() < 0.6:
-        body = mutator.changed(body)
-    made = encoded(mutator, mutator.written(body))
+        body = mutator.change(body)
+    made = encode_body(mutator, mutator.write(body))
     queue = draw.choice([site.keys.intake_queue(), site.keys.host_queue(HOST)])
     message: Any = {
         "body": made["body"],
@@ -73,19 +73,19 @@ def to_the_broker(site: Site, mutator: Mutator) -> None:
         },
     }
     if draw.random() < 0.6:
-        message = mutator.changed(message)
+        message = mutator.change(message)
     list_ = queue + draw.choice(["", "", "", "\x06\x163", "\x06\x169"])
     if draw.random() < 0.1:
         tag = f"left-{draw.getrandbits(64)}"
-        noted = mutator.written([message, "", queue] if draw.random() < 0.7 else mutator.changed([message, "", queue]))
+        noted = mutator.write([message, "", queue] if draw.random() < 0.7 else mutator.change([message, "", queue]))
         site.redis.hset(f"{site.prefix}.unacked", tag, noted.encode("utf-8", "surrogatepass"))
         site.redis.zadd(f"{site.prefix}.unacked_index", {tag: 1})
         return
-    site.redis.lpush(list_, mutator.written(message).encode("utf-8", "surrogatepass"))
+    site.redis.lpush(list_, mutator.write(message).encode("utf-8", "surrogatepass"))
 
 
-def to_the_mailbox(site: Site, mutator: Mutator) -> None:
-    """A command of Celery's remote control."""
+def send_to_mailbox(site: Site, mutator: Mutator) -> None:
+    """Send a command of Celery's remote control."""
     draw = mutator.random
     body: Any = {"method": draw.choice(sorted(Panel.data)), "arguments": {}, "destination": None, "pattern": None}
     body |= {
@@ -94,8 +94,8 @@ def to_the_mailbox(site: Site, mutator: Mutator) -> None:
         "reply_to": {"exchange": f"reply.{site.keys.mailbox()}", "routing_key": "k"},
     }
     if draw.random() < 0.8:
-        body = mutator.changed(body)
-    made = encoded(mutator, mutator.written(body))
+        body = mutator.change(body)
+    made = encode_body(mutator, mutator.write(body))
     message: Any = {
         "body": made["body"],
         "content-encoding": "utf-8",
@@ -108,12 +108,12 @@ def to_the_mailbox(site: Site, mutator: Mutator) -> None:
         },
     }
     if draw.random() < 0.5:
-        message = mutator.changed(message)
-    site.redis.publish(f"/0.{site.keys.mailbox()}", mutator.written(message).encode("utf-8", "surrogatepass"))
+        message = mutator.change(message)
+    site.redis.publish(f"/0.{site.keys.mailbox()}", mutator.write(message).encode("utf-8", "surrogatepass"))
 
 
-def to_the_inbox(site: Site, mutator: Mutator) -> None:
-    """An entry of the inbox: a job, a cancel, or a deletion."""
+def send_to_inbox(site: Site, mutator: Mutator) -> None:
+    """Add an entry to the inbox: a job, a cancel, or a deletion."""
     draw = mutator.random
     kind, request = draw.choice(REQUESTS)
     fields: dict[Any, Any] = {"id": str(uuid.UUID(int=draw.getrandbits(128), version=4)), "kind": kind}
@@ -121,18 +121,18 @@ def to_the_inbox(site: Site, mutator: Mutator) -> None:
         # Chosen by the id, because a further draw would make other batches of the seeds that are kept.
         order = "delete" if fields["id"] < "8" else "cancel"
         fields = {order: fields["id"], "reason": "so"}
-    fields["request"] = mutator.written(mutator.changed(request) if draw.random() < 0.8 else request)
+    fields["request"] = mutator.write(mutator.change(request) if draw.random() < 0.8 else request)
     if draw.random() < 0.3:
-        fields[draw.choice([*fields, mutator.text()])] = draw.choice([mutator.text(), draw.randbytes(9)])
-    raw = {_bytes(name): _bytes(value) for name, value in fields.items()}
+        fields[draw.choice([*fields, mutator.draw_text()])] = draw.choice([mutator.draw_text(), draw.randbytes(9)])
+    raw = {_to_bytes(name): _to_bytes(value) for name, value in fields.items()}
     site.redis.xadd(site.keys.inbox(), raw)
 
 
-def _bytes(value: str | bytes) -> bytes:
+def _to_bytes(value: str | bytes) -> bytes:
     return value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
 
 
-def drained(site: Site) -> bool:
+def is_drained(site: Site) -> bool:
     """Whether the worker has taken all that came."""
     lists = [site.keys.intake_queue(), site.keys.host_queue(HOST)]
     waiting = sum(site.redis.llen(name + step) for name in lists for step in ("", "\x06\x163", "\x06\x169"))
@@ -151,7 +151,7 @@ def run(site: Site, door: str, send: Send) -> int:
                 innocent.append(site.queue.generate(MODEL, "innocent"))
         number += BATCH
         try:
-            wait_until(lambda: drained(site))
+            wait_until(lambda: is_drained(site))
             for job in innocent:
                 assert job.result(60).attempts == 1
             assert_blamed_rightly(site, {job.id for job in innocent})
@@ -175,15 +175,15 @@ def assert_blamed_rightly(site: Site, innocent: set[str]) -> None:
 
 @pytest.mark.timeout(SECONDS + 180)
 @pytest.mark.parametrize(
-    ("door", "send"), [("broker", to_the_broker), ("control", to_the_mailbox), ("inbox", to_the_inbox)]
+    ("door", "send"), [("broker", send_to_broker), ("control", send_to_mailbox), ("inbox", send_to_inbox)]
 )
 def test_nothing_that_comes_in_harms_a_worker(
     target: Site, door: str, send: Send, record_property: Callable[[str, object], None]
 ) -> None:
     """It neither ends nor hangs, loops over nothing, and blames no other job; a job behind it all completes."""
-    for text in in_the_broker().values():
+    for text in build_messages().values():
         target.redis.lpush(target.keys.intake_queue(), text)
-    for entry in in_the_inbox().values():
+    for entry in build_entries().values():
         target.redis.xadd(target.keys.inbox(), entry)
 
     number = run(target, door, send)
@@ -195,6 +195,6 @@ def test_nothing_that_comes_in_harms_a_worker(
         assert app.control.ping(timeout=20, limit=1)
     assert target.queue.generate(MODEL, "behind it all").result(60).attempts == 1
     target.start_worker(probe_seconds=0.5)  # a worker returns at its start what others have left behind
-    wait_until(lambda: not target.redis.hlen(f"{target.prefix}.unacked") and drained(target))
+    wait_until(lambda: not target.redis.hlen(f"{target.prefix}.unacked") and is_drained(target))
     assert target.queue.generate(MODEL, "behind that too").result(60).attempts == 1
     assert [worker.process.poll() for worker in target.workers] == [None, None]

@@ -85,16 +85,16 @@ class Answers:
 
     def answer(self) -> tuple[str, list[Any]]:
         """A text, and the objects in it that may be meant."""
-        meant = [self._object(0) for _ in range(self._random.choice((0, 1, 1, 1, 2)))]
-        parts = [self._wrapped(self._json(value)) for value in meant]
+        meant = [self._draw_object(0) for _ in range(self._random.choice((0, 1, 1, 1, 2)))]
+        parts = [self._wrap(self._dump(value)) for value in meant]
         for _ in range(self._random.randrange(4)):
             around = self._random.choice(WORDS + BRACKETED)
             parts.insert(self._random.randrange(len(parts) + 1), around)
         text = self._random.choice(("\n", " ", "\n\n")).join(parts)
-        return self._thought() + text, meant
+        return self._draw_thought() + text, meant
 
-    def damaged(self, text: str) -> str:
-        """The text with characters taken out, put in, doubled, or cut."""
+    def damage(self, text: str) -> str:
+        """Take characters of a text out, put some in, double or cut it."""
         for _ in range(self._random.randrange(1, 4)):
             at, to = sorted(self._random.randrange(len(text) + 1) for _ in range(2))
             cuts = (text[:at], text[at:], text[:at] + text[to:], text[:to] + text[at:])
@@ -102,43 +102,45 @@ class Answers:
             text = self._random.choice((*cuts, noise, noise, noise))
         return text
 
-    def pieces(self, text: str) -> Iterator[str]:
-        """The text, cut into pieces."""
+    def cut(self, text: str) -> Iterator[str]:
+        """Cut a text into pieces."""
         while text:
             size = self._random.randrange(1, 20)
             yield text[:size]
             text = text[size:]
 
-    def _object(self, depth: int) -> dict[str, Any]:
-        found: dict[str, Any] = {"title": self._string(), "year": self._random.randrange(-5, 3000)}
+    def _draw_object(self, depth: int) -> dict[str, Any]:
+        found: dict[str, Any] = {"title": self._draw_string(), "year": self._random.randrange(-5, 3000)}
         if self.chance() < 0.3:
-            found["notes"] = [self._random.choice((self._string(), 1.5, None, True, [], {"a": [{}]})) for _ in range(3)]
+            found["notes"] = [
+                self._random.choice((self._draw_string(), 1.5, None, True, [], {"a": [{}]})) for _ in range(3)
+            ]
         if self.chance() < 0.3 and depth < 3:
-            found["next"] = self._object(depth + 1)
+            found["next"] = self._draw_object(depth + 1)
         if self.chance() < 0.1:
             found["year"] = "soon"
         return found
 
-    def _string(self) -> str:
+    def _draw_string(self) -> str:
         return "".join(self._random.choice(STRINGS) for _ in range(self._random.randrange(4)))
 
-    def _json(self, value: Any) -> str:
+    def _dump(self, value: Any) -> str:
         indent, ascii_only = self._random.choice((None, 2)), self.chance() < 0.5
         return json.dumps(value, indent=indent, ensure_ascii=ascii_only)
 
-    def _wrapped(self, text: str) -> str:
+    def _wrap(self, text: str) -> str:
         before, after = self._random.choice(FENCES)
         return before + text + after
 
-    def _thought(self) -> str:
+    def _draw_thought(self) -> str:
         if self.chance() > 0.3:
             return ""
         opening, closing = self._random.choice(THINKING_TAGS)
-        return f"{opening}Perhaps {self._json(self._object(0))} or [x\n{closing}\n"
+        return f"{opening}Perhaps {self._dump(self._draw_object(0))} or [x\n{closing}\n"
 
 
-def _objects(text: str) -> list[Any]:
-    """The objects in a text, found in another way: with the standard library, from the left to the right.
+def _find_objects(text: str) -> list[Any]:
+    """Find the objects in a text in another way: with the standard library, from the left to the right.
 
     A text that is JSON alone has no thinking in it: a tag in one of its strings is a part of that string.
     """
@@ -162,7 +164,7 @@ def _objects(text: str) -> list[Any]:
     return found
 
 
-def _outcome(text: str, pieces: list[str], done_reason: str = "stop") -> Completed | Failed:
+def _run_extraction(text: str, pieces: list[str], done_reason: str = "stop") -> Completed | Failed:
     request = parse({"kind": "extraction", "model": "m", "prompt": "x", "schema": SCHEMA, "repairs": 0})
     answer: list[dict[str, Any]] = [{"message": {"content": piece}} for piece in pieces]
     last = {"done": True, "done_reason": done_reason, "eval_count": 5}
@@ -171,15 +173,15 @@ def _outcome(text: str, pieces: list[str], done_reason: str = "stop") -> Complet
     return outcome
 
 
-def _grown(pieces: list[str]) -> list[Any]:
+def _read_partials(pieces: list[str]) -> list[Any]:
     partials = Partials(dict[str, Any])
     grown: list[Any] = []
     for piece in pieces:
-        grown += partials.take(_delta(piece))
+        grown += partials.take(_make_delta(piece))
     return grown
 
 
-def _delta(piece: str) -> Event:
+def _make_delta(piece: str) -> Event:
     event = events.parse("1-1", json.dumps({"v": 1, "type": "delta", "at": 0, "attempt": 1, "text": piece}))
     assert isinstance(event, Delta)
     return event
@@ -191,37 +193,37 @@ def test_answers_to_extractions() -> None:
         answers = Answers(seed)
         for _ in range(HOW_MANY):
             text, meant = answers.answer()
-            pieces = list(answers.pieces(text))
-            outcome = _outcome(text, pieces)
+            pieces = list(answers.cut(text))
+            outcome = _run_extraction(text, pieces)
             where = f"seed {seed}: {text!r}"
-            if len(meant) == 1 and isinstance(meant[0]["year"], int) and _valid(meant[0]):
+            if len(meant) == 1 and isinstance(meant[0]["year"], int) and _is_valid(meant[0]):
                 assert isinstance(outcome, Completed), f"{where} has one value: {outcome}"
                 assert outcome.result["value"] == meant[0], where
             else:
                 assert isinstance(outcome, Failed), f"{where} has {len(meant)} values: {outcome}"
                 assert outcome.error.code == "invalid_output", where
                 assert outcome.error.details["text"] == text, where
-            _grown(pieces)
+            _read_partials(pieces)
 
-            damaged = answers.damaged(text)
-            pieces = list(answers.pieces(damaged))
+            damaged = answers.damage(text)
+            pieces = list(answers.cut(damaged))
             for done_reason in ("stop", "length"):
-                outcome = _outcome(damaged, pieces, done_reason)
+                outcome = _run_extraction(damaged, pieces, done_reason)
                 where = f"seed {seed}, {done_reason}: {damaged!r}"
                 if isinstance(outcome, Completed):
-                    assert [outcome.result["value"]] == _objects(damaged), where
-                    assert _valid(outcome.result["value"]), where
+                    assert [outcome.result["value"]] == _find_objects(damaged), where
+                    assert _is_valid(outcome.result["value"]), where
                 else:
                     assert outcome.error.code == "invalid_output", where
-            _grown(pieces)
+            _read_partials(pieces)
 
 
-def _valid(value: dict[str, Any]) -> bool:
+def _is_valid(value: dict[str, Any]) -> bool:
     """Whether a value is valid against `SCHEMA`, by hand."""
     return (
         value.keys() <= SCHEMA["properties"].keys()
         and isinstance(value.get("title"), str)
         and type(value.get("year")) is int
         and isinstance(value.get("notes", []), list)
-        and ("next" not in value or (isinstance(value["next"], dict) and _valid(value["next"])))
+        and ("next" not in value or (isinstance(value["next"], dict) and _is_valid(value["next"])))
     )

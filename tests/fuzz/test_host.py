@@ -120,8 +120,8 @@ class Host:
         self._server.arrivals.queue.clear()
 
 
-def answered(visit: Visit, body: bytes) -> None:
-    """An answer in one packet: in two, each would wait 40 ms for the acknowledgement of the first."""
+def send_answer(visit: Visit, body: bytes) -> None:
+    """Send an answer in one packet: in two, each would wait 40 ms for the acknowledgement of the first."""
     visit.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
 
 
@@ -138,8 +138,8 @@ class Transcript(EventBuffer):
         events.parse("1-1", f'{{"v":1,"type":"progress","attempt":1,"at":1.0,{made}}}')
 
 
-def outcome_of(client: OllamaClient, kind: str, fields: dict[str, Any]) -> Any:
-    """What an attempt comes to."""
+def run_attempt(client: OllamaClient, kind: str, fields: dict[str, Any]) -> Any:
+    """Run an attempt: its outcome."""
     job = claimed(kind, json.dumps({"kind": kind, "model": MODEL, **fields}))
     given = context(client, Transcript(), POLICY)  # type: ignore[arg-type]  # the real client
 
@@ -150,32 +150,32 @@ def outcome_of(client: OllamaClient, kind: str, fields: dict[str, Any]) -> Any:
     return execute.run(job, Attempt("job"), provide)
 
 
-def readable(error: Error) -> ErrorInfo:
-    """The error as a reader gets it."""
+def parse_error(error: Error) -> ErrorInfo:
+    """Parse an error, as a reader does."""
     return ErrorInfo.model_validate_json(dumps(error.as_json()))
 
 
-def sent(mutator: Mutator, lines: list[dict[str, Any]]) -> bytes:
-    """Lines of JSON, nearly right."""
+def mutate_lines(mutator: Mutator, lines: list[dict[str, Any]]) -> bytes:
+    """Change lines of JSON, so that they are nearly right."""
     draw = mutator.random
-    changed = mutator.changed(lines) if draw.random() < 0.9 else lines
+    changed = mutator.change(lines) if draw.random() < 0.9 else lines
     if draw.random() < 0.1:
-        changed = [*changed[:1], {"error": mutator.value()}, *changed[1:]]
-    text = "\n".join(mutator.written(line) for line in changed) + "\n" * draw.randrange(2)
+        changed = [*changed[:1], {"error": mutator.draw_value()}, *changed[1:]]
+    text = "\n".join(mutator.write(line) for line in changed) + "\n" * draw.randrange(2)
     if draw.random() < 0.5:  # around the depth that a line may have, and the result of it may not
         levels = draw.randrange(192, 198)
         text = text.replace("2.5", "[" * levels + "]" * levels)
-    data = (mutator.torn(text) if draw.random() < 0.1 else text).encode("utf-8", "surrogatepass")
+    data = (mutator.tear(text) if draw.random() < 0.1 else text).encode("utf-8", "surrogatepass")
     return data[: draw.randrange(len(data) + 1)] if draw.random() < 0.05 else data
 
 
-def asked_about_lines(client: OllamaClient, host: Host, mutator: Mutator, store: JobStore, fleet: Fleet) -> None:
-    """An attempt whose host sends odd lines."""
+def fuzz_lines(client: OllamaClient, host: Host, mutator: Mutator, store: JobStore, fleet: Fleet) -> None:
+    """Run an attempt whose host sends odd lines."""
     kind, fields, lines = mutator.random.choice(ANSWERS)
-    body = sent(mutator, lines)
-    host.answer = lambda visit: answered(visit, body)
+    body = mutate_lines(mutator, lines)
+    host.answer = lambda visit: send_answer(visit, body)
 
-    outcome = outcome_of(client, kind, fields)
+    outcome = run_attempt(client, kind, fields)
 
     if isinstance(outcome, Completed):
         RESULT.validate_json(outcome.result_json)
@@ -184,22 +184,22 @@ def asked_about_lines(client: OllamaClient, host: Host, mutator: Mutator, store:
             json.loads(message)
         return
     assert isinstance(outcome, Failed | Retry), outcome
-    code = readable(outcome.error).code
+    code = parse_error(outcome.error).code
     assert code != "internal", outcome
     if b"error" not in body:
         assert code in {"ollama_error", "invalid_output", "context_overflow"}, outcome
         assert code == "ollama_error" or kind == "extraction", outcome
 
 
-def asked_about_itself(client: OllamaClient, host: Host, mutator: Mutator, store: JobStore, fleet: Fleet) -> None:
-    """A probe whose host tells odd things: a report that Redis takes and readers read, or a typed error."""
+def fuzz_probe(client: OllamaClient, host: Host, mutator: Mutator, store: JobStore, fleet: Fleet) -> None:
+    """Run a probe whose host tells odd things: a report that Redis takes and readers read, or a typed error."""
     bodies = {
-        path: mutator.written(mutator.changed(body) if mutator.random.random() < 0.5 else body)
+        path: mutator.write(mutator.change(body) if mutator.random.random() < 0.5 else body)
         for path, body in ABOUT.items()
     }
     if mutator.random.random() < 0.1:
         bodies["/api/tags"] = json.dumps({"models": [{"name": mutator.random.choice(NO_NAMES)}]})
-    host.answer = lambda visit: answered(visit, bodies[visit.path].encode("utf-8", "surrogatepass"))
+    host.answer = lambda visit: send_answer(visit, bodies[visit.path].encode("utf-8", "surrogatepass"))
     try:
         report = Inventory(client).take()
     except OllamaError as error:
@@ -229,22 +229,22 @@ def asked_about_itself(client: OllamaClient, host: Host, mutator: Mutator, store
     assert found.last_error == reason
 
 
-def refused(client: OllamaClient, host: Host, mutator: Mutator, store: JobStore, fleet: Fleet) -> None:
+def fuzz_refusal(client: OllamaClient, host: Host, mutator: Mutator, store: JobStore, fleet: Fleet) -> None:
     """A request that is refused in odd words, by odd heads."""
     draw = mutator.random
     trap = draw.choice(TRAPS)
-    quoting = f"error parsing tool call: raw='{mutator.text()}{trap}{draw.choice(QUOTES)}', err={trap}"
+    quoting = f"error parsing tool call: raw='{mutator.draw_text()}{trap}{draw.choice(QUOTES)}', err={trap}"
     error: Any = draw.choice([quoting, {"message": quoting}, json.dumps({"error": {"message": quoting}}), trap])
     body = {"error": error}
     plain = error is not trap and draw.random() < 0.3
-    text = mutator.written(mutator.changed(body)) if not plain and draw.random() < 0.6 else json.dumps(body)
+    text = mutator.write(mutator.change(body)) if not plain and draw.random() < 0.6 else json.dumps(body)
     status = 500 if plain else draw.choice([500, 500, 302, draw.randrange(100, 600), draw.randrange(1100)])
     content = text.encode("utf-8", "surrogatepass")
-    length = len(content) if plain else draw.choice([len(content), len(content), 5, 10**6, mutator.text()])
+    length = len(content) if plain else draw.choice([len(content), len(content), 5, 10**6, mutator.draw_text()])
     headers = [f"{draw.choice(HEADERS)}: {draw.choice(WISHES)}\r\n" for _ in range(0 if plain else draw.randrange(3))]
     head = f"HTTP/1.1 {status} Odd\r\n{''.join(headers)}Content-Length: {length}\r\n\r\n"
     if not plain and draw.random() < 0.2:
-        head = mutator.torn(head)
+        head = mutator.tear(head)
     data = head.encode("utf-8", "surrogatepass") + content
 
     def answer(visit: Visit) -> None:
@@ -252,20 +252,20 @@ def refused(client: OllamaClient, host: Host, mutator: Mutator, store: JobStore,
         visit.cut()
 
     host.answer = answer
-    outcome = outcome_of(client, "generate", {"prompt": "x", "first_token_within": 5, "stall_after": 5})
+    outcome = run_attempt(client, "generate", {"prompt": "x", "first_token_within": 5, "stall_after": 5})
 
     if isinstance(outcome, Completed):
         assert not plain, "it was an error"
         return
     assert isinstance(outcome, Failed | Retry)
-    code = readable(outcome.error).code
+    code = parse_error(outcome.error).code
     assert code != "internal", outcome
     assert not plain or (code, type(outcome)) == ("ollama_error", Retry), outcome
 
 
 @pytest.mark.timeout(SECONDS + 120)
 @pytest.mark.parametrize(
-    ("door", "send"), [("host_line", asked_about_lines), ("host_status", asked_about_itself), ("host_error", refused)]
+    ("door", "send"), [("host_line", fuzz_lines), ("host_status", fuzz_probe), ("host_error", fuzz_refusal)]
 )
 def test_whatever_a_host_sends_has_a_typed_outcome(
     redis_server: EmbeddedRedis,
@@ -288,8 +288,8 @@ def test_whatever_a_host_sends_has_a_typed_outcome(
                 raise
             host.forget()
             number += 1
-        host.answer = lambda visit: answered(visit, b'{"response": "well", "done": true}')
-        assert outcome_of(client, "generate", {"prompt": "x"}).result["text"] == "well"
+        host.answer = lambda visit: send_answer(visit, b'{"response": "well", "done": true}')
+        assert run_attempt(client, "generate", {"prompt": "x"}).result["text"] == "well"
     fleet.close()
     record_property("inputs", number)
     print(f"{door}: {number} inputs")  # noqa: T201 - told by `-s`, and where it fails

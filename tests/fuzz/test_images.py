@@ -13,7 +13,7 @@ import pytest
 from llamaq import InvalidRequest, Limits
 from llamaq.images import loading
 from tests.fuzz.conftest import SECONDS, seeds
-from tests.fuzz.image_files import assert_nothing_but_pixels, changed, samples
+from tests.fuzz.image_files import assert_nothing_but_pixels, change_bytes, make_samples
 
 BATCH = 50
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "AVIF", "HEIC")
@@ -26,20 +26,20 @@ log = logging.getLogger(__name__)
 @pytest.fixture(scope="module")
 def others() -> list[bytes]:
     """A file of each format, whose parts are put into files of the others."""
-    return [data for form in FORMATS for data in samples(form)[:2]]
+    return [data for form in FORMATS for data in make_samples(form)[:2]]
 
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.timeout(SECONDS + 60)
 def test_changed_files_are_refused_or_become_pictures_alone(form: str, others: list[bytes]) -> None:
     """With `InvalidRequest` alone, and with a picture that opens."""
-    originals = samples(form)
+    originals = make_samples(form)
     tried = taken = 0
     for seed in seeds("images", 1 / len(FORMATS)):
         log.info("seed %s of %s", seed, form)
         draw = Random(seed)
         for number in range(BATCH):
-            data = changed(draw.choice(originals), others, draw)
+            data = change_bytes(draw.choice(originals), others, draw)
             try:
                 taken += _becomes_a_picture(data, draw.choice((None, None, 36)))
             except BaseException as error:

@@ -26,7 +26,7 @@ def test_schemas() -> None:
     taken = valid = 0
     for seed in seeds("schemas", SHARE):
         rng = Random(seed)
-        given = schemas.schema(rng) if rng.random() < 0.6 else schemas.mutated(rng, rng.choice(HABITS).schema)
+        given = schemas.draw_schema(rng) if rng.random() < 0.6 else schemas.mutate(rng, rng.choice(HABITS).schema)
         try:
             found = _check(rng, given)
         except Exception as error:
@@ -53,7 +53,7 @@ def _check(rng: Random, given: Any) -> int | None:
     wider, grammar = validator_of(sent), Grammar(sent)
     valid = 0
     for _ in range(VALUES):
-        value = schemas.value(rng, given, given)
+        value = schemas.draw_value(rng, given, given)
         grammar.allows(value)  # it raises where there is no grammar
         if validator.is_valid(value):
             valid += 1

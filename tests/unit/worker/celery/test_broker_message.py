@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from embedded.scripted.fleet import Fleet
 from llamaq.vocabulary.errors import InvalidRequest
-from tests.faults.malformed import encoded, message
+from tests.faults.malformed import build_message, encode
 from worker import gate
 from worker.celery import broker_message, envelope
 from worker.duties import heartbeat
@@ -29,7 +29,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
-GOOD: dict[str, Any] = json.loads(message())
+GOOD: dict[str, Any] = json.loads(build_message())
 REQUEST = {"model": "m", "prompt": "x"}
 
 
@@ -75,7 +75,7 @@ def test_any_field_can_be_anything(part: str, field: str, value: Any) -> None:
 @given(JSON, JSON, JSON)
 def test_any_arguments_can_come(args: Any, kwargs: Any, embed: Any) -> None:
     """Only the job's own id, or the one keyword `request`, reaches a task."""
-    read(json.dumps({**GOOD, "body": encoded([args, kwargs, embed])}))
+    read(json.dumps({**GOOD, "body": encode([args, kwargs, embed])}))
 
 
 @settings(deadline=None)
@@ -94,7 +94,7 @@ def test_a_compressed_body_is_read(name: str, compress: Callable[[bytes], bytes]
     """As Celery's `task_compression` makes it; one that grows too large is refused while it grows."""
     body = json.dumps([[], {"request": REQUEST}, {}]).encode()
     headers = {**GOOD["headers"], "compression": name}
-    made = read(json.dumps({**GOOD, "headers": headers, "body": encoded(compress(body))}))
+    made = read(json.dumps({**GOOD, "headers": headers, "body": encode(compress(body))}))
     assert made is not None
     assert json.loads(made["body"])[1] == {"request": REQUEST}
 
@@ -103,7 +103,7 @@ def test_a_body_that_grows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few kilobytes may hold gigabytes."""
     monkeypatch.setattr("worker.celery.envelope.MOST_BYTES", 1_000_000)
     headers = {**GOOD["headers"], "compression": "application/x-gzip"}
-    text = json.dumps({**GOOD, "headers": headers, "body": encoded(zlib.compress(b"[" * 2_000_000))})
+    text = json.dumps({**GOOD, "headers": headers, "body": encode(zlib.compress(b"[" * 2_000_000))})
     with pytest.raises(BadMessage, match="decompressed it has more than"):
         broker_message.read(Incoming("celery", text), QUEUE)
 
@@ -118,18 +118,18 @@ def test_protocol_1_is_read() -> None:
         "retries": 0,
         "utc": True,
     }
-    made = read(json.dumps({**GOOD, "headers": {}, "body": encoded(task)}))
+    made = read(json.dumps({**GOOD, "headers": {}, "body": encode(task)}))
     assert made is not None
     assert (made["headers"]["task"], made["headers"]["id"]) == ("llamaq.chat", "the-id")
     for name in broker_message.FURTHER_TASKS:
-        assert read(json.dumps({**GOOD, "headers": {}, "body": encoded({**task, name: [{"task": "x"}]})})) is None
+        assert read(json.dumps({**GOOD, "headers": {}, "body": encode({**task, name: [{"task": "x"}]})})) is None
 
 
 def test_the_time_at_which_it_is_to_run_is_kept() -> None:
     """In UTC; one that has passed is none."""
     later = datetime.now(UTC) + timedelta(hours=1)
     for eta, kept in ((later, True), (later.replace(tzinfo=None), True), (later - timedelta(hours=2), False)):
-        made = read(message(headers={**GOOD["headers"], "eta": eta.isoformat()}))
+        made = read(build_message(headers={**GOOD["headers"], "eta": eta.isoformat()}))
         assert made is not None
         assert (made["headers"]["eta"] == later.isoformat()) == kept
 
@@ -138,12 +138,12 @@ def test_the_job_is_known_as_soon_as_it_can_be_read() -> None:
     """Whatever is wrong behind it, a reader of the job learns of it; a task that is no job blames none."""
     job_id = GOOD["headers"]["id"]
     for text, known in (
-        (message(headers=GOOD["headers"], body="!!!"), job_id),
-        (message(headers=GOOD["headers"], properties={}), job_id),
-        (message(headers={**GOOD["headers"], "task": "os.system"}), job_id),
-        (message(headers={**GOOD["headers"], "id": "a{b}"}), ""),
-        (message(headers={**GOOD["headers"], "task": heartbeat.TASK}, body="!!!"), ""),
-        (json.dumps({**GOOD, "headers": {}, "body": encoded({"id": "the-id", "task": 5})}), "the-id"),
+        (build_message(headers=GOOD["headers"], body="!!!"), job_id),
+        (build_message(headers=GOOD["headers"], properties={}), job_id),
+        (build_message(headers={**GOOD["headers"], "task": "os.system"}), job_id),
+        (build_message(headers={**GOOD["headers"], "id": "a{b}"}), ""),
+        (build_message(headers={**GOOD["headers"], "task": heartbeat.TASK}, body="!!!"), ""),
+        (json.dumps({**GOOD, "headers": {}, "body": encode({"id": "the-id", "task": 5})}), "the-id"),
     ):
         incoming = Incoming("celery", text)
         with pytest.raises((BadMessage, InvalidRequest)):
@@ -157,7 +157,7 @@ def test_the_text_of_a_message_that_cannot_be_parsed_tells_whose_it_is(
 ) -> None:
     """So its job ends. An id in the text of the body is none of the message."""
     body = json.dumps([[], {"request": {"id": "another", "task": "llamaq.chat"}}, {}])
-    text = message(body=body, properties={**GOOD["properties"], "body_encoding": None})
+    text = build_message(body=body, properties={**GOOD["properties"], "body_encoding": None})
     if cut:
         text = text[:-1]
     else:
@@ -174,7 +174,7 @@ def test_a_body_is_not_decompressed_beyond_the_limit(monkeypatch: pytest.MonkeyP
     """A few kilobytes may be gigabytes."""
     monkeypatch.setattr(envelope, "MOST_BYTES", 10_000)
     headers = {**GOOD["headers"], "compression": "application/x-gzip"}
-    found = Incoming("celery", message(body=encoded(zlib.compress(b"x" * 10_001)), headers=headers))
+    found = Incoming("celery", build_message(body=encode(zlib.compress(b"x" * 10_001)), headers=headers))
     with pytest.raises(BadMessage, match="more than 10000 bytes"):
         broker_message.read(found, QUEUE)
     assert found.job_id == headers["id"]
@@ -196,7 +196,9 @@ def test_what_comes_again_by_itself_needs_no_acknowledgement(
     """A request by name is in the message alone; a job that was assigned is assigned again. A sender has no say."""
     headers = {"task": task, "id": "a-job", "lang": "py", "eta": eta.isoformat() if eta else None}
     info = {"exchange": "", "routing_key": QUEUE, "llamaq_no_ack": not no_ack}
-    made = read(message(body=encoded(body), headers=headers, properties={**GOOD["properties"], "delivery_info": info}))
+    made = read(
+        build_message(body=encode(body), headers=headers, properties={**GOOD["properties"], "delivery_info": info})
+    )
     assert made is not None
     assert broker_message.needs_no_ack(made["properties"]["delivery_info"]) is no_ack
 

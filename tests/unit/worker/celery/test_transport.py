@@ -18,7 +18,7 @@ from embedded.scripted.fleet import Fleet
 from llamaq import JobQueue
 from llamaq.store.keys import Keys
 from llamaq.store.worker.outcome import Error
-from tests.faults.malformed import encoded, message
+from tests.faults.malformed import build_message, encode
 from worker.celery import broker_message, transport
 from worker.celery.transport import MessageHooks, Transport
 from worker.gate import TAKEN_TOO_OFTEN, Incoming
@@ -127,7 +127,7 @@ def opened(
 
 def test_a_message_that_comes_back_three_times_is_set_aside(opened: Opened) -> None:
     """It may have ended the workers that took it; its job fails, where its id can be read."""
-    assert opened.takes(message()) == [1, 2]
+    assert opened.takes(build_message()) == [1, 2]
     ((letter, error),) = opened.aside
     assert error == TAKEN_TOO_OFTEN
     assert letter.job_id == json.loads(letter.content)["headers"]["id"]
@@ -137,7 +137,7 @@ def assigned(opened: Opened) -> str:
     """The message of an assigned job, in the channel's hand; returns its tag."""
     queue = opened.keys.host_queue("h")
     headers = {"task": "llamaq.generate", "id": "a-job", "lang": "py"}
-    text = message(body=encoded([["a-job"], {}, {}]), headers=headers)
+    text = build_message(body=encode([["a-job"], {}, {}]), headers=headers)
     made = broker_message.read(Incoming("celery", text), queue)
     taken = opened.channel.Message(made, channel=opened.channel)
     opened.channel.qos.append(taken, taken.delivery_tag)
@@ -170,17 +170,17 @@ def test_a_message_that_was_not_noted_goes_back(opened: Opened, monkeypatch: pyt
 def test_what_comes_back_in_order_is_not_counted(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that stops in order returns what waits for one of its threads."""
     monkeypatch.setattr(state, "should_stop", 0)
-    assert opened.takes(message()) == [0] * 9
+    assert opened.takes(build_message()) == [0] * 9
     assert opened.aside == []
 
 
 def test_what_waits_for_its_time_is_not_counted(opened: Opened) -> None:
     """A worker holds it for hours, and it is delivered to others meanwhile."""
     later = (datetime.now(UTC) + timedelta(hours=5)).isoformat()
-    headers = json.loads(message())["headers"]
-    assert opened.takes(message(headers={**headers, "eta": later})) == [0] * 9
+    headers = json.loads(build_message())["headers"]
+    assert opened.takes(build_message(headers={**headers, "eta": later})) == [0] * 9
     past = "2020-01-01T00:00:00+00:00"
-    assert opened.takes(message(headers={**headers, "eta": past})) == [1, 2]
+    assert opened.takes(build_message(headers={**headers, "eta": past})) == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_what_waits_for_its_time_is_not_counted(opened: Opened) -> None:
 def test_what_is_no_message_is_set_aside(opened: Opened, noted: str) -> None:
     """It would stop the return of all others, each time that a worker looks."""
     opened.leave(noted, "first")
-    opened.leave(json.dumps([json.loads(message()), "", opened.keys.intake_queue()]), "second")
+    opened.leave(json.dumps([json.loads(build_message()), "", opened.keys.intake_queue()]), "second")
     opened.restore()
     assert len(opened.aside) == 1
     assert opened.redis.llen(opened.keys.intake_queue()) == 1
@@ -211,7 +211,7 @@ def test_what_is_no_message_is_set_aside(opened: Opened, noted: str) -> None:
 
 def test_a_message_goes_back_to_a_queue_of_ours_alone(opened: Opened) -> None:
     """What its sender wrote into it sends it nowhere else, with the rights of a worker."""
-    good = json.loads(message())
+    good = json.loads(build_message())
     for key, queue in {
         "somebody.elses": opened.keys.intake_queue(),
         opened.keys.record("x"): opened.keys.intake_queue(),
