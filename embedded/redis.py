@@ -186,7 +186,7 @@ class EmbeddedRedis:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _command(self) -> list[str]:
+    def _build_command(self) -> list[str]:
         if self._binary.family == "fakeredis":
             return [*self._binary.command, str(self.port)]
         fixed = ("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory), "--daemonize", "no")
@@ -194,7 +194,7 @@ class EmbeddedRedis:
 
     def _launch(self) -> None:
         with (self.directory / "redis.log").open("ab") as log:
-            self._process = spawn(self._command(), output=log.fileno(), errors=log.fileno())
+            self._process = spawn(self._build_command(), output=log.fileno(), errors=log.fileno())
         version = self._await_answer()
         if self._binary.family != "fakeredis":
             self.kind = f"{self._binary.family} {version}"

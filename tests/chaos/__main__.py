@@ -22,14 +22,14 @@ def main() -> int:
     again = f"python3 run.py chaos --seconds {arguments.seconds:g} --seed {seed}"
     _say(again)
     done = run(arguments.seconds, seed, arguments.logs)
-    _say(done.table())
+    _say(done.render_table())
     for breach in done.findings.breaches:
         _say(f"BROKEN: {breach}")
     if done.findings.breaches:
         _say(f"again: {again}")
         return 1
     if arguments.write:
-        report.write(done.table(), again)
+        report.write(done.render_table(), again)
     return 0
 
 

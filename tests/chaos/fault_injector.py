@@ -54,20 +54,20 @@ class FaultInjector:
             end()
             self._down.discard(name)
 
-    def _until(self, seconds: float, name: str, end: Callable[[], None]) -> None:
+    def _end_later(self, seconds: float, name: str, end: Callable[[], None]) -> None:
         self._down.add(name)
         heapq.heappush(self._ends, (time.monotonic() + seconds, next(self._number), name, end))
 
     def _take(self, step: Step) -> None:
         worker, host = step.target % len(HOST_OF_WORKER), step.target % len(HOSTS)
-        name = what_it_hurts(step)
+        name = name_target(step)
         if name in self._down and step.what in self._fleet.injected.counts:
             return
         while name in self._down:  # each kind comes about once at least
             self._wait(self._ends[0][0])
         end = self._begin(step, worker, host)
         if end is not None:
-            self._until(step.seconds, name, end)
+            self._end_later(step.seconds, name, end)
         self._fleet.injected.count(step.what)
 
     def _begin(self, step: Step, worker: int, host: int) -> Callable[[], None] | None:
@@ -83,15 +83,15 @@ class FaultInjector:
             "cut": fleet.cut_connections,
             "rewind": fleet.rewind_redis,
             "readonly": fleet.swap_redis,
-            "clock_back": lambda: fleet.wrong_clock(step.clock_offset_seconds),
-            "clock_forward": lambda: fleet.wrong_clock(step.clock_offset_seconds),
+            "clock_back": lambda: fleet.set_clock(step.clock_offset_seconds),
+            "clock_forward": lambda: fleet.set_clock(step.clock_offset_seconds),
             "host_kill": lambda: fleet.kill_host(host),
-            "double": self._double,
-            "garbage": self._garbage,
+            "double": self._send_doubles,
+            "garbage": self._send_garbage,
         }
         return begin[step.what]()
 
-    def _double(self) -> None:
+    def _send_doubles(self) -> None:
         """Send the message again of a few jobs, at either host."""
         try:
             jobs = self._fleet.redis.zrevrange(self._fleet.keys.jobs(), 0, 20)
@@ -102,16 +102,16 @@ class FaultInjector:
                 queue = self._fleet.keys.host_queue(host)
                 self._celery.send_task("llamaq.generate", args=[job_id], task_id=job_id, queue=queue)
 
-    def _garbage(self) -> None:
-        """Something bad for a host, for the intake and for the inbox."""
+    def _send_garbage(self) -> None:
+        """Send something bad to a host, to the intake and to the inbox."""
         bad = self._chance.choice(GARBAGE)
         for queue in (self._fleet.keys.intake_queue(), self._fleet.keys.host_queue(self._chance.choice(HOSTS))):
             self._fleet.redis.lpush(queue, bad)
         self._fleet.redis.xadd(self._fleet.keys.inbox(), {"id": str(uuid.uuid4()), "kind": "generate", "request": bad})
 
 
-def what_it_hurts(step: Step) -> str:
-    """The name of what is down while a fault lasts."""
+def name_target(step: Step) -> str:
+    """Name what is down while a fault lasts."""
     match step.what:
         case "kill" | "stop" | "freeze":
             return f"worker {step.target % len(HOST_OF_WORKER)}"

@@ -62,13 +62,13 @@ class Fleet:
         self.workers = [self._start(number) for number in range(len(HOST_OF_WORKER))]
         self._dead: list[WorkerProcess] = []
 
-    def producer(self) -> JobQueue:
-        """A producer of its own."""
+    def open_queue(self) -> JobQueue:
+        """Open a producer."""
         return JobQueue(self.url, settings=Settings(keys=self.keys, max_attempts=MAX_ATTEMPTS))
 
-    def ready(self) -> None:
+    def wait_ready(self) -> None:
         """Wait until the fleet knows both hosts."""
-        with self.producer() as queue:
+        with self.open_queue() as queue:
             limit = time.monotonic() + 60
             while {model.host for model in queue.models()} != set(HOSTS):
                 assert time.monotonic() < limit, "the workers are not ready"
@@ -103,11 +103,11 @@ class Fleet:
         """Let nothing more pass over a worker's open connections to Redis; what is returned lets it flow on."""
         flow, began = self._proxies[number].silence(), time.monotonic()
 
-        def back() -> None:
+        def undo() -> None:
             flow()
             self.injected.frozen.append(Window(HOSTS[HOST_OF_WORKER[number]], began, time.monotonic() + RENEW_SECONDS))
 
-        return back
+        return undo
 
     def kill_host(self, number: int) -> Callable[[], None]:
         """End a host with SIGKILL; what is returned brings it back."""
@@ -115,28 +115,28 @@ class Fleet:
         self.observer.take(HOSTS[number], host, time.monotonic())
         host.kill()
 
-        def back() -> None:
+        def undo() -> None:
             host.restart()
             host.script(*self._scripts())
 
-        return back
+        return undo
 
     def end_redis(self, how: str) -> Callable[[], None]:
         """End Redis by `kill` or `shut_down`; what is returned brings it back."""
         ended = time.time()
         getattr(self.server, how)()
 
-        def back() -> None:
+        def undo() -> None:
             self.server.restart()
             self.injected.away.append(Moments(ended, time.time()))
 
-        return back
+        return undo
 
     def rewind_redis(self) -> Callable[[], None]:
         """Note where Redis stands; what is returned takes it back to there."""
-        noted, snapshot = time.time(), self.server.snapshot()
+        noted, snapshot = time.time(), self.server.take_snapshot()
 
-        def back() -> None:
+        def undo() -> None:
             ended, began = time.time(), time.monotonic()
             self.server.rewind(snapshot)
             self.injected.away.append(Moments(ended, time.time()))
@@ -144,40 +144,40 @@ class Fleet:
             # Until its next renewal a worker does not know that the job which it runs has been given to another one.
             self.injected.frozen += [Window(host, began, time.monotonic() + RENEW_SECONDS) for host in HOSTS]
 
-        return back
+        return undo
 
     def swap_redis(self) -> Callable[[], None]:
         """Make Redis a replica of another one, which is led to by new connections alone; what is returned undoes it."""
         second = ChaosRedis.start(self._directory / "second", options=KEPT)
         self.server.hand_over(second)
-        self._lead_to(second.port)
+        self._redirect(second.port)
 
-        def back() -> None:
+        def undo() -> None:
             second.hand_over(self.server)
-            self._lead_to(self.server.port)
+            self._redirect(self.server.port)
             second.stop()
             shutil.rmtree(second.directory)
 
-        return back
+        return undo
 
-    def wrong_clock(self, offset_seconds: float) -> Callable[[], None]:
+    def set_clock(self, offset_seconds: float) -> Callable[[], None]:
         """Set Redis' clock; what is returned sets it right."""
         began = time.time()
         self.server.set_clock(offset_seconds)
 
-        def back() -> None:
+        def undo() -> None:
             self.server.set_clock(0)
             self.injected.wrong_clock.append(Moments(began, time.time()))
 
-        return back
+        return undo
 
     def cut_connections(self) -> None:
         """Cut all connections to Redis."""
         for kind in ("normal", "pubsub"):
             self.redis.client_kill_filter(_type=kind, skipme=True)
 
-    def broken(self) -> list[str]:
-        """What must not be found in any worker's log: a fault of ours that was caught, or the end of a thread."""
+    def list_failures(self) -> list[str]:
+        """List what must not be found in any worker's log: a fault of ours that was caught, or the end of a thread."""
         signs = ("a job failed by a fault of ours", "Unrecoverable error", "Exception in thread")
         every = [*self.workers, *self._dead]
         return [line[:2_000] for worker in every for line in worker.log().splitlines() if any(s in line for s in signs)]
@@ -211,7 +211,7 @@ class Fleet:
         )
         return self._stack.enter_context(worker).start()
 
-    def _lead_to(self, port: int) -> None:
+    def _redirect(self, port: int) -> None:
         for proxy in self._proxies:
             proxy.target = port
 

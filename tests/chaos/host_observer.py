@@ -29,7 +29,7 @@ class Window:
     begin: float
     end: float
 
-    def meets(self, other: "Window") -> bool:
+    def overlaps(self, other: "Window") -> bool:
         """Whether the two overlap."""
         return self.host == other.host and self.begin < other.end and other.begin < self.end
 
@@ -51,20 +51,20 @@ def _request(host: str, entry: dict[str, Any], now: float) -> Request:
     return Request(host, entry["model"], entry["arrived_at"], ended)
 
 
-def overfull_windows(requests: Iterable[Request], slots: int) -> list[Window]:
-    """The times in which a host had more requests for one model than slots."""
+def find_overfull_windows(requests: Iterable[Request], slots: int) -> list[Window]:
+    """Find the times in which a host had more requests for one model than slots."""
     by_place: dict[tuple[str, str], list[Request]] = {}
     for request in requests:
         by_place.setdefault((request.host, request.model), []).append(request)
     return [
         window
         for (host, _), here in by_place.items()
-        for window in _overfull_on(host, here, slots)
+        for window in _find_windows(host, here, slots)
         if window.end - window.begin > SETTLE_SECONDS
     ]
 
 
-def _overfull_on(host: str, requests: Sequence[Request], slots: int) -> list[Window]:
+def _find_windows(host: str, requests: Sequence[Request], slots: int) -> list[Window]:
     changes = sorted(
         [(request.arrived_at, 1) for request in requests] + [(request.ended_at, -1) for request in requests]
     )

@@ -36,7 +36,7 @@ class InjectedFaults:
     wrong_clock: list[Moments] = field(default_factory=list)
     frozen: list[Window] = field(default_factory=list)
 
-    def disturbed(self, begin: float, end: float) -> bool:
+    def was_disturbed(self, begin: float, end: float) -> bool:
         """Whether Redis was down, or its times mean nothing, in this time."""
         return any(fault.begin < end and begin < fault.end for fault in (*self.away, *self.lost, *self.wrong_clock))
 

@@ -31,8 +31,8 @@ class ChaosRedis(EmbeddedRedis):
         written.write_text(f"{offset_seconds:+.3f}")
         written.replace(self.clock_file)
 
-    def snapshot(self) -> tuple[Path, int]:
-        """What `rewind` goes back to: all that was answered before this call.
+    def take_snapshot(self) -> tuple[Path, int]:
+        """Note what `rewind` goes back to: all that was answered before this call.
 
         Redis writes its append-only file before it answers (with `KEPT`), and only adds to it: to cut the file is to go
         back.
@@ -49,13 +49,13 @@ class ChaosRedis(EmbeddedRedis):
 
     def hand_over(self, other: "ChaosRedis") -> None:
         """Make `other` the master and this one its replica, without losing a write. Connections stay where they are."""
-        with self._client() as here, other._client() as there:
+        with self._connect() as here, other._connect() as there:
             if there.role()[0] == b"master":
                 there.replicaof("127.0.0.1", self.port)
-            _until(lambda: self._handed_over(here, there, other.port))
+            _wait_until(lambda: self._has_handed_over(here, there, other.port))
 
     @staticmethod
-    def _handed_over(here: Any, there: Any, port: int) -> bool:
+    def _has_handed_over(here: Any, there: Any, port: int) -> bool:
         """Whether the other is the master; asks for it, again where a clock that jumped has ended the replication."""
         if there.role()[0] == b"master":
             return bool(here.role()[0] == b"slave")
@@ -65,10 +65,10 @@ class ChaosRedis(EmbeddedRedis):
                 here.execute_command("FAILOVER", "TO", "127.0.0.1", port)
         return False
 
-    def _client(self) -> redis.Redis:
+    def _connect(self) -> redis.Redis:
         return redis.Redis(port=self.port, socket_timeout=5)
 
-    def _command(self) -> list[str]:
+    def _build_command(self) -> list[str]:
         if not self.clock_file.exists():
             self.set_clock(0)
         # libfaketime calls malloc before it is ready, and jemalloc then asks for the time: so malloc is libc's.
@@ -81,10 +81,10 @@ class ChaosRedis(EmbeddedRedis):
         }
         # Only without rewrites is there one file that grows.
         options = ["--auto-aof-rewrite-percentage", "0", "--repl-diskless-sync-delay", "0"]
-        return ["env", *(f"{name}={value}" for name, value in variables.items()), *super()._command(), *options]
+        return ["env", *(f"{name}={value}" for name, value in variables.items()), *super()._build_command(), *options]
 
 
-def _until(met: Callable[[], bool]) -> None:
+def _wait_until(met: Callable[[], bool]) -> None:
     limit = time.monotonic() + _SYNC_SECONDS
     while not met():
         assert time.monotonic() < limit, "the replica is not in step"

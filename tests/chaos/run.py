@@ -6,10 +6,10 @@ from pathlib import Path
 
 from tests.chaos.fault_injector import FaultInjector
 from tests.chaos.fleet import HOSTS, LEASE_SECONDS, Fleet
-from tests.chaos.invariants import TERMINAL, check_invariants, leftovers
+from tests.chaos.invariants import TERMINAL, check_invariants, find_leftovers
 from tests.chaos.plan import draw
 from tests.chaos.report import Report
-from tests.chaos.traffic import Producer, Sent, scripts
+from tests.chaos.traffic import Producer, Sent, build_scripts
 
 PRODUCERS = 4
 QUIET_SECONDS = 120.0
@@ -19,9 +19,9 @@ QUIET_SECONDS = 120.0
 def run(seconds: float, seed: int, logs: Path | None = None) -> Report:
     """Let traffic and faults loose for so many seconds, then wait for all jobs to end, and check the promises."""
     sent, stopping = Sent(), threading.Event()
-    with Fleet(scripts, logs) as fleet:
-        fleet.ready()
-        queues = [fleet.producer() for _ in range(PRODUCERS)]
+    with Fleet(build_scripts, logs) as fleet:
+        fleet.wait_ready()
+        queues = [fleet.open_queue() for _ in range(PRODUCERS)]
         producers = [
             Producer(queue, f"producer {number} {seed}", sent, stopping) for number, queue in enumerate(queues)
         ]
@@ -47,6 +47,6 @@ def await_quiet(fleet: Fleet) -> None:
         states = [fleet.redis.hget(fleet.keys.record(job_id), "state") for job_id in ids]
         before, ended = ended, sum(state in TERMINAL for state in states)
         limit = time.monotonic() + QUIET_SECONDS if ended > before else limit
-        quiet = ended == len(states) and not leftovers(fleet)
+        quiet = ended == len(states) and not find_leftovers(fleet)
         settled = settled + 0.5 if quiet else 0.0
         time.sleep(0.5)

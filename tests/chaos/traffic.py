@@ -22,7 +22,7 @@ CANCELLED, FOLLOWED, BROKEN = 0.1, 0.3, 0.1
 """Shares of the jobs."""
 
 
-def scripts() -> list[Script]:
+def build_scripts() -> list[Script]:
     """What the hosts say: how long an answer takes stands in the request, and whether it breaks off."""
     breaking = [Script(contains=f"break-{fault}", count=9, rate=20, fault=fault, times=1) for fault in FAULTS]
     return [
