@@ -16,7 +16,7 @@ from tests.worker_process import WorkerProcess
 
 LEASE_SECONDS = 3
 LONG_LEASE_SECONDS = 60
-"""Only the test lets them lapse, with `lapse`; never a machine that stands still."""
+"""Only the test lets them lapse, with `expire_leases`; never a machine that stands still."""
 HOST = "the-host"
 LOG_CHARS = 6_000
 """Of each worker's log, told when a test fails."""
