@@ -7,13 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from gateway.access.caller import CurrentCaller
-from gateway.http.sse import EventStream, Waiting, encode_frame
+from gateway.http.errors import failure_of
+from gateway.http.sse import EventStream, Waiting, encode_comment, encode_frame
 from gateway.jobs.openapi import ANSWERS
 from gateway.jobs.query import ONLY_KNOWN
 from gateway.queue_access import JOB_HEADER, get_own_job, read_pieces
 from llamaq import Event
 from llamaq.store.keys import is_cursor
-from llamaq.vocabulary.errors import InvalidRequest
+from llamaq.vocabulary.errors import InvalidRequest, LlamaqError
 from llamaq.vocabulary.events import Piece
 
 Ready = list[Event | Piece]
@@ -75,11 +76,15 @@ async def events(
 async def _encode_frames(
     first: "asyncio.Future[Ready | None]", stream: AsyncGenerator[Ready, None], waiting: Waiting
 ) -> AsyncGenerator[list[bytes], None]:
-    ready = await first
-    while ready is not None:
-        for event in ready:
-            waiting.update(event)
-        yield [
-            encode_frame(event.payload, event=event.type, id=None if event.fresh else event.cursor) for event in ready
-        ]
-        ready = await anext(stream, None)
+    try:
+        ready = await first
+        while ready is not None:
+            for event in ready:
+                waiting.update(event)
+            yield [
+                encode_frame(event.payload, event=event.type, id=None if event.fresh else event.cursor)
+                for event in ready
+            ]
+            ready = await anext(stream, None)
+    except LlamaqError as error:  # the status is sent already
+        yield [encode_comment(f"{failure_of(error).code}; reconnect")]

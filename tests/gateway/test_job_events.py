@@ -115,6 +115,26 @@ def test_a_reader_that_leaves_changes_nothing(gateway: GatewayProcess, service: 
     assert service.queue.job(job_id).result(30).text == "ab"
 
 
+def test_a_log_that_cannot_be_read_on_ends_the_stream(gateway: GatewayProcess, service: Service) -> None:
+    """In order, and with the reason as a comment: it is no fault of the gateway. The next request has the status."""
+    gate = service.hold(tokens=["a", "b"], hold_after=1)
+    job_id, cursor = _submit(gateway), ""
+    log, lines = service.keys.events(job_id), list[str]()
+    with gateway.http.stream("GET", f"/jobs/{job_id}/events") as answer:
+        for line in answer.iter_lines():
+            lines.append(line)
+            if line.startswith("id: "):
+                cursor = line.removeprefix("id: ")
+            if line == "event: delta":
+                service.redis.publish(log, f"{service.redis.xadd(log, {'event': '{'})} {{")
+
+    assert lines[-2:] == [": unreadable_event; reconnect", ""]
+    assert gateway.http.get(f"/jobs/{job_id}/events", headers={"Last-Event-ID": cursor}).status_code == 503
+    assert "fault: " not in gateway.log()
+    service.queue.job(job_id).cancel()
+    service.ollama.release(gate)
+
+
 def test_the_header_goes_before_the_query(gateway: GatewayProcess, ended: tuple[str, list[Frame]]) -> None:
     """A browser that connects again sends both: the query is that of its first connection."""
     job_id, whole = ended

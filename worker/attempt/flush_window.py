@@ -1,8 +1,8 @@
 """Decides how long events wait for those of the worker's other attempts, so that one call writes them together.
 
-While Redis answers fast, they wait only for the call under way, which takes at least `PAUSE_SECONDS`. The window grows
-as all answers slow down, and with the number of jobs that run in the fleet: a wider window costs Redis fewer calls and
-events. Single slow answers are those of a busy machine, where a wider window helps nobody.
+While Redis answers fast, they wait only for the call under way. A transaction takes at least `PAUSE_SECONDS`. The
+window grows as all answers slow down, and with the number of jobs that run in the fleet: a wider window costs Redis
+fewer calls and events. Single slow answers are those of a busy machine, where a wider window helps nobody.
 """
 
 from collections import deque
@@ -18,7 +18,7 @@ SLOWNESS = 10
 ANSWERS = 8
 """The fastest of so many answers counts."""
 PAUSE_SECONDS = 0.0002
-"""A call takes at least so long."""
+"""A transaction takes at least so long, unless events never wait for those of other attempts."""
 AHEAD_SECONDS = 0.002
 """A call that goes out takes along what would be due so soon."""
 
@@ -28,7 +28,7 @@ class FlushWindow:
 
     Attributes:
         seconds: its width.
-        pause_seconds: between a call and the read of its reply.
+        pause_seconds: between a transaction and the read of its reply.
         ends_at: when events are written that do not have to be written at once.
     """
 
