@@ -18,7 +18,7 @@ MAX_WAIT_SECONDS = 120.0
 
 
 def pythons(results: Results) -> dict[str, Path]:
-    """Find the Python of each that is installed. The reason for each other is `peers` of what the results are about."""
+    """Install each, and return the Pythons. `peers` of what the results are about has why one was not installed."""
     found: dict[str, Path] = {}
     reasons: dict[str, str] = {}
     for name, packages in PACKAGES.items():
