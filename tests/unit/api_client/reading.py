@@ -32,8 +32,8 @@ class Kept:
 
 
 @contextmanager
-def running(reader: BodyReader) -> Iterator[None]:
-    """Repeats the reader's rounds, and closes it at the end."""
+def run_reader(reader: BodyReader) -> Iterator[None]:
+    """Repeat the reader's rounds, and close it at the end."""
     ending = threading.Event()
 
     def rounds() -> None:
@@ -53,10 +53,10 @@ def running(reader: BodyReader) -> Iterator[None]:
 
 
 @contextmanager
-def shared(server: ScriptedServer, reader: BodyReader | None = None, **options: Any) -> Iterator[OllamaClient]:
-    """A client whose answers one thread reads."""
+def open_shared(server: ScriptedServer, reader: BodyReader | None = None, **options: Any) -> Iterator[OllamaClient]:
+    """Open a client whose answers one thread reads."""
     reader = reader or BodyReader()
-    with running(reader), OllamaClient(server.url, **options) as client:
+    with run_reader(reader), OllamaClient(server.url, **options) as client:
         client.read_with(reader)
         yield client
 
@@ -77,7 +77,7 @@ def endless(visit: Visit) -> None:
         visit.line(**TOKEN)
 
 
-def iterated(client: OllamaClient) -> tuple[list[Any], object]:
+def read_by_iteration(client: OllamaClient) -> tuple[list[Any], object]:
     chunks: list[Any] = []
     try:
         with client.generate({}) as stream:
@@ -87,7 +87,7 @@ def iterated(client: OllamaClient) -> tuple[list[Any], object]:
     return chunks, None
 
 
-def pushed(client: OllamaClient) -> tuple[list[Any], object]:
+def read_by_sink(client: OllamaClient) -> tuple[list[Any], object]:
     sink = Kept()
     try:
         with client.generate({}) as stream:

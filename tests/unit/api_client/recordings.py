@@ -40,8 +40,8 @@ class Recorded:
             return b"data: [DONE]" not in self.body
         return kind == "application/x-ndjson" and b'"done":true' not in self.body
 
-    def script(self) -> Script:
-        """Gives the answer with its status, headers and chunks as recorded."""
+    def make_script(self) -> Script:
+        """Make a script that gives the answer with its status, headers and chunks as recorded."""
 
         def play(visit: Visit) -> None:
             assert self.status is not None
@@ -56,26 +56,26 @@ class Recorded:
         return play
 
 
-def answers(case: str) -> list[Recorded]:
-    """All answers in one recording file; empty where it holds measurements only."""
+def load_answers(case: str) -> list[Recorded]:
+    """Load all answers of one recording file; empty where it holds measurements only."""
     data = json.loads((FOLDER / f"{case}.json").read_text())
     if "half_close" in data:
-        return [_tail(data["half_close"]["tail"])]
+        return [_parse_tail(data["half_close"]["tail"])]
     request = data.get("request") or {"method": "POST", "path": "/api/generate"}
-    return [_recorded(request, one) for one in data.get("results", [data]) if "headers" in one]
+    return [_parse_answer(request, one) for one in data.get("results", [data]) if "headers" in one]
 
 
-def the_fault(case: str) -> Recorded:
-    """The first answer of a recording that is a fault; of eight requests at once, the first that was refused."""
-    return next(one for one in answers(case) if one.is_fault())
+def find_fault(case: str) -> Recorded:
+    """Find the first answer of a recording that is a fault; of eight requests at once, the first that was refused."""
+    return next(one for one in load_answers(case) if one.is_fault())
 
 
-def faulty_cases() -> set[str]:
-    """Names of all recordings that hold a fault."""
-    return {path.stem for path in FOLDER.glob("*.json") if any(one.is_fault() for one in answers(path.stem))}
+def list_faulty_cases() -> set[str]:
+    """List the names of all recordings that hold a fault."""
+    return {path.stem for path in FOLDER.glob("*.json") if any(one.is_fault() for one in load_answers(path.stem))}
 
 
-def _recorded(request: dict[str, Any], data: dict[str, Any]) -> Recorded:
+def _parse_answer(request: dict[str, Any], data: dict[str, Any]) -> Recorded:
     chunks = [text for _, text in data.get("chunks") or []] or ([data["body"]] if data["body"] else [])
     headers = tuple((name, value) for name, value in data["headers"])
     return Recorded(
@@ -83,8 +83,8 @@ def _recorded(request: dict[str, Any], data: dict[str, Any]) -> Recorded:
     )
 
 
-def _tail(raw: str) -> Recorded:
-    """The whole lines out of the end of a chunked body that was recorded as raw bytes."""
+def _parse_tail(raw: str) -> Recorded:
+    """Parse the whole lines out of the end of a chunked body that was recorded as raw bytes."""
     lines = [line + "\n" for line in raw.split("\n") if line.startswith("{")]
     headers = (("Content-Type", "application/x-ndjson"), ("Transfer-Encoding", "chunked"))
     return Recorded("POST", "/api/generate", 200, headers, tuple(line.encode() for line in lines))

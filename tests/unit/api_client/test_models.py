@@ -11,8 +11,8 @@ from tests.unit.api_client.scripted_server import ScriptedServer
 
 
 def replay(case: str) -> ScriptedServer:
-    (answer,) = recordings.answers(case)
-    return ScriptedServer(answer.script())
+    (answer,) = recordings.load_answers(case)
+    return ScriptedServer(answer.make_script())
 
 
 def test_tags() -> None:

@@ -120,7 +120,7 @@ SINGLE_ANSWERS = [
 ]
 
 
-def raised(client: OllamaClient, path: str) -> OllamaError:
+def catch_error(client: OllamaClient, path: str) -> OllamaError:
     """Runs the call that a job, or a probe, makes on this path."""
     calls: dict[str, Callable[[], object]] = {
         "/api/embed": lambda: client.embed({"model": "m"}).result(),
@@ -137,31 +137,34 @@ def raised(client: OllamaClient, path: str) -> OllamaError:
     return caught.value
 
 
-def replayed(case: str) -> OllamaError:
+def replay(case: str) -> OllamaError:
     """Replays a fault with one retry allowed, and checks that it was used only where it can help."""
-    fault = recordings.the_fault(case)
+    fault = recordings.find_fault(case)
     if fault.status is None:
-        return refused(fault.path)
-    with ScriptedServer(fault.script()) as server, OllamaClient(server.url, retries=1, backoff_seconds=0) as client:
-        error = raised(client, fault.path)
+        return catch_refusal(fault.path)
+    with (
+        ScriptedServer(fault.make_script()) as server,
+        OllamaClient(server.url, retries=1, backoff_seconds=0) as client,
+    ):
+        error = catch_error(client, fault.path)
         assert len(server.visits) == (2 if FAULTS[case][1] else 1)
     return error
 
 
-def refused(path: str) -> OllamaError:
+def catch_refusal(path: str) -> OllamaError:
     with socket.socket() as bound:  # bound and not listening: the port is ours, and refuses
         bound.bind(("127.0.0.1", 0))
         with OllamaClient(f"http://127.0.0.1:{bound.getsockname()[1]}", retries=1, backoff_seconds=0) as client:
-            return raised(client, path)
+            return catch_error(client, path)
 
 
 @pytest.mark.parametrize("case", sorted(FAULTS))
 def test_each_recorded_fault_has_its_type(case: str) -> None:
     """What a real Ollama answered comes out as exactly this error."""
     kind, _ = FAULTS[case]
-    error = replayed(case)
+    error = replay(case)
     assert type(error) is kind, error
-    status = recordings.the_fault(case).status
+    status = recordings.find_fault(case).status
     assert error.status == (None if status == 200 else status)
 
 
@@ -175,20 +178,20 @@ def _read_of(line: dict[str, Any]) -> dict[str, Any]:
 
 def test_no_recorded_fault_is_forgotten() -> None:
     """A new recording that holds an error must be entered in the table."""
-    assert recordings.faulty_cases() == set(FAULTS)
+    assert recordings.list_faulty_cases() == set(FAULTS)
 
 
 @pytest.mark.parametrize("case", sorted(CAPABILITIES))
 def test_unsupported_names_the_capability(case: str) -> None:
     """The capability a model lacks is named in the words of its list of capabilities."""
-    error = replayed(case)
+    error = replay(case)
     assert isinstance(error, Unsupported)
     assert error.capability == CAPABILITIES[case]
 
 
 def test_context_overflow_tells_the_numbers() -> None:
     """The lengths out of the engine's error, which is JSON inside a JSON string, are attributes."""
-    error = replayed("long_prompt_generate_ctx256_trunc_false")
+    error = replay("long_prompt_generate_ctx256_trunc_false")
     assert isinstance(error, ContextOverflow)
     assert (error.n_prompt_tokens, error.n_ctx) == (3010, 256)
     assert error.message == "request (3010 tokens) exceeds the available context size (256 tokens), try increasing it"
@@ -196,15 +199,15 @@ def test_context_overflow_tells_the_numbers() -> None:
 
 def test_nested_messages_are_unwrapped() -> None:
     """The message of the engine inside /v1's error inside the body is what a person reads."""
-    error = replayed("v1_chat_image_nonvision")
+    error = replay("v1_chat_image_nonvision")
     assert error.message == "Multimodal data provided, but model does not support multimodal requests."
 
 
 @pytest.mark.parametrize("case", STREAMS + SINGLE_ANSWERS)
 def test_each_recorded_answer_comes_out_unchanged(case: str) -> None:
     """A stream gives its lines as dicts in order; an answer that is not streamed is its only chunk."""
-    (answer,) = recordings.answers(case)
-    with ScriptedServer(answer.script()) as server, OllamaClient(server.url) as client:
+    (answer,) = recordings.load_answers(case)
+    with ScriptedServer(answer.make_script()) as server, OllamaClient(server.url) as client:
         ask = client.chat if answer.path == "/api/chat" else client.generate
         assert list(ask({"model": "m"})) == [_read_of(line) for line in answer.lines()]
 
@@ -212,15 +215,15 @@ def test_each_recorded_answer_comes_out_unchanged(case: str) -> None:
 @pytest.mark.parametrize("case", ["embedmodel_embed", "embedmodel_embed_batch"])
 def test_recorded_embeddings_come_out_unchanged(case: str) -> None:
     """All numbers of all embeddings arrive."""
-    (answer,) = recordings.answers(case)
-    with ScriptedServer(answer.script()) as server, OllamaClient(server.url) as client:
+    (answer,) = recordings.load_answers(case)
+    with ScriptedServer(answer.make_script()) as server, OllamaClient(server.url) as client:
         assert [client.embed({"model": "m"}).result()] == [_read_of(line) for line in answer.lines()]
 
 
 def test_text_before_a_fault_is_given() -> None:
     """A stream that fails later has given all its chunks before it raises."""
-    fault = recordings.the_fault("midstream_error_runner_killed_generate")
-    with ScriptedServer(fault.script()) as server, OllamaClient(server.url) as client:
+    fault = recordings.find_fault("midstream_error_runner_killed_generate")
+    with ScriptedServer(fault.make_script()) as server, OllamaClient(server.url) as client:
         stream = client.generate({"model": "m"})
         given: list[Chunk] = []
         with pytest.raises(RunnerDied):

@@ -51,14 +51,14 @@ def status(code: int, *headers: tuple[str, str]) -> Script:
     return lambda visit: visit.answer(code, {"error": "scripted"}, *headers)
 
 
-def client_of(server: ScriptedServer, **options: Any) -> OllamaClient:
+def make_client(server: ScriptedServer, **options: Any) -> OllamaClient:
     return OllamaClient(server.url, **{"retries": 2, "backoff_seconds": 0, **options})
 
 
 @pytest.mark.parametrize("failure", [cut, status(502), status(503)], ids=["cut", "502", "503"])
 def test_a_post_is_sent_again_after_a_passing_failure(failure: Script) -> None:
     """A connection cut before the headers, and the statuses of an overloaded server, are tried again with all bytes."""
-    with ScriptedServer(failure, failure, whole) as server, client_of(server) as client:
+    with ScriptedServer(failure, failure, whole) as server, make_client(server) as client:
         payload = {"prompt": "x" * 200_000}
         assert list(client.generate(payload)) == [DONE]
         assert len(server.visits) == 3
@@ -77,7 +77,7 @@ def test_a_post_is_sent_again_after_a_passing_failure(failure: Script) -> None:
 )
 def test_used_up_retries_give_the_typed_error(failure: Script, kind: type[Exception]) -> None:
     """After the last retry the failure itself comes out, not the fact that retries are used up."""
-    with ScriptedServer(failure) as server, client_of(server) as client:
+    with ScriptedServer(failure) as server, make_client(server) as client:
         with pytest.raises(kind) as caught:
             list(client.generate({}))
         assert type(caught.value) is kind
@@ -87,7 +87,7 @@ def test_used_up_retries_give_the_typed_error(failure: Script, kind: type[Except
 @pytest.mark.parametrize("code", [400, 404, 408, 429, 500, 501, 504, 505, 524])
 def test_other_statuses_are_not_sent_again(code: int) -> None:
     """Neither a refusal nor an unknown fault is repeated at once, nor what a proxy has waited for in vain."""
-    with ScriptedServer(status(code)) as server, client_of(server) as client:
+    with ScriptedServer(status(code)) as server, make_client(server) as client:
         with pytest.raises(OllamaStatusError):
             list(client.generate({}))
         assert len(server.visits) == 1
@@ -95,7 +95,7 @@ def test_other_statuses_are_not_sent_again(code: int) -> None:
 
 def test_an_unknown_fault_is_told_from_a_refusal() -> None:
     """A 500 nobody has seen before is left to the worker's own retries."""
-    with ScriptedServer(status(500)) as server, client_of(server) as client, pytest.raises(ServerFault):
+    with ScriptedServer(status(500)) as server, make_client(server) as client, pytest.raises(ServerFault):
         list(client.generate({}))
 
 
@@ -105,7 +105,7 @@ def test_a_read_timeout_is_never_repeated() -> None:
     def silent(visit: Visit) -> None:
         visit.wait_until_gone()
 
-    with ScriptedServer(silent) as server, client_of(server) as client:
+    with ScriptedServer(silent) as server, make_client(server) as client:
         with pytest.raises(FirstByteTimeout):
             list(client.generate({}, first_byte_timeout_seconds=0.1))
         assert server.next_visit().gone.wait(PATIENCE_SECONDS)
@@ -119,7 +119,7 @@ def test_silence_between_chunks_has_its_own_limit() -> None:
         visit.begin_with({"response": "a", "done": False})
         visit.wait_until_gone()
 
-    with ScriptedServer(falls_silent) as server, client_of(server) as client:
+    with ScriptedServer(falls_silent) as server, make_client(server) as client:
         steps = iter(client.generate({}, first_byte_timeout_seconds=None, stall_timeout_seconds=0.1))
         assert next(steps)["response"] == "a"
         with pytest.raises(StallTimeout) as caught:
@@ -143,7 +143,7 @@ def test_a_body_that_ends_early_is_cut(keep: str) -> None:
         else:
             visit.cut()
 
-    with ScriptedServer(partial) as server, client_of(server) as client:
+    with ScriptedServer(partial) as server, make_client(server) as client:
         steps = iter(client.generate({}))
         assert next(steps)["response"] == "a"
         with pytest.raises(StreamCut):
@@ -159,7 +159,7 @@ def test_an_embedding_that_ends_early_is_cut() -> None:
         visit.send(b'{"embeddings": []}')
         visit.cut()
 
-    with ScriptedServer(half) as server, client_of(server) as client, pytest.raises(StreamCut):
+    with ScriptedServer(half) as server, make_client(server) as client, pytest.raises(StreamCut):
         client.embed({}).result()
 
 
@@ -179,7 +179,7 @@ def test_a_server_that_does_not_speak_http_is_not_asked_again() -> None:
         visit.send(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
         visit.cut()
 
-    with ScriptedServer(other) as server, client_of(server) as client:
+    with ScriptedServer(other) as server, make_client(server) as client:
         with pytest.raises(WrongProtocol, match="does not speak HTTP"):
             list(client.generate({}))
         assert len(server.visits) == 1
@@ -236,9 +236,9 @@ class PauseNotes(Call):
         self.pauses.append(seconds)
 
 
-def pauses_of(server: ScriptedServer, number: float, retries: int) -> list[float]:
+def list_pauses(server: ScriptedServer, number: float, retries: int) -> list[float]:
     notes = PauseNotes()
-    with client_of(server, retries=retries, backoff_seconds=0.2, clock=Dial(number=number)) as client:
+    with make_client(server, retries=retries, backoff_seconds=0.2, clock=Dial(number=number)) as client:
         stream = client.generate({})
         stream.call = notes
         with pytest.raises(ServerBusy):
@@ -250,13 +250,13 @@ def test_a_short_retry_after_is_respected() -> None:
     """The server's wish counts; one that cannot be read does not."""
     wishes = [status(503, ("Retry-After", wish)) for wish in ("1", "0", "soon")]
     with ScriptedServer(*wishes) as server:
-        assert pauses_of(server, number=0.5, retries=3) == [1.0, 0.0, 0.2 * 4]
+        assert list_pauses(server, number=0.5, retries=3) == [1.0, 0.0, 0.2 * 4]
 
 
 @pytest.mark.parametrize("code", [429, 503])
 def test_a_long_retry_after_is_left_to_the_caller(code: int) -> None:
     """The server is not asked before the time that it named, and the job does not wait for it in a slot."""
-    with ScriptedServer(status(code, ("Retry-After", "2"))) as server, client_of(server) as client:
+    with ScriptedServer(status(code, ("Retry-After", "2"))) as server, make_client(server) as client:
         with pytest.raises(ServerBusy) as caught:
             list(client.generate({}))
         assert (len(server.visits), caught.value.retry_after_seconds) == (1, 2.0)
@@ -264,7 +264,7 @@ def test_a_long_retry_after_is_left_to_the_caller(code: int) -> None:
 
 def test_retry_after_stands_on_the_error() -> None:
     """When retries are used up, the worker can read how long the server asked to wait."""
-    with ScriptedServer(status(503, ("Retry-After", "17"))) as server, client_of(server, retries=0) as client:
+    with ScriptedServer(status(503, ("Retry-After", "17"))) as server, make_client(server, retries=0) as client:
         with pytest.raises(ServerBusy) as caught:
             list(client.generate({}))
         assert caught.value.retry_after_seconds == 17.0
@@ -272,7 +272,7 @@ def test_retry_after_stands_on_the_error() -> None:
 
 def test_a_429_with_retry_after_is_sent_again() -> None:
     """A proxy that limits rates says when to come back."""
-    with ScriptedServer(status(429, ("Retry-After", "0")), whole) as server, client_of(server) as client:
+    with ScriptedServer(status(429, ("Retry-After", "0")), whole) as server, make_client(server) as client:
         assert list(client.generate({})) == [DONE]
 
 
@@ -280,7 +280,7 @@ def test_a_429_with_retry_after_is_sent_again() -> None:
 def test_pauses_double_with_jitter(number: float, expected: list[float]) -> None:
     """The first pause is not zero, each is twice the last, and chance spreads them by half."""
     with ScriptedServer(status(503)) as server:
-        assert pauses_of(server, number, retries=3) == pytest.approx(expected)
+        assert list_pauses(server, number, retries=3) == pytest.approx(expected)
 
 
 def test_pauses_are_capped() -> None:

@@ -24,75 +24,75 @@ DEEP = "[" * 300 + "]" * 300
 Ask = Callable[[OllamaClient], Any]
 
 
-def generated(client: OllamaClient) -> Any:
+def generate(client: OllamaClient) -> Any:
     return list(client.generate({"model": "m"}))
 
 
-def chatted(client: OllamaClient) -> Any:
+def chat(client: OllamaClient) -> Any:
     return list(client.chat({"model": "m"}))
 
 
-def pulled(client: OllamaClient) -> Any:
+def pull(client: OllamaClient) -> Any:
     return list(client.pull("m"))
 
 
-def embedded(client: OllamaClient) -> Any:
+def embed(client: OllamaClient) -> Any:
     return client.embed({"model": "m"}).result()
 
 
-def asked(ask: Ask, body: str | bytes) -> Any:
+def ask_with(ask: Ask, body: str | bytes) -> Any:
     """What the client makes of a body."""
     with ScriptedServer(lambda visit: visit.answer(200, body)) as server, OllamaClient(server.url) as client:
         return ask(client)
 
 
 ODD: list[tuple[Ask, str, str]] = [
-    (generated, '{"response": ["a"], "done": false}', "response"),
-    (generated, '{"response": 5}', "response"),
-    (generated, '{"response": {"text": "a"}}', "response"),
-    (generated, '{"thinking": 1}', "thinking"),
-    (generated, '{"done": "true"}', "done"),
-    (generated, '{"done": 1}', "done"),
-    (generated, '{"done": true, "done_reason": 5}', "done_reason"),
-    (generated, '{"done": true, "eval_count": "7"}', "eval_count"),
-    (generated, '{"done": true, "eval_count": 7.5}', "eval_count"),
-    (generated, '{"done": true, "eval_count": true}', "eval_count"),
-    (generated, '{"done": true, "eval_count": -1}', "eval_count"),
-    (generated, f'{{"done": true, "prompt_eval_count": 1{"0" * 400}}}', "prompt_eval_count"),
-    (generated, '{"done": true, "load_duration": 1e999}', "load_duration"),
-    (generated, '{"done": true, "prompt_eval_duration": NaN}', "prompt_eval_duration"),
-    (generated, '{"done": true, "model": {}}', "model"),
-    (generated, '{"response": "a", "response": 5}', "response"),
-    (chatted, '{"message": "hello"}', "message"),
-    (chatted, '{"message": ["hello"]}', "message"),
-    (chatted, '{"message": {"content": [{"type": "text", "text": "a"}]}}', "message.content"),
-    (chatted, '{"message": {"thinking": false}}', "message.thinking"),
-    (chatted, '{"message": {"tool_calls": "f"}}', "message.tool_calls"),
-    (chatted, '{"message": {"tool_calls": {"0": {}}}}', "message.tool_calls"),
-    (chatted, '{"message": {"tool_calls": ["f"]}}', "message.tool_calls.0"),
-    (chatted, '{"message": {"tool_calls": [{"function": "f"}]}}', "message.tool_calls.0.function"),
-    (chatted, '{"message": {"tool_calls": [{"function": {"name": 1}}]}}', "message.tool_calls.0.function.name"),
+    (generate, '{"response": ["a"], "done": false}', "response"),
+    (generate, '{"response": 5}', "response"),
+    (generate, '{"response": {"text": "a"}}', "response"),
+    (generate, '{"thinking": 1}', "thinking"),
+    (generate, '{"done": "true"}', "done"),
+    (generate, '{"done": 1}', "done"),
+    (generate, '{"done": true, "done_reason": 5}', "done_reason"),
+    (generate, '{"done": true, "eval_count": "7"}', "eval_count"),
+    (generate, '{"done": true, "eval_count": 7.5}', "eval_count"),
+    (generate, '{"done": true, "eval_count": true}', "eval_count"),
+    (generate, '{"done": true, "eval_count": -1}', "eval_count"),
+    (generate, f'{{"done": true, "prompt_eval_count": 1{"0" * 400}}}', "prompt_eval_count"),
+    (generate, '{"done": true, "load_duration": 1e999}', "load_duration"),
+    (generate, '{"done": true, "prompt_eval_duration": NaN}', "prompt_eval_duration"),
+    (generate, '{"done": true, "model": {}}', "model"),
+    (generate, '{"response": "a", "response": 5}', "response"),
+    (chat, '{"message": "hello"}', "message"),
+    (chat, '{"message": ["hello"]}', "message"),
+    (chat, '{"message": {"content": [{"type": "text", "text": "a"}]}}', "message.content"),
+    (chat, '{"message": {"thinking": false}}', "message.thinking"),
+    (chat, '{"message": {"tool_calls": "f"}}', "message.tool_calls"),
+    (chat, '{"message": {"tool_calls": {"0": {}}}}', "message.tool_calls"),
+    (chat, '{"message": {"tool_calls": ["f"]}}', "message.tool_calls.0"),
+    (chat, '{"message": {"tool_calls": [{"function": "f"}]}}', "message.tool_calls.0.function"),
+    (chat, '{"message": {"tool_calls": [{"function": {"name": 1}}]}}', "message.tool_calls.0.function.name"),
     (
-        chatted,
+        chat,
         '{"message": {"tool_calls": [{}, {"function": {"arguments": "{}"}}]}}',
         "message.tool_calls.1.function.arguments",
     ),
     (
-        chatted,
+        chat,
         '{"message": {"tool_calls": [{"function": {"arguments": {"a": [1e999]}}}]}}',
         "message.tool_calls.0",
     ),
-    (chatted, '{"message": {"tool_calls": [{"more": {"a": NaN}}]}}', "message.tool_calls.0"),
-    (pulled, '{"status": 5}', "status"),
-    (pulled, '{"status": "pulling", "digest": 5, "total": 1}', "digest"),
-    (pulled, '{"status": "pulling", "total": "1"}', "total"),
-    (pulled, '{"status": "pulling", "completed": -1}', "completed"),
-    (embedded, '{"embeddings": "a"}', "embeddings"),
-    (embedded, '{"embeddings": [0.5]}', "embeddings.0"),
-    (embedded, '{"embeddings": [["a"]]}', "embeddings.0.0"),
-    (embedded, '{"embeddings": [[0.5], [null]]}', "embeddings.1.0"),
-    (embedded, '{"embeddings": [[true]]}', "embeddings.0.0"),
-    (embedded, '{"embeddings": [{"0": 1}]}', "embeddings.0"),
+    (chat, '{"message": {"tool_calls": [{"more": {"a": NaN}}]}}', "message.tool_calls.0"),
+    (pull, '{"status": 5}', "status"),
+    (pull, '{"status": "pulling", "digest": 5, "total": 1}', "digest"),
+    (pull, '{"status": "pulling", "total": "1"}', "total"),
+    (pull, '{"status": "pulling", "completed": -1}', "completed"),
+    (embed, '{"embeddings": "a"}', "embeddings"),
+    (embed, '{"embeddings": [0.5]}', "embeddings.0"),
+    (embed, '{"embeddings": [["a"]]}', "embeddings.0.0"),
+    (embed, '{"embeddings": [[0.5], [null]]}', "embeddings.1.0"),
+    (embed, '{"embeddings": [[true]]}', "embeddings.0.0"),
+    (embed, '{"embeddings": [{"0": 1}]}', "embeddings.0"),
 ]
 
 
@@ -100,7 +100,7 @@ ODD: list[tuple[Ask, str, str]] = [
 def test_a_field_of_another_type_is_an_error_that_names_it(ask: Ask, body: str, field: str) -> None:
     """The error is typed, and says who sent what in which field."""
     with pytest.raises(UnknownShape) as caught:
-        asked(ask, body)
+        ask_with(ask, body)
     assert caught.value.field == field
     assert f" {field} is " in caught.value.message
     assert "127.0.0.1" in caught.value.message
@@ -109,9 +109,9 @@ def test_a_field_of_another_type_is_an_error_that_names_it(ask: Ask, body: str, 
 
 def test_a_byte_order_mark_before_a_whole_answer_is_ignored() -> None:
     """Also before one that is an error, with whatever status."""
-    assert asked(embedded, '\ufeff{"embeddings": [[1.0]]}')["embeddings"] == [[1.0]]
+    assert ask_with(embed, '\ufeff{"embeddings": [[1.0]]}')["embeddings"] == [[1.0]]
     with pytest.raises(ModelNotFound):
-        asked(embedded, """\ufeff{"error": "model 'x' not found"}""")
+        ask_with(embed, """\ufeff{"error": "model 'x' not found"}""")
     assert read_body(500, '\ufeff{"error": "broken"}'.encode()).message == "broken"
 
 
@@ -130,58 +130,58 @@ def test_a_byte_order_mark_before_a_whole_answer_is_ignored() -> None:
 def test_what_is_no_object_of_json_is_garbage(line: str) -> None:
     """JSON that strict readers refuse counts as no JSON."""
     with pytest.raises(StreamError) as caught:
-        asked(generated, line + "\n")
+        ask_with(generate, line + "\n")
     assert not isinstance(caught.value, StreamCut | UnknownShape)
 
 
 @pytest.mark.parametrize(
     ("ask", "body"),
     [
-        (generated, '{"done": true, "response": null, "done_reason": null, "eval_count": null, "error": null}'),
-        (generated, '{"done": true, "message": "of another endpoint", "new": [1e999]}'),
-        (generated, '{"done": true}\n{"response": 5}\ngarbage'),
-        (chatted, '{"message": null}\n{"message": {"content": null, "tool_calls": null}}\n{"done": true}'),
-        (chatted, '{"message": {"tool_calls": [{"new": {"deep": [1]}, "function": {"index": 0}}]}, "done": true}'),
-        (chatted, '{"message": {"tool_calls": [{"id": null, "type": null, "function": {"name": "f"}}]}, "done": true}'),
-        (generated, '{"done": true, "total_duration": 1500.5, "load_duration": 2e3, "eval_duration": 0.0}'),
-        (pulled, '{"status": null, "total": null}\n{"status": "success"}'),
-        (embedded, '{"embeddings": null, "error": null, "new": {}}'),
-        (embedded, "{}"),
+        (generate, '{"done": true, "response": null, "done_reason": null, "eval_count": null, "error": null}'),
+        (generate, '{"done": true, "message": "of another endpoint", "new": [1e999]}'),
+        (generate, '{"done": true}\n{"response": 5}\ngarbage'),
+        (chat, '{"message": null}\n{"message": {"content": null, "tool_calls": null}}\n{"done": true}'),
+        (chat, '{"message": {"tool_calls": [{"new": {"deep": [1]}, "function": {"index": 0}}]}, "done": true}'),
+        (chat, '{"message": {"tool_calls": [{"id": null, "type": null, "function": {"name": "f"}}]}, "done": true}'),
+        (generate, '{"done": true, "total_duration": 1500.5, "load_duration": 2e3, "eval_duration": 0.0}'),
+        (pull, '{"status": null, "total": null}\n{"status": "success"}'),
+        (embed, '{"embeddings": null, "error": null, "new": {}}'),
+        (embed, "{}"),
     ],
 )
 def test_what_is_missing_null_or_new_is_taken(ask: Ask, body: str) -> None:
     """As are lines after the last one: they are not read."""
-    asked(ask, body)
+    ask_with(ask, body)
 
 
 def test_a_tool_call_without_arguments_has_none() -> None:
     """Go writes null for an empty map: readers get the object that they expect."""
     body = '{"message": {"tool_calls": [{"function": {"name": "f", "arguments": null}}]}, "done": true}'
 
-    (line,) = asked(chatted, body)
+    (line,) = ask_with(chat, body)
 
     assert line["message"]["tool_calls"] == [{"function": {"name": "f", "arguments": {}}}]
 
 
 def test_fractions_of_a_nanosecond_are_left_out() -> None:
     """A duration is a whole number behind here."""
-    assert asked(generated, '{"done": true, "total_duration": 1500.5}') == [{"done": True, "total_duration": 1500}]
+    assert ask_with(generate, '{"done": true, "total_duration": 1500.5}') == [{"done": True, "total_duration": 1500}]
 
 
 @pytest.mark.parametrize("error", ["it broke", {"message": "it broke", "type": "api_error"}, {"error": "it broke"}])
-@pytest.mark.parametrize("ask", [generated, chatted, pulled, embedded])
+@pytest.mark.parametrize("ask", [generate, chat, pull, embed])
 def test_an_error_is_told_whatever_its_shape(ask: Ask, error: object) -> None:
     """Beside fields of other types too."""
     for beside in ({}, {"done": "no", "status": 5, "embeddings": "none"}):
         with pytest.raises(ServerFault, match="it broke"):
-            asked(ask, json.dumps({"error": error, **beside}))
+            ask_with(ask, json.dumps({"error": error, **beside}))
 
 
 @pytest.mark.parametrize("error", [5, True, [], {}, "", {"message": 5}, {"message": {"deep": [None]}}])
 def test_an_error_of_an_odd_type_is_an_error_all_the_same(error: object) -> None:
     """It is diagnosed by what can be read of it."""
     with pytest.raises(OllamaError):
-        asked(generated, json.dumps({"error": error}))
+        ask_with(generate, json.dumps({"error": error}))
 
 
 def test_a_redirect_is_not_looked_into() -> None:
@@ -239,4 +239,4 @@ def test_whatever_a_library_raises_over_an_answer_is_typed(
 
     monkeypatch.setattr(where, fail)
     with pytest.raises(StreamError if "pieces" in where else WrongProtocol, match="odd"):
-        asked(generated, "{}")
+        ask_with(generate, "{}")

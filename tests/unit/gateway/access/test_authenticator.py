@@ -24,10 +24,10 @@ def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authenticator:
     monkeypatch.setattr(authenticator, "SLOW_SECONDS", 0)
     path = tmp_path / "keys"
     path.write_text(render_line(Entry(hash_key("right"), ALICE)))
-    return _made(KeysFile.of(str(path)))
+    return _make_authenticator(KeysFile.of(str(path)))
 
 
-def _made(keys: KeysFile | None) -> Authenticator:
+def _make_authenticator(keys: KeysFile | None) -> Authenticator:
     return Authenticator(keys, AsyncConnection("redis://127.0.0.1:1/0", Settings(), SYSTEM))  # it is not asked
 
 
@@ -56,7 +56,7 @@ def test_a_key_is_a_bearer_token(keys: Authenticator, authorization: str | None,
 
 def test_without_a_file_of_keys_everybody_is_the_local_caller() -> None:
     """Whatever key is sent."""
-    assert asyncio.run(_made(None).authenticate(_request("Bearer any"))) is LOCAL
+    assert asyncio.run(_make_authenticator(None).authenticate(_request("Bearer any"))) is LOCAL
 
 
 def test_so_many_wrong_keys_wait_and_further_ones_are_refused(

@@ -72,6 +72,6 @@ async def chunks_of(
         raise error
 
 
-async def served(server: Server, answer: StreamedResponse) -> None:
+async def serve(server: Server, answer: StreamedResponse) -> None:
     """Let the server send an answer."""
     await answer(server.scope, server.receive, server.send)

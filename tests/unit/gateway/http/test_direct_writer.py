@@ -12,7 +12,7 @@ import pytest
 from gateway.http.asgi_extensions import offer_body
 from gateway.http.streamed_response import DirectWriter, StreamedResponse
 from llamaq.vocabulary.events import Piece
-from tests.unit.gateway.http.server import Server, chunks_of, served
+from tests.unit.gateway.http.server import Server, chunks_of, serve
 
 
 class Body:
@@ -58,7 +58,7 @@ def test_live_pieces_go_straight_to_a_client_that_keeps_up() -> None:
 
         answer = StreamedResponse(chunks(), {}, "text/plain", first=[b"a"], direct_writer=direct_writer)
         take(Piece("1-0", "", "z"))
-        await served(server, answer)
+        await serve(server, answer)
 
         assert server.transport.writes == [b"head a", b"b", b"c", b"d", b"end"]
         assert pieces == ["1-0", "3-0", "4-0", "5-0", "6-0"]
@@ -88,7 +88,7 @@ def test_a_first_piece_may_be_written_with_the_head(given: str) -> None:
             direct_writer.take(Piece("2-0", "", "b")),
         ]
         answer.first = [b"" if given == "piece" else b"a"]
-        await served(server, answer)
+        await serve(server, answer)
 
         assert taken == [False, False]
         assert direct_writer.opened_by == ("1-0" if given == "piece" else None)
@@ -111,7 +111,7 @@ def test_an_answer_is_freed_when_it_is_sent(given: list[Piece]) -> None:
         )
         for piece in given:
             direct_writer.take(piece)
-        await served(server, answer)
+        await serve(server, answer)
         left = weakref.ref(answer)
         del answer
         assert left() is None

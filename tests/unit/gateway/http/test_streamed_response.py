@@ -13,7 +13,7 @@ from gateway.http.asgi_extensions import JoiningTransport, offer_send
 from gateway.http.streamed_response import Last, StreamedResponse, encode_events
 from llamaq.vocabulary.errors import JobCancelled, StreamError
 from llamaq.vocabulary.events import Piece
-from tests.unit.gateway.http.server import Job, Message, Server, Transport, chunks_of, served
+from tests.unit.gateway.http.server import Job, Message, Server, Transport, chunks_of, serve
 
 
 async def _for_ever(closed: asyncio.Event) -> AsyncGenerator[list[bytes], None]:
@@ -30,7 +30,7 @@ def test_what_is_there_together_is_one_write() -> None:
 
     async def run() -> None:
         server = Server()
-        await served(server, StreamedResponse(chunks_of([[b"b"], [b"c", b"d"]]), {}, "text/plain", first=[b"a"]))
+        await serve(server, StreamedResponse(chunks_of([[b"b"], [b"c", b"d"]]), {}, "text/plain", first=[b"a"]))
         assert server.transport.writes == [b"head a", b"b", b"cd", b"end"]
 
     asyncio.run(run())
@@ -49,7 +49,7 @@ def test_what_is_last_is_one_write_with_the_end(lists: list[list[bytes]], writes
 
     async def run() -> None:
         server = Server()
-        await served(server, StreamedResponse(chunks_of(lists), {}, "text/plain", first=[b"0"]))
+        await serve(server, StreamedResponse(chunks_of(lists), {}, "text/plain", first=[b"0"]))
         assert server.transport.writes == [b"head 0", *writes]
 
     asyncio.run(run())
@@ -123,7 +123,7 @@ def test_a_client_that_leaves_ends_its_stream_and_cancels_its_job(*, slow: bool)
         server, job, closed = Server(), Job(), asyncio.Event()
         server.blocked = asyncio.Event() if slow else None
         serving = asyncio.create_task(
-            served(server, StreamedResponse(_for_ever(closed), {}, "text/plain", job=cast("Any", job)))
+            serve(server, StreamedResponse(_for_ever(closed), {}, "text/plain", job=cast("Any", job)))
         )
         await server.transport.written.wait()
         server.left.set()
@@ -142,7 +142,7 @@ def test_a_stream_that_the_process_cuts_is_cancelled_and_no_leaving() -> None:
     async def run() -> None:
         server, job = Server(), Job()
         serving = asyncio.create_task(
-            served(server, StreamedResponse(_for_ever(asyncio.Event()), {}, "text/plain", job=cast("Any", job)))
+            serve(server, StreamedResponse(_for_ever(asyncio.Event()), {}, "text/plain", job=cast("Any", job)))
         )
         await server.transport.written.wait()
         serving.cancel()
@@ -163,7 +163,7 @@ def test_a_job_that_has_ended_is_not_cancelled(error: Exception | None, cancels:
     async def run() -> None:
         server, job = Server(), Job()
         answer = StreamedResponse(chunks_of([[b"a"]], lambda: error), {}, "text/plain", job=cast("Any", job))
-        (result,) = await asyncio.gather(served(server, answer), return_exceptions=True)
+        (result,) = await asyncio.gather(serve(server, answer), return_exceptions=True)
         await disconnects.wait_for_cancels(5)
         assert result is error
         assert job.cancelled == cancels

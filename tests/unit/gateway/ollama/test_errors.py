@@ -14,7 +14,7 @@ from ollama_api.refusal import Refusal
 NESTED = '{{"error":{{"code":400,"message":"{}","type":"invalid_request_error"}}}}'
 
 
-def asked(endpoint: Endpoint = "generate", **job: Any) -> ParsedRequest:
+def make_request(endpoint: Endpoint = "generate", **job: Any) -> ParsedRequest:
     return ParsedRequest(endpoint, "M:1", "answer", job, stream=True)
 
 
@@ -76,7 +76,7 @@ def lacking(field: str) -> errors.InvalidRequest:
 )
 def test_what_a_client_is_told(error: Exception, endpoint: Endpoint, status: int, message: str) -> None:
     """The host's own words where it said some; the model's name as it was written."""
-    found = error_answer(error, asked(endpoint))
+    found = error_answer(error, make_request(endpoint))
 
     assert (found.status, found.message) == (status, message)
 
@@ -85,7 +85,7 @@ def test_a_schema_that_ollama_would_not_take() -> None:
     """The queue looks at it first, and says what the engine would."""
     schema = {"type": "nosuchtype"}
 
-    found = error_answer(errors.InvalidRequest.of("format", "no type of JSON Schema"), asked(format=schema))
+    found = error_answer(errors.InvalidRequest.of("format", "no type of JSON Schema"), make_request(format=schema))
 
     assert found.message == NESTED.format(
         "Field 'json_schema': \\\"json_schema\\\": JSON schema conversion failed:\\n"
@@ -106,10 +106,10 @@ def test_a_schema_that_ollama_would_not_take() -> None:
 )
 def test_the_engines_errors_have_no_charset_in_a_stream(error: Exception, streamed: bool, kind: str) -> None:
     """As of Ollama, whose stream has begun by then."""
-    assert error_answer(error, asked()).to_response(streamed=streamed).headers["content-type"] == kind
+    assert error_answer(error, make_request()).to_response(streamed=streamed).headers["content-type"] == kind
 
 
 def test_when_to_try_again_is_told() -> None:
     """A full queue knows it; a missing key names the scheme."""
-    assert error_answer(errors.QueueFull("full", 2.2), asked()).to_response().headers["retry-after"] == "3"
+    assert error_answer(errors.QueueFull("full", 2.2), make_request()).to_response().headers["retry-after"] == "3"
     assert error_answer(GatewayError(401, "x", "no key")).to_response().headers["www-authenticate"] == "Bearer"

@@ -28,7 +28,7 @@ def set_fields(parsed: ParsedRequest) -> dict[str, Any]:
     return {name: value for name, value in parsed.job.items() if value is not None}
 
 
-def refused(endpoint: str, body: object) -> tuple[int, str, bool]:
+def catch_refusal(endpoint: str, body: object) -> tuple[int, str, bool]:
     """The refusal, and whether the model is looked for first."""
     try:
         parsed = read(endpoint, body)
@@ -215,7 +215,7 @@ _THINK = '"high", "medium", "low", "max", true, or false'
 )
 def test_what_is_refused_at_once(endpoint: str, body: object, status: int, message: str) -> None:
     """In the words and with the status of Ollama, whether or not there is such a model."""
-    assert refused(endpoint, body) == (status, message, False)
+    assert catch_refusal(endpoint, body) == (status, message, False)
 
 
 _NO_FORMAT = '; expected "json" or a valid JSON Schema object'
@@ -249,7 +249,7 @@ _NO_FORMAT = '; expected "json" or a valid JSON Schema object'
 )
 def test_what_is_refused_once_the_model_is_known(endpoint: str, body: object, status: int, message: str) -> None:
     """Ollama looks for the model first, so an unknown one is named instead."""
-    assert refused(endpoint, body) == (status, message, True)
+    assert catch_refusal(endpoint, body) == (status, message, True)
 
 
 @pytest.mark.parametrize(
@@ -273,5 +273,7 @@ def test_an_image_that_is_no_base64(image: str, offset: int) -> None:
     what = f"illegal base64 data at input byte {offset}"
     expected = f"{_TYPES} string into {{}} of type api.ImageData: {what}"
 
-    assert refused("generate", {**PROMPT, "images": ["aGk=", image]})[1] == expected.format("GenerateRequest.images.1")
-    assert refused("chat", {**MODEL, "messages": [{"images": [image]}]})[1] == expected.format("Alias.images.0")
+    assert catch_refusal("generate", {**PROMPT, "images": ["aGk=", image]})[1] == expected.format(
+        "GenerateRequest.images.1"
+    )
+    assert catch_refusal("chat", {**MODEL, "messages": [{"images": [image]}]})[1] == expected.format("Alias.images.0")

@@ -30,7 +30,7 @@ CALL = {"id": "call_1", "function": {"index": 0, "name": "f", "arguments": {"x":
 LOGPROB = {"token": "a", "logprob": -1.5}
 
 
-def asked(endpoint: Endpoint) -> ParsedRequest:
+def make_request(endpoint: Endpoint) -> ParsedRequest:
     return ParsedRequest(endpoint, "M", "answer")
 
 
@@ -50,7 +50,7 @@ def without_time(line: str) -> dict[str, Any]:
 
 def lines(endpoint: Endpoint, **piece: Any) -> list[dict[str, Any]]:
     said = Piece("1-0", "", **piece)
-    return [without_time(line) for line in rendering.render_piece(asked(endpoint), said)]
+    return [without_time(line) for line in rendering.render_piece(make_request(endpoint), said)]
 
 
 def message(content: str = "", **more: Any) -> dict[str, Any]:
@@ -74,8 +74,8 @@ def test_a_piece_has_a_line_for_each_of_its_parts() -> None:
 @pytest.mark.parametrize("endpoint", ["generate", "chat"])
 def test_the_line_of_a_text_is_made_in_two_ways_and_is_the_same(endpoint: Endpoint, said: str) -> None:
     """One for a piece that is text alone, as nearly all are; byte by byte, but for its time."""
-    (line,) = rendering.render_piece(asked(endpoint), Piece("1-0", "", said))
-    quick = rendering.text_line_renderer(asked(endpoint))(said).decode().removesuffix("\n")
+    (line,) = rendering.render_piece(make_request(endpoint), Piece("1-0", "", said))
+    quick = rendering.text_line_renderer(make_request(endpoint))(said).decode().removesuffix("\n")
 
     without = re.compile('"created_at":"[^"]+"')
     assert without.sub("", quick) == without.sub("", line)
@@ -95,17 +95,19 @@ def test_the_last_line_has_the_figures() -> None:
     """The waiting is the caller's, the others are the host's, in nanoseconds; what is zero is left out."""
     told = result(text="x", thinking="hm", context=[1, 2], logprobs=[LOGPROB])
 
-    assert without_time(rendering.render_last_line(asked("generate"), told, 3.0)) == {
+    assert without_time(rendering.render_last_line(make_request("generate"), told, 3.0)) == {
         "response": "",
         "context": [1, 2],
         **DONE,
     }
-    assert without_time(rendering.render_last_line(asked("chat"), result(message=message()["message"]), 3.0)) == {
+    assert without_time(
+        rendering.render_last_line(make_request("chat"), result(message=message()["message"]), 3.0)
+    ) == {
         **message(),
         **DONE,
     }
     bare = result(text="x", usage={}, timings={"load": 0.0}, done_reason=None)
-    assert without_time(rendering.render_last_line(asked("generate"), bare, 0.5)) == {
+    assert without_time(rendering.render_last_line(make_request("generate"), bare, 0.5)) == {
         "response": "",
         "done": True,
         "total_duration": 500_000_000,
@@ -115,7 +117,7 @@ def test_the_last_line_has_the_figures() -> None:
 def test_a_whole_answer() -> None:
     """In one object."""
     text = result(text="x", thinking="hm", context=[1], logprobs=[LOGPROB])
-    assert without_time(rendering.render_body(asked("generate"), text, 3.0)) == {
+    assert without_time(rendering.render_body(make_request("generate"), text, 3.0)) == {
         "response": "x",
         "thinking": "hm",
         "context": [1],
@@ -123,19 +125,19 @@ def test_a_whole_answer() -> None:
         **DONE,
     }
     said = message("x", thinking="hm", tool_calls=[CALL])
-    assert without_time(rendering.render_body(asked("chat"), result(**said), 3.0)) == {**said, **DONE}
+    assert without_time(rendering.render_body(make_request("chat"), result(**said), 3.0)) == {**said, **DONE}
 
 
 def test_vectors() -> None:
     """With the figures that an embedding has; the older endpoint has one vector alone, with float32's digits."""
     told = result(embeddings=[[0.1, -2.0], [3.0, 1e-05]])
 
-    assert rendering.render_body(asked("embed"), told, 3.0) == (
+    assert rendering.render_body(make_request("embed"), told, 3.0) == (
         '{"model":"M","embeddings":[[0.1,-2],[3,0.00001]],"total_duration":3000000000,"load_duration":1064254,'
         '"prompt_eval_count":7}'
     )
     wide = struct.unpack("f", struct.pack("f", 0.1))[0]
-    assert rendering.render_body(asked("embeddings"), told, 3.0) == f'{{"embedding":[{wide},-2]}}'
+    assert rendering.render_body(make_request("embeddings"), told, 3.0) == f'{{"embedding":[{wide},-2]}}'
 
 
 @pytest.mark.parametrize(("does", "reason"), [("load", "load"), ("unload", "unload")])

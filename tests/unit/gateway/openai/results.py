@@ -24,11 +24,11 @@ def delta(text: str | None = None, **more: Any) -> Piece:
     return Piece("1-0", "", text, **more)
 
 
-def parsed(*chunks: Sequence[str]) -> list[dict[str, Any]]:
-    """The chunks, read."""
+def parse_chunks(*chunks: Sequence[str]) -> list[dict[str, Any]]:
+    """Parse the chunks."""
     return [json.loads(chunk) for part in chunks for chunk in part]
 
 
-def joined(calls: Iterable[Mapping[str, Any]]) -> str:
-    """The arguments that the parts of a call join to."""
+def join_arguments(calls: Iterable[Mapping[str, Any]]) -> str:
+    """Join the arguments out of the parts of a call."""
     return "".join(call["function"]["arguments"] for call in calls)

@@ -16,7 +16,7 @@ from llamaq import ModelStatus
 from llamaq.vocabulary.errors import JobFailed
 from llamaq.vocabulary.kinds.embedding import EmbeddingResult
 from llamaq.vocabulary.kinds.generate import TextResult
-from tests.unit.gateway.openai.results import COMMON, JOB, chat_result, delta, parsed
+from tests.unit.gateway.openai.results import COMMON, JOB, chat_result, delta, parse_chunks
 
 FIGURES = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
 TOKENS = [
@@ -42,7 +42,7 @@ def test_reasoning_is_a_member_of_its_own() -> None:
     form = chat().form
     message = form.render_body(JOB, 5, chat_result("4", thinking="2 + 2"))["choices"][0]["message"]
     assert message == {"role": "assistant", "content": "4", "refusal": None, "reasoning": "2 + 2"}
-    (chunk,) = parsed(form.chunks(JOB, 5).render_piece(delta(thinking="2 + 2")))
+    (chunk,) = parse_chunks(form.chunks(JOB, 5).render_piece(delta(thinking="2 + 2")))
     assert chunk["choices"][0]["delta"] == {"reasoning": "2 + 2"}
 
 
@@ -51,7 +51,7 @@ def test_a_piece_has_a_chunk_for_each_of_its_parts() -> None:
     call, token = {"function": {"name": "f", "arguments": {}}}, {"token": "4", "logprob": -0.1}
     whole = delta("4", thinking="2 + 2", tool_calls=[call], logprobs=[token])
 
-    choices = [chunk["choices"][0] for chunk in parsed(chat().form.chunks(JOB, 5).render_piece(whole))]
+    choices = [chunk["choices"][0] for chunk in parse_chunks(chat().form.chunks(JOB, 5).render_piece(whole))]
 
     assert [list(choice["delta"]) for choice in choices] == [["reasoning"], ["content"], ["tool_calls"]]
     assert [choice["logprobs"] is not None for choice in choices] == [False, True, False]
@@ -64,7 +64,7 @@ def test_why_an_answer_ended(done_reason: Any, reason: str) -> None:
     """In OpenAI's words; the guard against repetition has cut the answer."""
     result = chat_result("x", done_reason=done_reason)
     assert chat().form.render_body(JOB, 5, result)["choices"][0]["finish_reason"] == reason
-    assert parsed(chat().form.chunks(JOB, 5).render_closing(result))[-1]["choices"][0]["finish_reason"] == reason
+    assert parse_chunks(chat().form.chunks(JOB, 5).render_closing(result))[-1]["choices"][0]["finish_reason"] == reason
 
 
 def test_log_probabilities_of_a_chat() -> None:
@@ -82,7 +82,7 @@ def test_log_probabilities_of_a_chat() -> None:
         },
         {"token": "!", "logprob": -1.5, "bytes": [33], "top_logprobs": []},
     ]
-    (chunk,) = parsed(form.chunks(JOB, 5).render_piece(delta("Hi!", logprobs=TOKENS)))
+    (chunk,) = parse_chunks(form.chunks(JOB, 5).render_piece(delta("Hi!", logprobs=TOKENS)))
     assert chunk["choices"][0]["logprobs"] == whole
 
 
@@ -101,7 +101,7 @@ def test_log_probabilities_of_a_completion() -> None:
     chunks = form.chunks(JOB, 5)
     chunks.render_piece(delta("Hi", logprobs=TOKENS[:1]))
     chunks.render_text("...")  # a text without any
-    (last,) = parsed(chunks.render_piece(delta("!", logprobs=TOKENS[1:])))
+    (last,) = parse_chunks(chunks.render_piece(delta("!", logprobs=TOKENS[1:])))
     assert last["choices"][0]["logprobs"]["text_offset"] == [5]
 
 
@@ -115,7 +115,7 @@ def test_a_completion_has_its_own_form() -> None:
     assert whole["usage"] == FIGURES
     chunks = form.chunks(JOB, 5)
     assert chunks.render_piece(delta(thinking="hm")) == []
-    piece, end, usage = parsed(
+    piece, end, usage = parse_chunks(
         chunks.render_opening(), chunks.render_piece(delta("Hi")), chunks.render_closing(text_result("Hi"))
     )
     assert {name: piece[name] for name in head} == head

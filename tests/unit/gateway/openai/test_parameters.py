@@ -19,7 +19,7 @@ def chat(**parameters: Any) -> ParsedRequest:
     return read_chat({**ASKED, **parameters})
 
 
-def refused(read: Any, body: Any) -> tuple[str, str]:
+def catch_refusal(read: Any, body: Any) -> tuple[str, str]:
     with pytest.raises(InvalidRequest) as raised:
         read(body)
     return raised.value.code, raised.value.problems[0].field
@@ -157,7 +157,7 @@ def test_what_changes_nothing_is_accepted(name: str) -> None:
 )
 def test_what_cannot_be_done_is_refused_by_name(parameters: dict[str, Any], code: str, param: str) -> None:
     """Nothing is ignored: the code says why, and `param` which parameter it is."""
-    assert refused(read_chat, {**ASKED, **parameters}) == (code, param)
+    assert catch_refusal(read_chat, {**ASKED, **parameters}) == (code, param)
 
 
 def test_a_refusal_says_what_to_do_instead() -> None:
@@ -173,14 +173,14 @@ def test_a_refusal_says_what_to_do_instead() -> None:
 @pytest.mark.parametrize("body", [None, [], "x", 5])
 def test_a_body_has_to_be_an_object(body: Any) -> None:
     """Anything else has no parameters that could be named."""
-    assert refused(read_chat, body) == ("invalid_type", "")
+    assert catch_refusal(read_chat, body) == ("invalid_type", "")
 
 
 def test_a_strict_schema_is_checked_before_the_job_is_queued() -> None:
     """A schema for which no value is valid is named, and not sent to a host."""
     schema = {"type": "integer", "minimum": 5, "maximum": 4}
     form = {"type": "json_schema", "json_schema": {"name": "p", "schema": schema, "strict": True}}
-    code, param = refused(read_chat, {**ASKED, "response_format": form})
+    code, param = catch_refusal(read_chat, {**ASKED, "response_format": form})
     assert param.startswith("response_format.json_schema.schema")
     assert code == "invalid_request"
 
@@ -232,7 +232,7 @@ def test_a_completion_is_a_generate_job() -> None:
 )
 def test_a_wrong_completion_is_refused_by_name(parameters: dict[str, Any], code: str, param: str) -> None:
     """As for chats."""
-    assert refused(read_completion, {**COMPLETION, **parameters}) == (code, param)
+    assert catch_refusal(read_completion, {**COMPLETION, **parameters}) == (code, param)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_a_wrong_completion_is_refused_by_name(parameters: dict[str, Any], code:
 )
 def test_a_wrong_embedding_is_refused_by_name(parameters: dict[str, Any], code: str, param: str) -> None:
     """Tokens too, which Ollama does not take."""
-    assert refused(read_embedding, {"model": "m", "input": "a", **parameters}) == (code, param)
+    assert catch_refusal(read_embedding, {"model": "m", "input": "a", **parameters}) == (code, param)
 
 
 def test_an_embedding_is_a_job_of_its_kind() -> None:

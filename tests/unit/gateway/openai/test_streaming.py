@@ -57,7 +57,7 @@ def first(job: Job) -> _First:
     return _First(cast("AsyncJob[Any]", job), Waiting(), DirectWriter(lambda _: None))
 
 
-async def begun(job: Job) -> tuple[_First, list[Event | Piece]]:
+async def begin(job: Job) -> tuple[_First, list[Event | Piece]]:
     """What the stream begins with, and what it sends first of all."""
     found = first(job)
     await asyncio.wait_for(found.wait(), 60)
@@ -80,7 +80,7 @@ def test_it_begins_with_others_ahead_or_with_the_first_piece(
 ) -> None:
     """Whatever patience there is: what has come together is sent together."""
     monkeypatch.setattr(streaming, "PATIENCE_SECONDS", 3600)
-    found, ready = asyncio.run(begun(Job(*log)))
+    found, ready = asyncio.run(begin(Job(*log)))
     assert (ready, found.waiting.text) == (sent, waiting)
 
 
@@ -90,7 +90,7 @@ def test_it_begins_when_patience_is_over_and_is_read_on_behind_what_was_seen(mon
 
     async def case() -> None:
         job = Job([NEXT], [STARTED])
-        found, _ = await begun(job)
+        found, _ = await begin(job)
         assert (found.event, found.waiting.text) == (None, "started")
         reading = asyncio.ensure_future(anext(found.read_rest()))
         await asyncio.sleep(0)
@@ -106,7 +106,7 @@ def test_a_job_that_fails_before_it_is_an_error() -> None:
     """So that it has a status of its own."""
     failed = event("failed", "3-0", error={"code": "ollama_error", "message": "no luck", "retryable": False})
     with pytest.raises(JobFailed):
-        asyncio.run(begun(Job([NEXT], [STARTED, failed])))
+        asyncio.run(begin(Job([NEXT], [STARTED, failed])))
 
 
 def test_a_first_piece_that_is_written_with_the_head_is_written_once() -> None:

@@ -8,7 +8,7 @@ import pytest
 from gateway.openai.chat import read_chat
 from gateway.openai.parsed_request import ParsedRequest
 from llamaq.vocabulary.errors import InvalidRequest, JobFailed
-from tests.unit.gateway.openai.results import JOB, chat_result, delta, joined, parsed
+from tests.unit.gateway.openai.results import JOB, chat_result, delta, join_arguments, parse_chunks
 
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 CALLED = [
@@ -28,16 +28,19 @@ def tool(name: str, **more: Any) -> dict[str, Any]:
 WEATHER, TIME = tool("weather"), tool("time")
 
 
-def asked(**parameters: Any) -> ParsedRequest:
+def parse(**parameters: Any) -> ParsedRequest:
     return read_chat({"model": "m", "messages": [{"role": "user", "content": "hi"}], **parameters})
 
 
-def named(name: str) -> dict[str, Any]:
+def choose_function(name: str) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name}}
 
 
-def allowed(mode: str, *names: str) -> dict[str, Any]:
-    return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": [named(name) for name in names]}}
+def allow_tools(mode: str, *names: str) -> dict[str, Any]:
+    return {
+        "type": "allowed_tools",
+        "allowed_tools": {"mode": mode, "tools": [choose_function(name) for name in names]},
+    }
 
 
 @pytest.mark.parametrize(
@@ -46,25 +49,25 @@ def allowed(mode: str, *names: str) -> dict[str, Any]:
         (None, ["weather", "time"]),
         ("auto", ["weather", "time"]),
         ("none", []),
-        (allowed("auto", "time"), ["time"]),
+        (allow_tools("auto", "time"), ["time"]),
     ],
 )
 def test_a_model_is_offered_what_it_may_call(choice: Any, offered: list[str]) -> None:
     """A function that it may not call is not offered, so it cannot call it."""
-    tools = asked(tools=[WEATHER, TIME], tool_choice=choice).job.get("tools", [])
+    tools = parse(tools=[WEATHER, TIME], tool_choice=choice).job.get("tools", [])
     assert [each["function"]["name"] for each in tools] == offered
 
 
 def test_a_tool_is_sent_as_ollama_takes_it() -> None:
     """Without `strict`, and with parameters also where it has none."""
-    (sent,) = asked(tools=[{"type": "function", "function": {"name": "now", "strict": False}}]).job["tools"]
+    (sent,) = parse(tools=[{"type": "function", "function": {"name": "now", "strict": False}}]).job["tools"]
     assert sent == {"type": "function", "function": {"name": "now", "parameters": {"type": "object", "properties": {}}}}
 
 
-@pytest.mark.parametrize("choice", [named("weather"), "required", allowed("required", "weather")])
+@pytest.mark.parametrize("choice", [choose_function("weather"), "required", allow_tools("required", "weather")])
 def test_a_forced_function_becomes_the_form_of_the_answer(choice: Any) -> None:
     """The model can only write the arguments, and is told which function it is."""
-    one = asked(tools=[WEATHER] if choice == "required" else [TIME, WEATHER], tool_choice=choice)
+    one = parse(tools=[WEATHER] if choice == "required" else [TIME, WEATHER], tool_choice=choice)
     assert "tools" not in one.job
     assert one.job["format"]["required"] == ["city"]
     system, question = one.job["messages"]
@@ -79,7 +82,7 @@ def test_a_forced_function_becomes_the_form_of_the_answer(choice: Any) -> None:
 def test_an_instruction_goes_into_the_systems_message() -> None:
     """Templates that know one system's message lose nothing."""
     history = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "hi"}]
-    messages = asked(messages=history, tools=[WEATHER], tool_choice="required").job["messages"]
+    messages = parse(messages=history, tools=[WEATHER], tool_choice="required").job["messages"]
     assert len(messages) == 2
     assert messages[0]["content"].startswith("Be kind.\n\nCall the function `weather`")
 
@@ -87,7 +90,7 @@ def test_an_instruction_goes_into_the_systems_message() -> None:
 @pytest.mark.parametrize(
     ("parameters", "code", "param"),
     [
-        ({"tools": [WEATHER], "tool_choice": named("time")}, "invalid_value", "tool_choice"),
+        ({"tools": [WEATHER], "tool_choice": choose_function("time")}, "invalid_value", "tool_choice"),
         ({"tools": [WEATHER], "tool_choice": "some"}, "invalid_value", "tool_choice"),
         ({"tools": [WEATHER], "tool_choice": 5}, "invalid_value", "tool_choice"),
         ({"tools": [WEATHER], "tool_choice": {"type": "custom"}}, "unsupported_parameter", "tool_choice"),
@@ -109,29 +112,29 @@ def test_an_instruction_goes_into_the_systems_message() -> None:
 def test_a_wrong_choice_is_refused_by_name(parameters: dict[str, Any], code: str, param: str) -> None:
     """What Ollama cannot be held to, and what is no choice."""
     with pytest.raises(InvalidRequest) as raised:
-        asked(**parameters)
+        parse(**parameters)
     assert (raised.value.code, raised.value.problems[0].field) == (code, param)
 
 
 def test_errors_about_tools_name_the_tool_of_the_request() -> None:
     """Also where not all of them are offered."""
-    some = asked(tools=[WEATHER, TIME], tool_choice=allowed("auto", "time"))
+    some = parse(tools=[WEATHER, TIME], tool_choice=allow_tools("auto", "time"))
     assert some.parameter("tools.0.function.name") == "tools[1].function.name"
-    old = asked(functions=[function("f")])
+    old = parse(functions=[function("f")])
     assert old.parameter("tools.0.function.name") == "functions[0].name"
     assert (some.parameter("tools"), old.parameter("tools")) == ("tools", "functions")
 
 
 def test_calls_have_ids_that_do_not_change() -> None:
     """Whoever reads the answer again, or streamed, gets the same ids."""
-    form = asked(tools=[WEATHER, TIME]).form
+    form = parse(tools=[WEATHER, TIME]).form
     choice = form.render_body(JOB, 0, chat_result("", tool_calls=CALLED))["choices"][0]
     first, second = choice["message"]["tool_calls"]
     assert first["function"] == {"name": "weather", "arguments": '{"city":"Rome"}'}
     assert second == {"id": "call_2", "type": "function", "function": {"name": "time", "arguments": "{}"}}
     assert choice["finish_reason"] == "tool_calls"
     chunks = form.chunks(JOB, 0)
-    streamed = parsed(
+    streamed = parse_chunks(
         chunks.render_opening(),
         chunks.render_piece(delta(tool_calls=CALLED[:1])),
         chunks.render_piece(delta(tool_calls=CALLED[1:])),
@@ -142,7 +145,7 @@ def test_calls_have_ids_that_do_not_change() -> None:
 
 def test_without_parallel_calls_there_is_one() -> None:
     """The first: the model may make the next one in its next turn."""
-    form = asked(tools=[WEATHER, TIME], parallel_tool_calls=False).form
+    form = parse(tools=[WEATHER, TIME], parallel_tool_calls=False).form
     whole = form.render_body(JOB, 0, chat_result("", tool_calls=CALLED))["choices"][0]
     assert [call["function"]["name"] for call in whole["message"]["tool_calls"]] == ["weather"]
     chunks = form.chunks(JOB, 0)
@@ -150,27 +153,27 @@ def test_without_parallel_calls_there_is_one() -> None:
     assert chunks.render_piece(delta(tool_calls=CALLED[1:])) == []
 
 
-@pytest.mark.parametrize(("choice", "reason"), [(named("weather"), "stop"), ("required", "tool_calls")])
+@pytest.mark.parametrize(("choice", "reason"), [(choose_function("weather"), "stop"), ("required", "tool_calls")])
 def test_the_answer_of_a_forced_function_is_its_call(choice: Any, reason: str) -> None:
     """Whole and streamed, with the arguments as the model writes them."""
-    form = asked(tools=[WEATHER], tool_choice=choice).form
+    form = parse(tools=[WEATHER], tool_choice=choice).form
     whole = form.render_body(JOB, 0, chat_result('{"city": "Rome"}'))["choices"][0]
     (call,) = whole["message"]["tool_calls"]
     assert call["function"] == {"name": "weather", "arguments": '{"city": "Rome"}'}
     assert (whole["message"]["content"], whole["finish_reason"]) == (None, reason)
     chunks = form.chunks(JOB, 0)
     pieces = [chunks.render_piece(delta(text)) for text in ('{"city"', ': "Rome"}')]
-    streamed = parsed(chunks.render_opening(), *pieces, chunks.render_closing(chat_result('{"city": "Rome"}')))
+    streamed = parse_chunks(chunks.render_opening(), *pieces, chunks.render_closing(chat_result('{"city": "Rome"}')))
     calls = [call for chunk in streamed for call in chunk["choices"][0]["delta"].get("tool_calls", ())]
     assert {call["index"] for call in calls} == {0}
     assert (calls[0]["id"], calls[0]["function"]["name"]) == (call["id"], "weather")
-    assert joined(calls) == '{"city": "Rome"}'
+    assert join_arguments(calls) == '{"city": "Rome"}'
     assert streamed[-1]["choices"][0]["finish_reason"] == reason
 
 
 def test_a_forced_call_that_was_cut_says_so() -> None:
     """Its arguments are no JSON, and the client has to know."""
-    form = asked(tools=[WEATHER], tool_choice="required").form
+    form = parse(tools=[WEATHER], tool_choice="required").form
     assert (
         form.render_body(JOB, 0, chat_result('{"ci', done_reason="length"))["choices"][0]["finish_reason"] == "length"
     )
@@ -178,23 +181,23 @@ def test_a_forced_call_that_was_cut_says_so() -> None:
 
 def test_the_older_functions_answer_in_their_older_form() -> None:
     """`function_call` in place of `tool_calls`, whole and streamed."""
-    form = asked(functions=[function("weather"), function("time")]).form
+    form = parse(functions=[function("weather"), function("time")]).form
     choice = form.render_body(JOB, 0, chat_result("", tool_calls=CALLED))["choices"][0]
     assert choice["message"]["function_call"] == {"name": "weather", "arguments": '{"city":"Rome"}'}
     assert "tool_calls" not in choice["message"]
     assert choice["finish_reason"] == "function_call"
     chunks = form.chunks(JOB, 0)
-    (piece,) = parsed(chunks.render_piece(delta(tool_calls=CALLED)))
+    (piece,) = parse_chunks(chunks.render_piece(delta(tool_calls=CALLED)))
     assert piece["choices"][0]["delta"] == {"function_call": choice["message"]["function_call"]}
-    forced = asked(functions=[function("weather")], function_call={"name": "weather"}).form.chunks(JOB, 0)
-    _, start, rest = parsed(forced.render_opening(), forced.render_piece(delta("{}")))
+    forced = parse(functions=[function("weather")], function_call={"name": "weather"}).form.chunks(JOB, 0)
+    _, start, rest = parse_chunks(forced.render_opening(), forced.render_piece(delta("{}")))
     assert start["choices"][0]["delta"] == {"function_call": {"name": "weather", "arguments": ""}}
     assert rest["choices"][0]["delta"] == {"function_call": {"arguments": "{}"}}
 
 
 def test_arguments_of_a_strict_function_are_valid_or_the_request_fails() -> None:
     """A client that asked for it never gets a call that it would have to check, whole or streamed."""
-    form = asked(tools=[tool("weather", strict=True), TIME]).form
+    form = parse(tools=[tool("weather", strict=True), TIME]).form
     wrong = [{"function": {"name": "weather", "arguments": {"city": 5}}}]
     good = form.render_body(JOB, 0, chat_result("", tool_calls=CALLED))["choices"][0]["message"]["tool_calls"]
     assert json.loads(good[0]["function"]["arguments"]) == {"city": "Rome"}

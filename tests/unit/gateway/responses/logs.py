@@ -48,8 +48,8 @@ def failed(code: str = "ollama_error") -> Event | Piece:
     return event("failed", error={"code": code, "message": "no luck", "retryable": False})
 
 
-def built(log: list[Event | Piece], **given: Any) -> tuple[list[Numbered], ResponseBuilder]:
-    """All events that are made of a log, and the builder behind the last of them."""
+def build_events(log: list[Event | Piece], **given: Any) -> tuple[list[Numbered], ResponseBuilder]:
+    """Build all events that are made of a log; and the builder behind the last of them."""
     builder = ResponseBuilder(JOB, note(**given))
     return [each for one in log for each in builder.take(one)], builder
 

@@ -12,7 +12,7 @@ from llamaq import Event
 from llamaq.vocabulary.events import Piece, build_queued
 from tests.unit.gateway.responses.logs import (
     JOB,
-    built,
+    build_events,
     completed,
     data,
     delta,
@@ -36,7 +36,7 @@ ROME = {"id": "call_rome", "function": {"name": "weather", "arguments": {"city":
 
 def test_a_text_comes_in_openais_order() -> None:
     """Each event has the next number, and the last one has the whole response with its usage."""
-    found, builder = built([queued(), started(), delta(text="Hi"), delta(text=" you"), completed("Hi you")])
+    found, builder = build_events([queued(), started(), delta(text="Hi"), delta(text=" you"), completed("Hi you")])
 
     assert types(found) == [*BEGIN, *MESSAGE, "output_text.delta", *MESSAGE_ENDS, "completed"]
     assert [each.number for each in found] == list(range(11))
@@ -61,8 +61,8 @@ def test_thinking_text_and_calls_are_items_one_after_another() -> None:
     """Each has its place in the output, and ends before the next begins."""
     log = [queued(), started(), delta(thinking="Hm"), delta(text="Look"), delta(tool_calls=[ROME, ROME])]
     end = completed("Look", message={"thinking": "Hm", "tool_calls": [ROME, ROME]})
-    found, builder = built([*log, end], tools=[WEATHER], include=["reasoning.encrypted_content"])
-    _, plain = built([*log, end], tools=[WEATHER])
+    found, builder = build_events([*log, end], tools=[WEATHER], include=["reasoning.encrypted_content"])
+    _, plain = build_events([*log, end], tools=[WEATHER])
 
     assert types(found) == [*BEGIN, *REASONING, *REASONING_ENDS, *MESSAGE, *MESSAGE_ENDS, *CALL, *CALL, "completed"]
     output = builder.build()["output"]
@@ -86,7 +86,7 @@ def test_the_text_of_a_void_attempt_is_in_no_item_of_the_next() -> None:
         delta(2, text="Blue"),
         completed("Blue"),
     ]
-    found, builder = built(log)
+    found, builder = build_events(log)
 
     void = [*REASONING, *REASONING_ENDS, *MESSAGE, "output_item.done"]
     assert types(found) == [*BEGIN, *void, "in_progress", *MESSAGE, *MESSAGE_ENDS, "completed"]
@@ -111,7 +111,7 @@ def test_the_text_of_a_void_attempt_is_in_no_item_of_the_next() -> None:
 )
 def test_an_attempt_without_a_text_is_passed_over(log: list[Event | Piece]) -> None:
     """Nothing is void, so nothing is said."""
-    found, builder = built([*log, delta(2, text="Blue"), completed("Blue")])
+    found, builder = build_events([*log, delta(2, text="Blue"), completed("Blue")])
 
     assert types(found) == [*BEGIN, *MESSAGE, *MESSAGE_ENDS, "completed"]
     assert not builder.restarted
@@ -119,7 +119,7 @@ def test_an_attempt_without_a_text_is_passed_over(log: list[Event | Piece]) -> N
 
 def test_a_restart_is_known_at_its_event() -> None:
     """A stream that belongs to a client ends there."""
-    _, builder = built([queued(), started(), delta(text="a")])
+    _, builder = build_events([queued(), started(), delta(text="a")])
     assert [builder.take(started(2)) != [], builder.restarted] == [True, True]
     builder.take(delta(2, text="b"))
     assert not builder.restarted
@@ -136,7 +136,7 @@ def test_a_restart_is_known_at_its_event() -> None:
 )
 def test_an_end_without_an_answer(end: Event, status: str, error: Any) -> None:
     """What came until then is incomplete; the last event has the reason."""
-    found, builder = built([queued(), started(), delta(text="The sk"), end])
+    found, builder = build_events([queued(), started(), delta(text="The sk"), end])
 
     assert types(found) == [*BEGIN, *MESSAGE, *MESSAGE_ENDS, status]
     response = builder.build()
@@ -147,7 +147,7 @@ def test_an_end_without_an_answer(end: Event, status: str, error: Any) -> None:
 
 def test_an_answer_that_was_cut_is_incomplete() -> None:
     """By the limit of tokens."""
-    _, builder = built([queued(), started(), delta(text="a"), completed("a", done_reason="length")])
+    _, builder = build_events([queued(), started(), delta(text="a"), completed("a", done_reason="length")])
 
     response = builder.build()
     assert (response["status"], response["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
@@ -158,7 +158,7 @@ def test_an_answer_that_was_cut_is_incomplete() -> None:
 @pytest.mark.parametrize("thinking", [[], [delta(thinking="Hm")]])
 def test_an_answer_of_nothing_has_an_empty_text(thinking: list[Event | Piece]) -> None:
     """Clients expect a message."""
-    _, builder = built([queued(), started(), *thinking, completed("")])
+    _, builder = build_events([queued(), started(), *thinking, completed("")])
 
     assert builder.build()["output"][-1]["content"][0]["text"] == ""
 
@@ -166,7 +166,7 @@ def test_an_answer_of_nothing_has_an_empty_text(thinking: list[Event | Piece]) -
 def test_a_forced_call_is_a_call() -> None:
     """Ollama's text is its arguments."""
     log = [queued(), started(), delta(text='{"city":'), delta(text='"Rome"}'), completed('{"city":"Rome"}')]
-    found, builder = built(log, tools=[WEATHER], tool_choice="required")
+    found, builder = build_events(log, tools=[WEATHER], tool_choice="required")
 
     deltas = data(found, "function_call_arguments.delta")
     assert "".join(one["delta"] for one in deltas) == '{"city":"Rome"}'
@@ -178,7 +178,7 @@ def test_a_call_of_one_of_several_functions_begins_once_its_name_is_known() -> N
     """The arguments grow as the model writes them; what stands around them is left out."""
     parts = ['{"name": "wea', 'ther", "arguments": {"city":', ' "Rome"}', "}"]
     log = [queued(), started(), *(delta(text=part) for part in parts), completed("".join(parts))]
-    found, builder = built(log, tools=[WEATHER, {**WEATHER, "name": "time"}], tool_choice="required")
+    found, builder = build_events(log, tools=[WEATHER, {**WEATHER, "name": "time"}], tool_choice="required")
     assert types(found)[:5] == [*BEGIN, "output_item.added", "function_call_arguments.delta"]
     (item,) = builder.build()["output"]
     assert (item["type"], item["name"], item["arguments"]) == ("function_call", "weather", '{"city": "Rome"}')
@@ -186,7 +186,7 @@ def test_a_call_of_one_of_several_functions_begins_once_its_name_is_known() -> N
     assert builder.build()["status"] == "completed"
     # Nothing of a first attempt is read into the second.
     twice = [queued(), started(), delta(text='{"name": "time", "arguments": {"ci'), started(2), *log[2:]]
-    _, builder = built(twice, tools=[WEATHER, {**WEATHER, "name": "time"}], tool_choice="required")
+    _, builder = build_events(twice, tools=[WEATHER, {**WEATHER, "name": "time"}], tool_choice="required")
     assert [(one["name"], one["arguments"]) for one in builder.build()["output"]] == [("weather", '{"city": "Rome"}')]
 
 
@@ -205,7 +205,7 @@ def test_a_call_of_one_of_several_functions_begins_once_its_name_is_known() -> N
 )
 def test_an_answer_that_breaks_what_strict_promises_fails(given: dict[str, Any], log: list[Event | Piece]) -> None:
     """It is a failure, and nothing comes after it."""
-    found, builder = built([queued(), started(), *log, completed("")], **given)
+    found, builder = build_events([queued(), started(), *log, completed("")], **given)
 
     assert types(found)[-1] == "failed"
     assert types(found).count("failed") == 1
@@ -214,7 +214,7 @@ def test_an_answer_that_breaks_what_strict_promises_fails(given: dict[str, Any],
 
 def test_a_fresh_place_has_no_number() -> None:
     """It is in no log, so another process would not count it."""
-    found, builder = built([queued(), build_queued("1-1", 3, None, 1764343000.0), started()])
+    found, builder = build_events([queued(), build_queued("1-1", 3, None, 1764343000.0), started()])
 
     assert types(found) == BEGIN
     assert builder.next == 3

@@ -69,7 +69,7 @@ def _application() -> FastAPI:
     return app
 
 
-def _sent(app: App, method: str, path: str, query: str = "") -> list[Message]:
+def _send(app: App, method: str, path: str, query: str = "") -> list[Message]:
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -101,7 +101,7 @@ def test_a_plain_route_is_served_past_the_application(
     method: str, path: str, is_direct: bool, body: bytes | None
 ) -> None:
     """Its endpoint has caller and body, and what counts requests knows its path. The rest is passed on."""
-    start, *parts = _sent(_direct(_application()), method, path)
+    start, *parts = _send(_direct(_application()), method, path)
 
     assert (SEEN not in dict(start["headers"])) is is_direct
     if body is not None:
@@ -110,7 +110,7 @@ def test_a_plain_route_is_served_past_the_application(
 
 def test_an_error_has_the_answer_of_the_application() -> None:
     """And ends there."""
-    start, part = _sent(_direct(_application()), "GET", "/fails", "what=expected")
+    start, part = _send(_direct(_application()), "GET", "/fails", "what=expected")
 
     assert (start["status"], part["body"], SEEN in dict(start["headers"])) == (418, b"failed: Expected", False)
 
@@ -128,5 +128,5 @@ def test_a_fault_is_answered_and_raised() -> None:
         await app(scope, receive, noting)
 
     with pytest.raises(Fault):
-        _sent(gathering, "GET", "/fails", "what=fault")
+        _send(gathering, "GET", "/fails", "what=fault")
     assert [(one.get("status"), one.get("body")) for one in sent] == [(418, None), (None, b"failed: Fault")]
