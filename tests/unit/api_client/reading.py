@@ -53,8 +53,8 @@ def run_reader(reader: BodyReader) -> Iterator[None]:
 
 
 @contextmanager
-def open_shared(server: ScriptedServer, reader: BodyReader | None = None, **options: Any) -> Iterator[OllamaClient]:
-    """Open a client whose answers one thread reads."""
+def connect(server: ScriptedServer, reader: BodyReader | None = None, **options: Any) -> Iterator[OllamaClient]:
+    """Connect a client whose answers one thread reads."""
     reader = reader or BodyReader()
     with run_reader(reader), OllamaClient(server.url, **options) as client:
         client.read_with(reader)
@@ -77,7 +77,7 @@ def endless(visit: Visit) -> None:
         visit.line(**TOKEN)
 
 
-def read_by_iteration(client: OllamaClient) -> tuple[list[Any], object]:
+def iterate(client: OllamaClient) -> tuple[list[Any], object]:
     chunks: list[Any] = []
     try:
         with client.generate({}) as stream:
@@ -87,7 +87,7 @@ def read_by_iteration(client: OllamaClient) -> tuple[list[Any], object]:
     return chunks, None
 
 
-def read_by_sink(client: OllamaClient) -> tuple[list[Any], object]:
+def push(client: OllamaClient) -> tuple[list[Any], object]:
     sink = Kept()
     try:
         with client.generate({}) as stream:

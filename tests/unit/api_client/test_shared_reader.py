@@ -21,11 +21,11 @@ from tests.unit.api_client.reading import (
     DONE,
     TOKEN,
     Kept,
+    connect,
     endless,
+    iterate,
     one_then_silent,
-    open_shared,
-    read_by_iteration,
-    read_by_sink,
+    push,
     run_reader,
     whole,
 )
@@ -59,17 +59,17 @@ def test_any_body_is_read_as_by_a_thread_of_its_own(lines: list[bytes], cuts: li
             visit.chunk(data[start:end])
         visit.end_stream() if ended else visit.cut()
 
-    with ScriptedServer(script) as server, open_shared(server, retries=0) as client:
-        assert read_by_sink(client) == read_by_iteration(client)
+    with ScriptedServer(script) as server, connect(server, retries=0) as client:
+        assert push(client) == iterate(client)
 
 
 @pytest.mark.parametrize("tls", [False, True])
 def test_a_connection_serves_the_next_call(tls: bool, server_tls: ssl.SSLContext, ca_file: str) -> None:
     """An answer that was read to its end keeps its connection, whoever reads the next, and a large request fits."""
     with ScriptedServer(whole, tls=server_tls if tls else None) as server:
-        with open_shared(server, ca_file=ca_file if tls else None) as client:
+        with connect(server, ca_file=ca_file if tls else None) as client:
             for _ in range(3):
-                assert read_by_sink(client) == ([TOKEN, TOKEN, DONE], None)
+                assert push(client) == ([TOKEN, TOKEN, DONE], None)
                 assert list(client.generate({"prompt": "x" * 3_000_000})) == [TOKEN, TOKEN, DONE]
         assert server.connections == 1
 
@@ -83,8 +83,8 @@ def test_bytes_that_come_one_by_one(server_tls: ssl.SSLContext, ca_file: str) ->
         for byte in b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body):
             visit.send(bytes([byte]))
 
-    with ScriptedServer(script, tls=server_tls) as server, open_shared(server, ca_file=ca_file) as client:
-        assert read_by_sink(client) == ([TOKEN, DONE], None)
+    with ScriptedServer(script, tls=server_tls) as server, connect(server, ca_file=ca_file) as client:
+        assert push(client) == ([TOKEN, DONE], None)
 
 
 def test_a_large_tls_record_is_read_whole(server_tls: ssl.SSLContext, ca_file: str) -> None:
@@ -93,9 +93,9 @@ def test_a_large_tls_record_is_read_whole(server_tls: ssl.SSLContext, ca_file: s
     script = [long, long, DONE]
     with (
         ScriptedServer(lambda visit: visit.stream(script), tls=server_tls) as server,
-        open_shared(server, ca_file=ca_file) as client,
+        connect(server, ca_file=ca_file) as client,
     ):
-        assert read_by_sink(client) == (script, None)
+        assert push(client) == (script, None)
 
 
 def test_a_short_answer_needs_no_other_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,8 +151,8 @@ def test_one_thread_reads_all_and_none_waits_for_another() -> None:
         assert silent_sink.came.wait(PATIENCE_SECONDS)
         assert flood_sink.came.wait(PATIENCE_SECONDS)
 
-        assert all(found == ([TOKEN, TOKEN, DONE], None) for found in pool.map(read_by_sink, [client] * 32))
-        assert read_by_sink(lost)[1] is not None
+        assert all(found == ([TOKEN, TOKEN, DONE], None) for found in pool.map(push, [client] * 32))
+        assert push(lost)[1] is not None
         with pytest.raises(OllamaError), client.generate({}) as stream:
             stream.each(Raising())
 
@@ -164,7 +164,7 @@ def test_one_thread_reads_all_and_none_waits_for_another() -> None:
 
 def test_an_abort_ends_the_wait_and_the_connection() -> None:
     """50 times in a row: the server sees the connection closed, and the caller gets `Aborted`."""
-    with ScriptedServer(one_then_silent) as server, open_shared(server) as client:
+    with ScriptedServer(one_then_silent) as server, connect(server) as client:
         for _ in range(50):
             sink, stream = Kept(), client.generate({}, stall_timeout_seconds=None)
             reader = Reader(lambda stream=stream, sink=sink: stream.each(sink))  # type: ignore[misc]  # binds them
@@ -184,9 +184,9 @@ def test_a_tls_record_with_headers_and_the_whole_answer(server_tls: ssl.SSLConte
         head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         visit.send(head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(lines), lines))
 
-    with ScriptedServer(script, tls=server_tls) as server, open_shared(server, ca_file=ca_file) as client:
-        assert Reader(lambda: read_by_sink(client)).join() is None
-        assert read_by_sink(client) == ([long, DONE], None)
+    with ScriptedServer(script, tls=server_tls) as server, connect(server, ca_file=ca_file) as client:
+        assert Reader(lambda: push(client)).join() is None
+        assert push(client) == ([long, DONE], None)
 
 
 def test_a_tls_record_in_the_middle_of_an_answer(server_tls: ssl.SSLContext, ca_file: str) -> None:
@@ -200,10 +200,7 @@ def test_a_tls_record_in_the_middle_of_an_answer(server_tls: ssl.SSLContext, ca_
         visit.send(chunked(long) + chunked(DONE) + END_MARK)
         visit.wait_until_gone()
 
-    with (
-        ScriptedServer(script, tls=server_tls) as server,
-        open_shared(server, shared_reader, ca_file=ca_file) as client,
-    ):
+    with ScriptedServer(script, tls=server_tls) as server, connect(server, shared_reader, ca_file=ca_file) as client:
         stream = client.generate({}, stall_timeout_seconds=2 * PATIENCE_SECONDS)
         assert Reader(lambda: stream.each(sink)).join() is None
     assert sink.chunks == [TOKEN, long, DONE]
@@ -232,8 +229,8 @@ def test_a_body_that_is_not_chunked_is_read_by_its_own_thread() -> None:
     def script(visit: Visit) -> None:
         visit.answer(200, "".join(json.dumps(line) + "\n" for line in (TOKEN, TOKEN, DONE)))
 
-    with ScriptedServer(script) as server, open_shared(server) as client:
-        assert read_by_sink(client) == ([TOKEN, TOKEN, DONE], None)
+    with ScriptedServer(script) as server, connect(server) as client:
+        assert push(client) == ([TOKEN, TOKEN, DONE], None)
         sink = Patient()
         with client.generate({}) as stream:
             stream.each(sink)
@@ -264,9 +261,9 @@ def test_bytes_after_the_end_cost_the_connection(tls: bool, server_tls: ssl.SSLC
         visit.send(b"%x\r\n%s\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n" % (len(lines), lines))
 
     with ScriptedServer(script, tls=server_tls if tls else None) as server:
-        with open_shared(server, ca_file=ca_file if tls else None) as client:
+        with connect(server, ca_file=ca_file if tls else None) as client:
             for _ in range(2):
-                assert read_by_sink(client) == ([TOKEN, DONE], None)
+                assert push(client) == ([TOKEN, DONE], None)
         assert server.connections == 2
 
 
@@ -284,9 +281,9 @@ def test_bytes_after_the_end_that_only_tls_has_cost_the_connection_too(
     with ScriptedServer(
         lambda visit: visit.send(head % fill + body + b"HTTP/1.1 200 OK\r\n"), tls=server_tls
     ) as server:
-        with open_shared(server, ca_file=ca_file) as client:
+        with connect(server, ca_file=ca_file) as client:
             for _ in range(2):
-                assert read_by_sink(client) == ([DONE], None)
+                assert push(client) == ([DONE], None)
         assert server.connections == 2
 
 
@@ -298,5 +295,5 @@ def test_a_cut_body_names_the_cut() -> None:
         visit.send(b"ff\r\n{")
         visit.cut()
 
-    with ScriptedServer(script) as server, open_shared(server, retries=0) as client, pytest.raises(StreamCut):
+    with ScriptedServer(script) as server, connect(server, retries=0) as client, pytest.raises(StreamCut):
         client.generate({}).each(Kept())

@@ -12,7 +12,7 @@ from api_client.body import body_reader
 from api_client.body.body_reader import BodyReader
 from tests.service import wait_until
 from tests.unit.api_client.conftest import Reader
-from tests.unit.api_client.reading import DONE, TOKEN, Kept, endless, one_then_silent, open_shared, read_by_sink, whole
+from tests.unit.api_client.reading import DONE, TOKEN, Kept, connect, endless, one_then_silent, push, whole
 from tests.unit.api_client.scripted_server import (
     END_MARK,
     PATIENCE_SECONDS,
@@ -27,7 +27,7 @@ LIMIT_SECONDS = 2 * PATIENCE_SECONDS  # of silence. It passes only where a test 
 
 def test_silence_ends_an_answer() -> None:
     """The limit is that of the stream, and the error names it."""
-    with ScriptedServer(one_then_silent) as server, open_shared(server) as client:
+    with ScriptedServer(one_then_silent) as server, connect(server) as client:
         with pytest.raises(StallTimeout) as caught, client.generate({}, stall_timeout_seconds=0.1) as stream:
             stream.each(Kept())
         assert caught.value.seconds == 0.1
@@ -76,7 +76,7 @@ def test_a_sink_that_is_full_stops_the_host_and_no_other(later: Later) -> None:
         while True:
             visit.line(**TOKEN)
 
-    with ScriptedServer(one_with_the_headers, whole) as server, open_shared(server, shared_reader) as client:
+    with ScriptedServer(one_with_the_headers, whole) as server, connect(server, shared_reader) as client:
         stream = client.generate({}, stall_timeout_seconds=LIMIT_SECONDS)
         waiting = Reader(lambda: stream.each(sink))
         assert sink.came.wait(PATIENCE_SECONDS)
@@ -99,7 +99,7 @@ def test_a_sink_that_is_full_stops_the_host_and_no_other(later: Later) -> None:
 def test_a_body_that_goes_on_is_watched_for_silence_again(later: Later) -> None:
     """While its sink was full, its time of silence has passed; then the host says nothing more."""
     sink, shared_reader = Filling(), BodyReader()
-    with ScriptedServer(one_then_silent) as server, open_shared(server, shared_reader) as client:
+    with ScriptedServer(one_then_silent) as server, connect(server, shared_reader) as client:
         stream = client.generate({}, stall_timeout_seconds=LIMIT_SECONDS)
         waiting = Reader(lambda: stream.each(sink))
         let_silence_pass(shared_reader, later)
@@ -118,10 +118,7 @@ def test_a_full_sink_leaves_no_part_of_a_tls_record_behind(server_tls: ssl.SSLCo
         visit.send(STREAM_HEAD + b"".join(map(chunked, lines)) + END_MARK)
         visit.wait_until_gone()
 
-    with (
-        ScriptedServer(script, tls=server_tls) as server,
-        open_shared(server, shared_reader, ca_file=ca_file) as client,
-    ):
+    with ScriptedServer(script, tls=server_tls) as server, connect(server, shared_reader, ca_file=ca_file) as client:
         stream = client.generate({}, stall_timeout_seconds=LIMIT_SECONDS)
         waiting = Reader(lambda: stream.each(sink))
         wait_until(lambda: bool(shared_reader._paused) or sink.chunks == lines)
@@ -132,7 +129,7 @@ def test_a_full_sink_leaves_no_part_of_a_tls_record_behind(server_tls: ssl.SSLCo
 
 def test_an_answer_that_is_not_wanted_any_more_closes_its_connection() -> None:
     """A sink that has enough leaves the rest unread."""
-    with ScriptedServer(endless) as server, open_shared(server) as client:
+    with ScriptedServer(endless) as server, connect(server) as client:
         sink = Kept(most=3)
         with client.generate({}) as stream:
             stream.each(sink)
@@ -147,8 +144,8 @@ def test_a_body_without_end_mark_is_an_answer() -> None:
         visit.line(**DONE)
         visit.wait_until_gone()
 
-    with ScriptedServer(script) as server, open_shared(server) as client:
-        assert read_by_sink(client) == ([DONE], None)
+    with ScriptedServer(script) as server, connect(server) as client:
+        assert push(client) == ([DONE], None)
 
 
 def test_the_end_mark_is_awaited_briefly_after_a_long_answer() -> None:
@@ -162,7 +159,7 @@ def test_the_end_mark_is_awaited_briefly_after_a_long_answer() -> None:
         visit.line(**DONE)
         visit.wait_until_gone()
 
-    with ScriptedServer(script) as server, open_shared(server) as client:
+    with ScriptedServer(script) as server, connect(server) as client:
         stream = client.generate({}, stall_timeout_seconds=PATIENCE_SECONDS * 2)
         assert Reader(lambda: stream.each(sink)).join() is None
     assert sink.chunks == [TOKEN, DONE]

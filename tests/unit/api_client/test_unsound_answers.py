@@ -8,18 +8,18 @@ import pytest
 
 from api_client import OllamaClient, OllamaError, WrongProtocol
 from tests.unit.api_client.conftest import Reader
-from tests.unit.api_client.reading import Kept, open_shared
+from tests.unit.api_client.reading import Kept, connect
 from tests.unit.api_client.scripted_server import Script, ScriptedServer, Visit
 
 Ask = Callable[[OllamaClient, str], str]
 
 
-def read_by_iteration(client: OllamaClient, prompt: str) -> str:
+def iterate(client: OllamaClient, prompt: str) -> str:
     with client.generate({"prompt": prompt}) as stream:
         return "".join(chunk["response"] for chunk in stream)
 
 
-def read_by_sink(client: OllamaClient, prompt: str) -> str:
+def push(client: OllamaClient, prompt: str) -> str:
     sink = Kept()
     with client.generate({"prompt": prompt}) as stream:
         stream.each(sink)
@@ -54,7 +54,7 @@ def no_last_line(visit: Visit) -> None:
     visit.stream([{"response": "a", "done": False}])
 
 
-@pytest.mark.parametrize("ask", [read_by_iteration, read_by_sink])
+@pytest.mark.parametrize("ask", [iterate, push])
 @pytest.mark.parametrize("statuses", [["103 Early Hints"], ["100 Continue", "102 Processing", "102 Processing"]])
 def test_an_interim_answer_is_no_answer(statuses: list[str], ask: Ask) -> None:
     """What a proxy sends ahead of the answer is skipped, also where the answer comes later; no call gets another's."""
@@ -66,7 +66,7 @@ def test_an_interim_answer_is_no_answer(statuses: list[str], ask: Ask) -> None:
         behind.wait(0.1)  # so that the client has read the interim answers, where it is fast enough
         echo(visit)
 
-    with ScriptedServer(script) as server, open_shared(server) as client:
+    with ScriptedServer(script) as server, connect(server) as client:
         assert [ask(client, prompt) for prompt in ("one", "two", "three")] == ["one", "two", "three"]
         assert server.connections == 1
 
@@ -77,18 +77,18 @@ def test_another_protocol_is_not_spoken() -> None:
     def switched(visit: Visit) -> None:
         visit.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n")
 
-    with ScriptedServer(switched, echo) as server, open_shared(server) as client:
+    with ScriptedServer(switched, echo) as server, connect(server) as client:
         with pytest.raises(WrongProtocol):
-            read_by_sink(client, "one")
-        assert read_by_sink(client, "two") == "two"
+            push(client, "one")
+        assert push(client, "two") == "two"
         assert server.connections == 2
 
 
-@pytest.mark.parametrize("ask", [read_by_iteration, read_by_sink])
+@pytest.mark.parametrize("ask", [iterate, push])
 @pytest.mark.parametrize("script", [no_content, too_short, a_page, no_last_line])
 def test_an_answer_that_cannot_be_read_costs_its_connection(script: Script, ask: Ask) -> None:
     """HTTP takes it for whole, so more of it may follow: that would be taken for the next answer."""
-    with ScriptedServer(script, echo) as server, open_shared(server) as client:
+    with ScriptedServer(script, echo) as server, connect(server) as client:
         with pytest.raises(OllamaError):
             ask(client, "one")
         assert ask(client, "two") == "two"
