@@ -10,7 +10,15 @@ import pillow_heif
 
 from llamaq.images.formats import dissect
 from llamaq.images.image import Image
-from tests.unit.images.image_factory import SECRET, drawn, exif, into_jpeg, opened, picture, segment
+from tests.unit.images.image_factory import (
+    SECRET,
+    draw_picture,
+    insert_segments,
+    make_exif,
+    make_file,
+    make_segment,
+    open_file,
+)
 from tests.unit.images.jpeg_reader import assert_nothing_but_blocks
 
 _WORDS = (b"\0", b"\xff", b"\x7f", b"\x80", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\xff\xd8\xff\xe0")
@@ -25,14 +33,14 @@ _NAMES = (
 def make_samples(form: str) -> list[bytes]:
     """Make good files of one format: of several modes and kinds, with metadata where it has any."""
     how: dict[str, Any] = (
-        {"exif": exif(6), "icc_profile": SECRET, "xmp": SECRET} if form in ("JPEG", "WEBP", "AVIF") else {}
+        {"exif": make_exif(6), "icc_profile": SECRET, "xmp": SECRET} if form in ("JPEG", "WEBP", "AVIF") else {}
     )
     if form == "HEIC":
         data, grid = io.BytesIO(), io.BytesIO()
-        pillow_heif.from_pillow(drawn()).save(data, quality=50, exif=exif(6))
-        pillow_heif.from_pillow(drawn((96, 96))).save(grid, quality=50, tile_size=64)
+        pillow_heif.from_pillow(draw_picture()).save(data, quality=50, exif=make_exif(6))
+        pillow_heif.from_pillow(draw_picture((96, 96))).save(grid, quality=50, tile_size=64)
         return [data.getvalue(), grid.getvalue()]
-    made = [picture(form, **how), _draw_animated(form) if form in ("GIF", "PNG", "WEBP", "AVIF") else picture(form)]
+    made = [make_file(form, **how), _draw_animated(form) if form in ("GIF", "PNG", "WEBP", "AVIF") else make_file(form)]
     if form == "PNG":
         made += [_draw_file(mode, form) for mode in ("1", "P", "L", "LA", "RGBA", "I;16")]
         made.append(_draw_file("P", form, transparency=3))
@@ -40,28 +48,30 @@ def make_samples(form: str) -> list[bytes]:
         made += [
             _draw_file("L", form, progressive=True),
             _draw_file("CMYK", form),
-            picture("MPO"),
-            picture(form, keep_rgb=True),
-            picture(form, (61, 47), subsampling=0, restart_marker_blocks=3),
-            picture(form, (61, 47), subsampling=1, qtables="web_low"),
+            make_file("MPO"),
+            make_file(form, keep_rgb=True),
+            make_file(form, (61, 47), subsampling=0, restart_marker_blocks=3),
+            make_file(form, (61, 47), subsampling=1, qtables="web_low"),
         ]
-        made.append(into_jpeg(picture(form), segment(0xFE, SECRET), segment(0xE2, b"MPF\0" + SECRET)))
+        made.append(insert_segments(make_file(form), make_segment(0xFE, SECRET), make_segment(0xE2, b"MPF\0" + SECRET)))
     if form == "BMP":
         made += [_draw_file(mode, form) for mode in ("1", "P", "RGBA")]
     if form == "WEBP":
-        made += [picture(form, lossless=True), _draw_file("RGBA", form)]
+        made += [make_file(form, lossless=True), _draw_file("RGBA", form)]
     return made
 
 
 def _draw_file(mode: str, form: str, **how: Any) -> bytes:
     data = io.BytesIO()
-    drawn((40, 36)).convert(mode).save(data, form, **how)
+    draw_picture((40, 36)).convert(mode).save(data, form, **how)
     return data.getvalue()
 
 
 def _draw_animated(form: str) -> bytes:
     data = io.BytesIO()
-    drawn((33, 40)).save(data, form, save_all=True, append_images=[drawn((33, 40)), drawn((33, 40))])
+    draw_picture((33, 40)).save(
+        data, form, save_all=True, append_images=[draw_picture((33, 40)), draw_picture((33, 40))]
+    )
     return data.getvalue()
 
 
@@ -111,7 +121,7 @@ def _fix_checksums(data: bytes) -> bytes:
 
 def assert_nothing_but_pixels(image: Image) -> None:
     """It opens in Pillow, has a size that models take, and no part that is none of the picture."""
-    made = opened(image.data)
+    made = open_file(image.data)
     anatomy = dissect(image.data)
     assert anatomy is not None
     assert anatomy.bare == image.data, "there is still something to remove"

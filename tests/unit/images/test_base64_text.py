@@ -15,10 +15,10 @@ from llamaq.admission.preparation import Preparation
 from llamaq.admission.submission import prepare
 from llamaq.images import base64_text, loading
 from llamaq.vocabulary.requests import parse
-from tests.unit.images.image_factory import picture
+from tests.unit.images.image_factory import make_file
 
 # All characters of both alphabets and padding are in it.
-DATA = next(data for data in (picture(size=(32, 32 + more)) for more in range(60)) if len(data) % 3 == 1)
+DATA = next(data for data in (make_file(size=(32, 32 + more)) for more in range(60)) if len(data) % 3 == 1)
 PLAIN = base64.b64encode(DATA).decode()
 FORMS = {
     "a final newline": PLAIN + "\n",

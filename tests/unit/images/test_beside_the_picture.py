@@ -12,17 +12,26 @@ from hypothesis import strategies as st
 from llamaq import InvalidRequest, Limits
 from llamaq.images import loading
 from llamaq.images.formats import FORMATS
-from tests.unit.images.image_factory import SECRET, chunk, drawn, into_jpeg, into_png, opened, picture, segment
+from tests.unit.images.image_factory import (
+    SECRET,
+    draw_picture,
+    insert_chunks,
+    insert_segments,
+    make_chunk,
+    make_file,
+    make_segment,
+    open_file,
+)
 
-SAMPLES = {name: picture(name) for name in (*FORMATS, "AVIF")}
+SAMPLES = {name: make_file(name) for name in (*FORMATS, "AVIF")}
 VIDEO = b"\0\0\0\x18ftypmp42\0\0\0\0isommp42" + b"\0\0\0\x20moov" + SECRET[:24] + b"\0\0\0\x10mdat" + SECRET
 BEHIND = {
     "a SEF trailer of Samsung": b"\0\0\x01\x0a\x0e\0\0\0Image_UTC_Data1" + SECRET + b"SEFH\x6b\0\0\0\x01\0\0\0SEFT",
     "the MP4 of a motion photo": VIDEO,
     "a second end": b"\xff\xd9",
     "the boundary of an MJPEG stream": b"\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n",
-    "the next frame of an MJPEG stream": b"\r\n--frame\r\n\r\n" + picture("JPEG"),
-    "another image": picture("PNG"),
+    "the next frame of an MJPEG stream": b"\r\n--frame\r\n\r\n" + make_file("JPEG"),
+    "another image": make_file("PNG"),
     "a ZIP archive": b"PK\x03\x04" + SECRET + b"PK\x05\x06" + bytes(18),
     "a PDF": b"%PDF-1.7\n" + SECRET,
     "a program": b"\0\0MZ" + SECRET,
@@ -52,10 +61,10 @@ def test_whatever_is_behind_a_picture_is_removed(name: str, more: bytes) -> None
 def test_image_nvim_379_what_stands_in_the_metadata_is_removed(hidden: bytes) -> None:
     """A web page in a text chunk, in a comment, or in an application's segment."""
     commented = io.BytesIO()
-    drawn().convert("P").save(commented, "GIF", comment=hidden)
+    draw_picture().convert("P").save(commented, "GIF", comment=hidden)
     for data, plain in (
-        (into_png(SAMPLES["PNG"], chunk(b"tEXt", b"Comment\0" + hidden)), SAMPLES["PNG"]),
-        (into_jpeg(SAMPLES["JPEG"], segment(0xFE, hidden), segment(0xE5, hidden)), SAMPLES["JPEG"]),
+        (insert_chunks(SAMPLES["PNG"], make_chunk(b"tEXt", b"Comment\0" + hidden)), SAMPLES["PNG"]),
+        (insert_segments(SAMPLES["JPEG"], make_segment(0xFE, hidden), make_segment(0xE5, hidden)), SAMPLES["JPEG"]),
         (commented.getvalue(), commented.getvalue().replace(hidden, bytes(len(hidden)))),
     ):
         stored = loading.load(data, Limits()).data
@@ -65,7 +74,7 @@ def test_image_nvim_379_what_stands_in_the_metadata_is_removed(hidden: bytes) ->
 
 def test_a_cropped_png_with_the_old_data_behind_it() -> None:
     """aCropalypse: an editor wrote the smaller file over the larger one, and left its end. None of that goes out."""
-    larger = picture("PNG", (200, 200))
+    larger = make_file("PNG", (200, 200))
     cropped = SAMPLES["PNG"]
 
     stored = loading.load(cropped + larger[len(cropped) :], Limits()).data
@@ -85,11 +94,11 @@ def test_data_behind_the_pixels_of_a_png_is_removed(more: str) -> None:
         "bytes": [content + SECRET],
         "another chunk": [content, SECRET],
     }[more]
-    chunks = b"".join(chunk(b"IDAT", each) for each in hiding)
+    chunks = b"".join(make_chunk(b"IDAT", each) for each in hiding)
 
-    stored = loading.load(plain[: start - 8] + chunks + chunk(b"IEND", b""), Limits()).data
+    stored = loading.load(plain[: start - 8] + chunks + make_chunk(b"IEND", b""), Limits()).data
 
-    assert opened(stored).tobytes() == opened(plain).tobytes()
+    assert open_file(stored).tobytes() == open_file(plain).tobytes()
     (begin,) = (at for at in range(len(stored)) if stored.startswith(b"IDAT", at))
     compressed = stored[begin + 4 : -16]
     assert SECRET not in compressed
@@ -103,7 +112,7 @@ def _compressed(rows: bytes, *before: bytes) -> bytes:
 
 
 def _png(head: bytes, *pieces: bytes) -> bytes:
-    parts = [chunk(b"IHDR", head), *(chunk(b"IDAT", piece) for piece in pieces), chunk(b"IEND", b"")]
+    parts = [make_chunk(b"IHDR", head), *(make_chunk(b"IDAT", piece) for piece in pieces), make_chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
@@ -123,20 +132,21 @@ def test_nothing_is_hidden_in_the_way_a_png_is_compressed() -> None:
         _png(head, *(whole[start:end] for start, end in sizes)),
         _png(head, zlib.compress(bytes(65 * 48), 0)),
     ):
-        assert opened(hiding).tobytes() == opened(plain).tobytes()
+        assert open_file(hiding).tobytes() == open_file(plain).tobytes()
         assert loading.load(hiding, Limits()) == loading.load(plain, Limits())
 
 
 def test_a_palette_is_as_long_as_the_pixels_can_use_it() -> None:
     """A palette beside true colours, or longer than the bits of a pixel can count, is a place for other data."""
     plain = SAMPLES["PNG"]
-    assert loading.load(into_png(plain, chunk(b"PLTE", (SECRET * 9)[:300])), Limits()) == loading.load(plain, Limits())
+    with_palette = insert_chunks(plain, make_chunk(b"PLTE", (SECRET * 9)[:300]))
+    assert loading.load(with_palette, Limits()) == loading.load(plain, Limits())
     few = io.BytesIO()
-    drawn().convert("L").quantize(4).save(few, "PNG", bits=2)
+    draw_picture().convert("L").quantize(4).save(few, "PNG", bits=2)
     start = few.getvalue().index(b"PLTE") - 4
     end = start + 12 + int.from_bytes(few.getvalue()[start : start + 4])
     colours = few.getvalue()[start + 8 : end - 4]
-    longer = few.getvalue()[:start] + chunk(b"PLTE", colours + (SECRET * 9)[:300]) + few.getvalue()[end:]
+    longer = few.getvalue()[:start] + make_chunk(b"PLTE", colours + (SECRET * 9)[:300]) + few.getvalue()[end:]
 
     assert loading.load(longer, Limits()).data == loading.load(few.getvalue(), Limits()).data
 
@@ -145,8 +155,12 @@ def _indexed(colours: bytes, opacities: bytes = b"") -> bytes:
     """A picture of 64 by 32 with the colours 1 and 3 alone."""
     head = struct.pack(">IIBBBBB", 64, 32, 8, 3, 0, 0, 0)
     rows = zlib.compress((b"\0" + b"\1\3" * 32) * 32)
-    parts = [chunk(b"IHDR", head), chunk(b"PLTE", colours), *([chunk(b"tRNS", opacities)] if opacities else [])]
-    return b"\x89PNG\r\n\x1a\n" + b"".join([*parts, chunk(b"IDAT", rows), chunk(b"IEND", b"")])
+    parts = [
+        make_chunk(b"IHDR", head),
+        make_chunk(b"PLTE", colours),
+        *([make_chunk(b"tRNS", opacities)] if opacities else []),
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join([*parts, make_chunk(b"IDAT", rows), make_chunk(b"IEND", b"")])
 
 
 @pytest.mark.parametrize(
@@ -161,10 +175,10 @@ def test_colours_that_no_pixel_has_are_emptied(opacities: bytes, kept: bytes | N
 
     stored = loading.load(given, Limits()).data
 
-    assert opened(stored).convert("RGBA").tobytes() == opened(given).convert("RGBA").tobytes()
-    assert bytes(opened(stored).getpalette() or ())[:12] == bytes(3) + used[0] + bytes(3) + used[1]
+    assert open_file(stored).convert("RGBA").tobytes() == open_file(given).convert("RGBA").tobytes()
+    assert bytes(open_file(stored).getpalette() or ())[:12] == bytes(3) + used[0] + bytes(3) + used[1]
     assert SECRET[:9] not in stored
-    assert opened(stored).info.get("transparency") == kept
+    assert open_file(stored).info.get("transparency") == kept
     assert loading.load(stored, Limits()).data == stored
     assert loading.load(empty, Limits()).data == stored
 
@@ -175,20 +189,20 @@ def test_bits_behind_a_row_are_emptied() -> None:
 
     def of(last: int) -> bytes:
         rows = zlib.compress((b"\0" + b"\x55" * 7 + bytes([last])) * 32)
-        parts = chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+        parts = make_chunk(b"IHDR", head) + make_chunk(b"IDAT", rows) + make_chunk(b"IEND", b"")
         return b"\x89PNG\r\n\x1a\n" + parts
 
     stored = loading.load(of(0x5F), Limits()).data
 
     assert stored == loading.load(of(0x50), Limits()).data
-    assert opened(stored).tobytes()[:8] == b"\x55" * 7 + b"\x50"
+    assert open_file(stored).tobytes()[:8] == b"\x55" * 7 + b"\x50"
 
 
 def test_a_wrong_checksum_of_a_text_does_no_harm() -> None:
     """It is not read; that of the pixels is."""
     plain = SAMPLES["PNG"]
-    text = chunk(b"tEXt", b"Comment\0x")
-    assert loading.load(into_png(plain, text[:-1] + b"\0"), Limits()) == loading.load(plain, Limits())
+    text = make_chunk(b"tEXt", b"Comment\0x")
+    assert loading.load(insert_chunks(plain, text[:-1] + b"\0"), Limits()) == loading.load(plain, Limits())
     with pytest.raises(InvalidRequest, match="a checksum in it is wrong"):
         loading.load(plain[:-13] + b"\0" + plain[-12:], Limits())
 
@@ -213,11 +227,11 @@ def test_bytes_before_the_picture_are_skipped_where_they_are_blank() -> None:
 def test_the_further_pictures_of_a_camera_are_dropped() -> None:
     """A preview, a depth or a gain map (MPF, Ultra HDR), announced in the file or not: one picture is meant."""
     data = io.BytesIO()
-    drawn().save(data, "MPO", save_all=True, append_images=[drawn((40, 40))])
-    for several in (data.getvalue(), SAMPLES["JPEG"] + picture("JPEG", (40, 40)) + VIDEO):
+    draw_picture().save(data, "MPO", save_all=True, append_images=[draw_picture((40, 40))])
+    for several in (data.getvalue(), SAMPLES["JPEG"] + make_file("JPEG", (40, 40)) + VIDEO):
         stored = loading.load(several, Limits()).data
 
-        assert opened(stored).size == (64, 48)
+        assert open_file(stored).size == (64, 48)
         assert stored.count(b"\xff\xd8\xff") == 1
 
 
@@ -227,7 +241,7 @@ def test_a_jpeg_with_arithmetic_codes_is_encoded_again() -> None:
 
     stored = loading.load(odd, Limits()).data
 
-    assert (b"\xff\xc9" in stored, opened(stored).size) == (False, (64, 48))
+    assert (b"\xff\xc9" in stored, open_file(stored).size) == (False, (64, 48))
 
 
 def test_a_frame_of_an_mjpeg_stream_gets_its_tables_of_codes() -> None:
@@ -240,7 +254,7 @@ def test_a_frame_of_an_mjpeg_stream_gets_its_tables_of_codes() -> None:
     stored = loading.load(odd, Limits()).data
 
     assert b"\xff\xc4" in stored
-    assert max(abs(a - b) for a, b in zip(opened(stored).tobytes(), opened(plain).tobytes(), strict=True)) < 16
+    assert max(abs(a - b) for a, b in zip(open_file(stored).tobytes(), open_file(plain).tobytes(), strict=True)) < 16
 
 
 def test_a_picture_of_four_inks_is_sent_in_three_colours() -> None:
@@ -248,4 +262,4 @@ def test_a_picture_of_four_inks_is_sent_in_three_colours() -> None:
     data = io.BytesIO()
     PIL.Image.new("CMYK", (40, 40), (0, 255, 255, 0)).save(data, "JPEG")
 
-    assert opened(loading.load(data.getvalue(), Limits()).data).mode == "RGB"
+    assert open_file(loading.load(data.getvalue(), Limits()).data).mode == "RGB"

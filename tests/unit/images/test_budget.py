@@ -9,7 +9,7 @@ import pytest
 from llamaq import Limits
 from llamaq.images import loading, pixels, transcoding
 from llamaq.images.budget import BUDGET, PixelBudget
-from tests.unit.images.image_factory import opened, picture
+from tests.unit.images.image_factory import make_file, open_file
 
 SOON = 0.2
 """Seconds in which a thread that need not wait has begun."""
@@ -52,14 +52,14 @@ def test_a_part_is_given_back_after_a_failure() -> None:
 @pytest.mark.parametrize(("form", "module", "name"), [("PNG", pixels, "encode"), ("JPEG", transcoding, "transcode")])
 def test_an_image_takes_its_pixels(form: str, module: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it is decoded and encoded, as a file and as a picture of Pillow's."""
-    data, real, used = picture(form), getattr(module, name), []
+    data, real, used = make_file(form), getattr(module, name), []
 
     def noting(*args: Any, **kwargs: Any) -> Any:
         used.append(BUDGET.used)
         return real(*args, **kwargs)
 
     monkeypatch.setattr(module, name, noting)
-    image = opened(data)
+    image = open_file(data)
     loading.load(data, Limits())
     if module is pixels:
         loading.load(image, Limits())

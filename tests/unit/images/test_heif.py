@@ -11,14 +11,14 @@ import pytest
 
 from llamaq import InvalidRequest, Limits
 from llamaq.images import loading
-from tests.unit.images.image_factory import SECRET, drawn, exif, opened
+from tests.unit.images.image_factory import SECRET, draw_picture, make_exif, open_file
 
 
 def photo(form: str, **how: Any) -> bytes:
     """A photo as phones take it: with a red corner, its place, an owner and an orientation."""
     image = PIL.Image.new("RGB", (128, 64), "white")
     image.paste((255, 0, 0), (0, 0, 64, 32))
-    return written(image, form, exif=exif(6), **how)
+    return written(image, form, exif=make_exif(6), **how)
 
 
 def written(image: PIL.Image.Image, form: str, **how: Any) -> bytes:
@@ -40,7 +40,7 @@ def test_a_photo_of_a_phone_is_sent_as_an_upright_jpeg(form: str) -> None:
     stored = loading.load(taken, Limits()).data
 
     assert SECRET not in stored
-    made = opened(stored)
+    made = open_file(stored)
     assert (made.format, made.size) == ("JPEG", (64, 128))
     red = made.getchannel("G").point(lambda value: 255 if value < 60 else 0).getbbox()
     assert red is not None
@@ -50,10 +50,10 @@ def test_a_photo_of_a_phone_is_sent_as_an_upright_jpeg(form: str) -> None:
 @pytest.mark.parametrize("form", ["HEIC", "AVIF"])
 def test_transparency_is_kept_in_a_png(form: str) -> None:
     """As of every other format."""
-    image = drawn().convert("RGBA")
+    image = draw_picture().convert("RGBA")
     image.putalpha(100)
 
-    made = opened(loading.load(written(image, form), Limits()).data)
+    made = open_file(loading.load(written(image, form), Limits()).data)
 
     assert (made.format, made.mode, made.size) == ("PNG", "RGBA", (64, 48))
 
@@ -70,8 +70,8 @@ def test_limits_damage_and_what_is_behind_are_treated_as_in_other_formats(form: 
     with pytest.raises(InvalidRequest, match=r"Limits.image_pixels"):
         loading.load(taken, Limits(image_pixels=8191))
     with pytest.raises(InvalidRequest, match="an edge below 28 pixels"):
-        loading.load(written(drawn((64, 20)), form), Limits())
-    assert opened(loading.load(taken, Limits(), max_edge=64).data).size == (32, 64)
+        loading.load(written(draw_picture((64, 20)), form), Limits())
+    assert open_file(loading.load(taken, Limits(), max_edge=64).data).size == (32, 64)
 
 
 @pytest.mark.parametrize(

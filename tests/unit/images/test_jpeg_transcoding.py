@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from llamaq import InvalidRequest, Limits
 from llamaq.images import loading
-from tests.unit.images.image_factory import SECRET, drawn, into_jpeg, opened, picture, segment
+from tests.unit.images.image_factory import SECRET, draw_picture, insert_segments, make_file, make_segment, open_file
 from tests.unit.images.jpeg_reader import assert_nothing_but_blocks
 
-PLAIN = picture("JPEG")
-RESTARTING = picture("JPEG", restart_marker_blocks=2)
-PROGRESSIVE = picture("JPEG", progressive=True)
-PADDED = next(data for data in (picture("JPEG") for _ in range(99)) if data[-3] & 7 == 3)
+PLAIN = make_file("JPEG")
+RESTARTING = make_file("JPEG", restart_marker_blocks=2)
+PROGRESSIVE = make_file("JPEG", progressive=True)
+PADDED = next(data for data in (make_file("JPEG") for _ in range(99)) if data[-3] & 7 == 3)
 GREY = io.BytesIO()
-drawn().convert("L").save(GREY, "JPEG")
-STANDARD = {quality: picture("JPEG", quality=quality) for quality in (1, 30, 75, 90, 95, 100)}
+draw_picture().convert("L").save(GREY, "JPEG")
+STANDARD = {quality: make_file("JPEG", quality=quality) for quality in (1, 30, 75, 90, 95, 100)}
 _SCAN, _END = b"\xff\xda", b"\xff\xd9"
 
 
@@ -79,24 +79,27 @@ HIDING: dict[str, Callable[[], tuple[bytes, bytes]]] = {
     "behind the last restart": lambda: (with_restarts(RESTARTING, b"", HIDDEN_BITS), RESTARTING),
     "behind a restart that was not announced": lambda: (PLAIN[:-2] + b"\xff\xd0" + HIDDEN_BITS + _END, PLAIN),
     "behind a restart with an interval of none": lambda: (
-        into_jpeg(PLAIN[:-2] + b"\xff\xd5" + HIDDEN_BITS + _END, segment(0xDD, b"\0\0")),
+        insert_segments(PLAIN[:-2] + b"\xff\xd5" + HIDDEN_BITS + _END, make_segment(0xDD, b"\0\0")),
         PLAIN,
     ),
-    "behind the interval of restarts": lambda: (into_jpeg(PLAIN, segment(0xDD, b"\0\0")), PLAIN),
+    "behind the interval of restarts": lambda: (insert_segments(PLAIN, make_segment(0xDD, b"\0\0")), PLAIN),
     "in the bits of padding": lambda: (with_padding(PADDED), PADDED),
-    "in steps that no plane uses": lambda: (into_jpeg(PLAIN, segment(0xDB, b"\2" + TABLE)), PLAIN),
-    "in finer steps that no plane uses": lambda: (into_jpeg(PLAIN, segment(0xDB, b"\x13" + TABLE * 2)), PLAIN),
-    "in steps that are replaced": lambda: (into_jpeg(PLAIN, segment(0xDB, b"\0" + TABLE)), PLAIN),
-    "in codes that no plane uses": lambda: (into_jpeg(PLAIN, segment(0xC4, b"\3" + CODES)), PLAIN),
+    "in steps that no plane uses": lambda: (insert_segments(PLAIN, make_segment(0xDB, b"\2" + TABLE)), PLAIN),
+    "in finer steps that no plane uses": lambda: (
+        insert_segments(PLAIN, make_segment(0xDB, b"\x13" + TABLE * 2)),
+        PLAIN,
+    ),
+    "in steps that are replaced": lambda: (insert_segments(PLAIN, make_segment(0xDB, b"\0" + TABLE)), PLAIN),
+    "in codes that no plane uses": lambda: (insert_segments(PLAIN, make_segment(0xC4, b"\3" + CODES)), PLAIN),
     "in codes that no block uses": lambda: (with_symbols(STANDARD[1]), STANDARD[1]),
     "in fill bytes": lambda: (PLAIN.replace(b"\xff\xc0", b"\xff" * 37 + b"\xc0"), PLAIN),
     "in a thumbnail": lambda: (
-        PLAIN[:2] + segment(0xE0, b"JFIF\0\1\2\0\0\1\0\1\4\3" + (SECRET * 2)[:36]) + PLAIN[20:],
+        PLAIN[:2] + make_segment(0xE0, b"JFIF\0\1\2\0\0\1\0\1\4\3" + (SECRET * 2)[:36]) + PLAIN[20:],
         PLAIN,
     ),
-    "in a comment behind the scan": lambda: (PLAIN[:-2] + segment(0xFE, SECRET) + _END, PLAIN),
-    "in the number of lines behind the scan": lambda: (PLAIN[:-2] + segment(0xDC, b"\0\x30") + _END, PLAIN),
-    "in a second image": lambda: (PLAIN + picture("JPEG", quality=40), PLAIN),
+    "in a comment behind the scan": lambda: (PLAIN[:-2] + make_segment(0xFE, SECRET) + _END, PLAIN),
+    "in the number of lines behind the scan": lambda: (PLAIN[:-2] + make_segment(0xDC, b"\0\x30") + _END, PLAIN),
+    "in a second image": lambda: (PLAIN + make_file("JPEG", quality=40), PLAIN),
 }
 
 
@@ -104,13 +107,13 @@ HIDING: dict[str, Callable[[], tuple[bytes, bytes]]] = {
 def test_nothing_is_hidden_in_a_jpeg(where: str) -> None:
     """What is sent is the same, byte for byte, as for the file without it."""
     hiding, plain = HIDING[where]()
-    given = opened(plain)
+    given = open_file(plain)
 
     stored = loading.load(hiding, Limits()).data
 
     assert stored == loading.load(plain, Limits()).data
     assert_nothing_but_blocks(stored)
-    assert (opened(stored).size, opened(stored).mode) == (given.size, given.mode)
+    assert (open_file(stored).size, open_file(stored).mode) == (given.size, given.mode)
 
 
 def test_names_of_planes_are_no_place_for_data() -> None:
@@ -120,7 +123,7 @@ def test_names_of_planes_are_no_place_for_data() -> None:
     for names in (slice(at + 10, at + 19, 3), slice(scan - 9, scan - 3, 2)):
         assert named[names] == b"\1\2\3"
         named[names] = b"abc"
-    assert opened(bytes(named)).tobytes() == opened(PLAIN).tobytes()
+    assert open_file(bytes(named)).tobytes() == open_file(PLAIN).tobytes()
 
     assert loading.load(named, Limits()).data == loading.load(PLAIN, Limits()).data
 
@@ -133,13 +136,13 @@ def test_steps_are_the_encoders_own() -> None:
     for table in (b"\0", b"\1"):
         at = given.index(b"\xff\xdb\0\x43" + table)
         given = given[: at + 6] + (SECRET * 2)[:63] + given[at + 69 :]
-    assert (opened(given).getpixel((5, 5)), given.count(SECRET)) == (opened(file.getvalue()).getpixel((5, 5)), 2)
+    assert (open_file(given).getpixel((5, 5)), given.count(SECRET)) == (open_file(file.getvalue()).getpixel((5, 5)), 2)
 
     stored = loading.load(given, Limits()).data
 
     assert_nothing_but_blocks(stored)
     assert SECRET[:9] not in stored
-    assert max(abs(a - b) for a, b in zip(opened(stored).tobytes(), opened(given).tobytes(), strict=True)) < 3
+    assert max(abs(a - b) for a, b in zip(open_file(stored).tobytes(), open_file(given).tobytes(), strict=True)) < 3
 
 
 def photo(size: tuple[int, int], mode: str) -> PIL.Image.Image:
@@ -159,7 +162,7 @@ def test_hardly_a_pixel_changes(mode: str, subsampling: int, size: tuple[int, in
     stored = loading.load(file.getvalue(), Limits()).data
 
     assert_nothing_but_blocks(stored)
-    given, made = opened(file.getvalue()).tobytes(), opened(stored).tobytes()
+    given, made = open_file(file.getvalue()).tobytes(), open_file(stored).tobytes()
     # Blocks that stand out over an edge have numbers for pixels that are not in the picture.
     most = 0.02 if size == (64, 48) else 0.4
     assert sum(abs(a - b) for a, b in zip(given, made, strict=True)) / len(given) < most
@@ -169,7 +172,7 @@ def test_hardly_a_pixel_changes(mode: str, subsampling: int, size: tuple[int, in
 @given(st.sampled_from(sorted(STANDARD)), st.sampled_from([0, 1, 2]))
 def test_quality_and_subsampling_stay(quality: int, subsampling: int) -> None:
     """Neither is the file larger without a need, nor the picture coarser."""
-    given = picture("JPEG", quality=quality, subsampling=subsampling)
+    given = make_file("JPEG", quality=quality, subsampling=subsampling)
 
     stored = loading.load(given, Limits()).data
 
@@ -180,7 +183,7 @@ def test_quality_and_subsampling_stay(quality: int, subsampling: int) -> None:
 
 def _planes(sampling: tuple[int, ...]) -> bytes:
     """A file whose frame says another sampling; its pixels are noise, which decoders take."""
-    data = bytearray(picture("JPEG", (96, 96), subsampling=0))
+    data = bytearray(make_file("JPEG", (96, 96), subsampling=0))
     at = data.index(b"\xff\xc0")
     data[at + 11 : at + 19 : 3] = bytes(sampling)
     return bytes(data)
@@ -188,14 +191,14 @@ def _planes(sampling: tuple[int, ...]) -> bytes:
 
 def _inks() -> bytes:
     file = io.BytesIO()
-    drawn().convert("CMYK").save(file, "JPEG")
+    draw_picture().convert("CMYK").save(file, "JPEG")
     return file.getvalue()
 
 
 UNUSUAL: dict[str, Callable[[], bytes]] = {
-    "red, green and blue": lambda: picture("JPEG", keep_rgb=True),
-    "red, green and blue in 4:2:0": lambda: into_jpeg(
-        picture("JPEG", subsampling=2)[20:].join([b"\xff\xd8", b""]), segment(0xEE, b"Adobe\0\x64\0\0\0\0\0")
+    "red, green and blue": lambda: make_file("JPEG", keep_rgb=True),
+    "red, green and blue in 4:2:0": lambda: insert_segments(
+        make_file("JPEG", subsampling=2)[20:].join([b"\xff\xd8", b""]), make_segment(0xEE, b"Adobe\0\x64\0\0\0\0\0")
     ),
     "4:1:1": lambda: _planes((0x41, 0x11, 0x11)),
     "4:4:0": lambda: _planes((0x12, 0x11, 0x11)),
@@ -204,7 +207,7 @@ UNUSUAL: dict[str, Callable[[], bytes]] = {
     "arithmetic codes": lambda: PLAIN.replace(b"\xff\xc0", b"\xff\xc9", 1),
     "four inks": _inks,
     "progressive": lambda: PROGRESSIVE,
-    "steps of another program": lambda: picture("JPEG", qtables="web_high"),
+    "steps of another program": lambda: make_file("JPEG", qtables="web_high"),
 }
 
 
@@ -216,9 +219,9 @@ def test_unusual_jpegs_are_taken(what: str) -> None:
     stored = loading.load(given, Limits()).data
 
     assert_nothing_but_blocks(stored)
-    expected = opened(given).convert("RGB")
-    assert opened(stored).size == expected.size
-    made = opened(stored).convert("RGB").tobytes()
+    expected = open_file(given).convert("RGB")
+    assert open_file(stored).size == expected.size
+    made = open_file(stored).convert("RGB").tobytes()
     assert sum(abs(a - b) for a, b in zip(expected.tobytes(), made, strict=True)) / len(made) < 6
 
 

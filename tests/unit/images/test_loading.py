@@ -17,9 +17,9 @@ import pytest
 from llamaq import InvalidRequest, Limits
 from llamaq.images import loading
 from llamaq.images.formats import FORMATS
-from tests.unit.images.image_factory import chunk, drawn, opened, picture
+from tests.unit.images.image_factory import draw_picture, make_chunk, make_file, open_file
 
-SAMPLES = {name: picture(name) for name in FORMATS}
+SAMPLES = {name: make_file(name) for name in FORMATS}
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -43,30 +43,30 @@ def test_every_way_in_gives_the_same_image(name: str, tmp_path: Path) -> None:
 
 def test_a_picture_of_pillows_is_an_image() -> None:
     """What came out of a JPEG goes out as one, all else as a PNG."""
-    assert opened(loading.load(drawn(), Limits()).data).format == "PNG"
-    assert opened(loading.load(opened(SAMPLES["JPEG"]), Limits()).data).format == "JPEG"
+    assert open_file(loading.load(draw_picture(), Limits()).data).format == "PNG"
+    assert open_file(loading.load(open_file(SAMPLES["JPEG"]), Limits()).data).format == "JPEG"
     with pytest.raises(InvalidRequest, match=r"Limits.image_pixels"):
-        loading.load(drawn((32, 32)), Limits(image_pixels=1023))
+        loading.load(draw_picture((32, 32)), Limits(image_pixels=1023))
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_what_is_stored_is_what_every_engine_reads(name: str) -> None:
     """PNG and JPEG; a lossy file becomes a JPEG, all else a PNG with the very pixels of the file."""
-    stored = opened(loading.load(SAMPLES[name], Limits()).data)
+    stored = open_file(loading.load(SAMPLES[name], Limits()).data)
 
     assert stored.format == ("JPEG" if name in ("JPEG", "WEBP") else "PNG")
     if stored.format == "PNG":
-        assert stored.convert("RGB").tobytes() == opened(SAMPLES[name]).convert("RGB").tobytes()
+        assert stored.convert("RGB").tobytes() == open_file(SAMPLES[name]).convert("RGB").tobytes()
 
 
 def test_a_lossless_webp_stays_lossless() -> None:
     """Its pixels are those of the PNG that it becomes, transparency included."""
     data = io.BytesIO()
-    image = drawn().convert("RGBA")
-    image.putalpha(drawn().convert("L"))
+    image = draw_picture().convert("RGBA")
+    image.putalpha(draw_picture().convert("L"))
     image.save(data, "WEBP", lossless=True, exact=True)
 
-    stored = opened(loading.load(data.getvalue(), Limits()).data)
+    stored = open_file(loading.load(data.getvalue(), Limits()).data)
 
     assert (stored.format, stored.mode, stored.tobytes()) == ("PNG", "RGBA", image.tobytes())
 
@@ -78,7 +78,7 @@ def test_of_an_animation_the_first_frame_is_shown(form: str) -> None:
     data = io.BytesIO()
     frames[0].save(data, form, save_all=True, append_images=frames[1:], lossless=True)
 
-    stored = opened(loading.load(data.getvalue(), Limits()).data)
+    stored = open_file(loading.load(data.getvalue(), Limits()).data)
 
     assert getattr(stored, "n_frames", 1) == 1
     assert stored.convert("RGB").getpixel((8, 8)) == (255, 0, 0)
@@ -95,10 +95,10 @@ def test_an_interlaced_png_is_a_png(how: dict[str, Any]) -> None:
     head = width.to_bytes(4) + height.to_bytes(4) + bytes([depth, 0, 0, 0, how.get("interlace", 0)])
 
     def whole(content: bytes) -> bytes:
-        parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(content)) + chunk(b"IEND", b"")
+        parts = make_chunk(b"IHDR", head) + make_chunk(b"IDAT", zlib.compress(content)) + make_chunk(b"IEND", b"")
         return b"\x89PNG\r\n\x1a\n" + parts
 
-    assert opened(loading.load(whole(rows), Limits()).data).tobytes() == opened(whole(rows)).tobytes()
+    assert open_file(loading.load(whole(rows), Limits()).data).tobytes() == open_file(whole(rows)).tobytes()
     with pytest.raises(InvalidRequest, match="damaged image"):
         loading.load(whole(rows[:-1]), Limits())
 

@@ -8,19 +8,19 @@ from PIL.Image import Transpose
 
 from llamaq import Limits
 from llamaq.images import loading
-from tests.unit.images.image_factory import drawn, exif, opened
+from tests.unit.images.image_factory import draw_picture, make_exif, open_file
 
 MODES = ("1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "I", "F", "LA", "PA", "RGBX", "RGBa", "La")
 
 
 def sent(image: PIL.Image.Image, **how: Any) -> PIL.Image.Image:
     """The picture that a host gets."""
-    return opened(loading.load(image, Limits(), **how).data)
+    return open_file(loading.load(image, Limits(), **how).data)
 
 
 def in_mode(mode: str) -> PIL.Image.Image:
     """A picture in a mode; Pillow converts to some by way of others alone."""
-    return drawn().convert({"La": "LA", "RGBa": "RGBA"}.get(mode, "RGB")).convert(mode)
+    return draw_picture().convert({"La": "LA", "RGBa": "RGBA"}.get(mode, "RGB")).convert(mode)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -52,7 +52,7 @@ def test_sixteen_bits_are_grey_in_either_order_of_bytes(mode: str) -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "I;16", "CMYK", "RGBA"])
 def test_a_transparency_of_another_mode_does_no_harm(mode: str, value: Any) -> None:
     """Pillow leaves one behind where a picture was made of another; no encoder takes it."""
-    image = drawn().convert("I;16") if mode == "I;16" else drawn().convert(mode)
+    image = draw_picture().convert("I;16") if mode == "I;16" else draw_picture().convert(mode)
     image.info = {"transparency": value, "dpi": "x", "gamma": None}
 
     assert sent(image).size == (64, 48)
@@ -62,7 +62,7 @@ def test_a_transparency_of_another_mode_does_no_harm(mode: str, value: Any) -> N
 @pytest.mark.parametrize("block", [b"junk", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*", 5, "text"])
 def test_a_damaged_exif_block_does_no_harm(block: Any) -> None:
     """The picture is taken as it stands, as with a file."""
-    image = drawn()
+    image = draw_picture()
     image.info["exif"] = block
 
     assert sent(image).tobytes() == image.tobytes()
@@ -71,15 +71,15 @@ def test_a_damaged_exif_block_does_no_harm(block: Any) -> None:
 @pytest.mark.parametrize(("value", "turn"), [(6, Transpose.ROTATE_270), ("6", None), (9, None), (None, None)])
 def test_the_orientation_is_applied(value: Any, turn: Transpose | None) -> None:
     """As an application has set it, and that of a file; the application's picture stays as it is."""
-    image = drawn()
-    image.info["exif"] = exif(3)
+    image = draw_picture()
+    image.info["exif"] = make_exif(3)
     image.getexif()[0x0112] = value
     before = image.tobytes()
 
     made = sent(image)
 
     assert made.tobytes() == (image.transpose(turn) if turn is not None else image).tobytes()
-    assert (image.tobytes(), image.info["exif"]) == (before, exif(3))
+    assert (image.tobytes(), image.info["exif"]) == (before, make_exif(3))
 
 
 def test_what_a_jpeg_cannot_hold_is_a_png() -> None:

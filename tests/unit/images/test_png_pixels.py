@@ -9,7 +9,7 @@ import pytest
 
 from llamaq import Limits
 from llamaq.images import loading
-from tests.unit.images.image_factory import chunk, opened
+from tests.unit.images.image_factory import make_chunk, open_file
 
 EDGE = 32
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -67,7 +67,7 @@ def _shown(pixels: list[Pixel]) -> list[Pixel]:
 
 
 def _read(data: bytes) -> list[Pixel]:
-    image = opened(data)
+    image = open_file(data)
     clear = image.info.get("transparency")
     if image.mode == "1":  # Pillow's versions differ in what they compare the bit with
         bit = None if clear is None else min(clear, 1)
@@ -94,9 +94,9 @@ def test_its_colours_stay(colour: int, depth: int, further_bits: int, *, transpa
         transparency = b"".join((level | further).to_bytes(2) for level in kind.samples(rows[0])[:channels])
     elif transparent and colour == 3:
         transparency = chance.randbytes(1 << depth)
-    parts = [chunk(b"IHDR", struct.pack(">IIBBBBB", EDGE, EDGE, depth, colour, 0, 0, 0))]
-    parts += [chunk(name, content) for name, content in ((b"PLTE", palette), (b"tRNS", transparency)) if content]
-    parts += [chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))), chunk(b"IEND", b"")]
+    parts = [make_chunk(b"IHDR", struct.pack(">IIBBBBB", EDGE, EDGE, depth, colour, 0, 0, 0))]
+    parts += [make_chunk(name, content) for name, content in ((b"PLTE", palette), (b"tRNS", transparency)) if content]
+    parts += [make_chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))), make_chunk(b"IEND", b"")]
     samples = [sample for row in rows for sample in kind.samples(row)]
     meant = [kind.pixel(samples[at : at + channels], palette, transparency) for at in range(0, len(samples), channels)]
 

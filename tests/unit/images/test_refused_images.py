@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from llamaq import InvalidRequest, Limits
 from llamaq.images import loading
 from llamaq.images.formats import FORMATS
-from tests.unit.images.image_factory import bomb, chunk, drawn, into_png, opened, picture
+from tests.unit.images.image_factory import draw_picture, insert_chunks, make_bomb, make_chunk, make_file, open_file
 
-SAMPLES = {name: picture(name) for name in FORMATS}
+SAMPLES = {name: make_file(name) for name in FORMATS}
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -36,7 +36,7 @@ def test_a_truncated_image_is_refused(name: str, at: float) -> None:
     [
         (b"", "empty"),
         (b"hello, this is no image at all", "a text that begins with 'hello, this is no image "),
-        (picture("TIFF"), "TIFF, or the raw image of a camera: convert it to PNG or JPEG"),
+        (make_file("TIFF"), "TIFF, or the raw image of a camera: convert it to PNG or JPEG"),
         (b"MM\0*\0\0\0\x08", "TIFF"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG, a drawing: render it to PNG"),
         (b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- Inkscape -->\n<!DOCTYPE svg PUBLIC '' ''>\n<svg/>", "SVG"),
@@ -52,13 +52,13 @@ def test_a_truncated_image_is_refused(name: str, at: float) -> None:
         (b"PK\x03\x04" + bytes(30), "a ZIP archive, such as a document of an office program: unpack it"),
         (b"\x1f\x8b\x08\0", "a compressed file"),
         (b"8BPS\0\x01", "a file of Photoshop"),
-        (picture("ICO"), "an icon"),
-        (picture("PPM"), "an image in a format that is not read"),
+        (make_file("ICO"), "an icon"),
+        (make_file("PPM"), "an image in a format that is not read"),
         (b"\xff\x0a" + bytes(20), "JPEG XL"),
         (b"\0\x05\x16\x07\0\x02\0\0Mac OS X", "the same name without"),
         (bytes(4096), "4096 bytes that are all zero"),
         (b"\x01\x02\x03\x04", "it begins with the bytes 01 02 03 04"),
-        (picture("TGA"), "not an image in one of the formats PNG, JPEG"),
+        (make_file("TGA"), "not an image in one of the formats PNG, JPEG"),
     ],
 )
 def test_what_is_no_image_is_named_with_the_remedy(data: bytes, reason: str, tmp_path: Path) -> None:
@@ -80,10 +80,10 @@ def test_first_bytes_alone_make_no_image(data: bytes) -> None:
 def test_a_png_without_its_palette_is_refused() -> None:
     """Pillow takes it, and engines do not."""
     data = io.BytesIO()
-    drawn().convert("P").save(data, "PNG")
+    draw_picture().convert("P").save(data, "PNG")
     start = data.getvalue().index(b"PLTE") - 4
     end = start + 12 + int.from_bytes(data.getvalue()[start : start + 4])
-    for palette in (b"", chunk(b"PLTE", b""), chunk(b"PLTE", b"\0\0")):
+    for palette in (b"", make_chunk(b"PLTE", b""), make_chunk(b"PLTE", b"\0\0")):
         with pytest.raises(InvalidRequest, match="it has no palette"):
             loading.load(data.getvalue()[:start] + palette + data.getvalue()[end:], Limits())
 
@@ -110,13 +110,15 @@ def test_too_many_bytes_are_refused_with_both_figures(tmp_path: Path) -> None:
 def test_a_decompression_bomb_is_refused_by_its_claim(width: int, height: int) -> None:
     """Over the limit of pixels nothing is decoded, however few bytes came, without a warning on the way."""
     with pytest.raises(InvalidRequest, match=r"pixels"):
-        loading.load(bomb(width, height), Limits())
+        loading.load(make_bomb(width, height), Limits())
 
 
 def test_a_bomb_in_a_text_chunk_is_never_inflated() -> None:
     """A text or a profile that grows a thousandfold: it is dropped as it came."""
     swollen = zlib.compress(bytes(50_000_000))
-    data = into_png(SAMPLES["PNG"], chunk(b"zTXt", b"x\0\0" + swollen), chunk(b"iCCP", b"x\0\0" + swollen))
+    data = insert_chunks(
+        SAMPLES["PNG"], make_chunk(b"zTXt", b"x\0\0" + swollen), make_chunk(b"iCCP", b"x\0\0" + swollen)
+    )
 
     assert loading.load(data, Limits()).data == loading.load(SAMPLES["PNG"], Limits()).data
 
@@ -158,7 +160,7 @@ def test_much_of_one_thing_is_read_once(data: bytes) -> None:
 def test_a_jpeg_with_hundreds_of_scans_is_refused() -> None:
     """A few bytes for each, and a pass over all pixels: a small file keeps a decoder busy for hours."""
     data = io.BytesIO()
-    drawn().save(data, "JPEG", progressive=True)
+    draw_picture().save(data, "JPEG", progressive=True)
     last = data.getvalue().rindex(b"\xff\xda")
     scan = data.getvalue()[last:-2]
     with pytest.raises(InvalidRequest, match="more than 100 scans"):
@@ -174,7 +176,7 @@ def test_damaged_images_are_refused_or_are_images(name: str, data: Any) -> None:
         sample[at] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(1, len(sample)))
     with contextlib.suppress(InvalidRequest):
-        assert opened(loading.load(bytes(sample[:cut]), Limits()).data).format in ("PNG", "JPEG")
+        assert open_file(loading.load(bytes(sample[:cut]), Limits()).data).format in ("PNG", "JPEG")
 
 
 @given(

@@ -13,10 +13,10 @@ from llamaq.store.worker.claimed_job import ClaimedJob
 from llamaq.store.worker.minute_figures import MinuteFigures
 from llamaq.store.worker.outcome import Completed
 from llamaq.store.worker.webhook_deliveries import Deliveries
-from tests.unit.images.image_factory import picture
+from tests.unit.images.image_factory import make_file
 from tests.unit.store.batches.batch_world import World as Batches
 
-PICTURE = picture()
+PICTURE = make_file()
 NOTIFY = {"url": "https://example.com/x"}
 TURN = ({"role": "user", "content": "q"}, {"role": "assistant", "content": "z"})
 Verbs = dict[str, Callable[[], Any]]

@@ -6,7 +6,7 @@ import pytest
 
 from embedded.redis import EmbeddedRedis
 from embedded.scripted.fleet import MODEL, Fleet, make_error, make_outcome
-from tests.unit.images.image_factory import picture
+from tests.unit.images.image_factory import make_file
 
 WRONG = ("x", "nan", "1.5", "inf", "")
 
@@ -52,7 +52,7 @@ def test_a_damaged_count_of_a_tenant_refuses_none_of_its_jobs(
 @pytest.mark.parametrize("submits", [True, False])
 def test_the_jobs_of_an_image_are_counted_anew(fleet: Fleet, wrong: str | None, submits: bool) -> None:
     """The first of them that ends does not take the image away from the others; the last one does."""
-    pictures = [picture(), picture(size=(40, 40))]
+    pictures = [make_file(), make_file(size=(40, 40))]
     jobs = [fleet.queue.multimodal(MODEL, "x", images=pictures, wait_for_model=True) for _ in range(3)]
     damage(fleet, ":blobs", wrong)
     if submits:

@@ -7,9 +7,9 @@ import pytest
 
 from embedded.scripted.fleet import MODEL, Fleet
 from llamaq import AsyncJobQueue, InvalidRequest
-from tests.unit.images.image_factory import picture
+from tests.unit.images.image_factory import make_file
 
-PICTURE = picture()
+PICTURE = make_file()
 DAMAGES: list[dict[str, Any]] = [{"state": "odd"}, {"error": "{"}, {"submitted_at": "yesterday"}, {"metadata": "[]"}]
 
 
