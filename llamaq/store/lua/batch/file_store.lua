@@ -8,12 +8,12 @@
 -- Invariant: with every answer but OK nothing changes, but that expired files are forgotten.
 -- include: keys events files
 local id, tenant, bytes = given.id, given.tenant, tonumber(given.bytes)
-if redis.call('EXISTS', files.record(id)) == 1 then return {'OK'} end
+if redis.call('EXISTS', files.record(id)) == 1 then return confirm_as_master({'OK'}) end
 if bytes > 0 and redis.call('EXISTS', files.pieces(id)) == 0 then return confirm_as_master({'GONE'}) end
 files.forget_expired(tenant)
 local others = tonumber(redis.call('GET', files.bytes(tenant)) or 0)
 local most = tonumber(given.most_bytes)
-if most > 0 and others + bytes > most then return {'FULL', 'bytes', others} end
+if most > 0 and others + bytes > most then return confirm_as_master({'FULL', 'bytes', others}) end
 
 redis.call('HSET', files.record(id), 'tenant', tenant, 'filename', given.filename, 'purpose', given.purpose, 'bytes', bytes,
   'pieces', given.pieces, 'created_at', math.floor(NOW))

@@ -7,6 +7,6 @@
 -- include: keys events queue assignment ending cancelling
 local state = redis.call('HGET', record(given.id), 'state')
 if not state or state == 'deleted' then return confirm_as_master({'MISSING'}) end
-if TERMINAL[state] then return {'TOO_LATE', 'state', state} end
+if TERMINAL[state] then return confirm_as_master({'TOO_LATE', 'state', state}) end
 cancel_job(given.id, given.members, given.reason)
 return {'OK'}

@@ -10,10 +10,10 @@
 -- include: keys events conversations
 local tenant, name = given.tenant, given.name
 local turn = current_turn(tenant, name)
-if turn then return {'BUSY', 'turn', turn} end
+if turn then return confirm_as_master({'BUSY', 'turn', turn}) end
 local there = redis.call('LINDEX', messages_key(tenant, name), given.index)
-if there == given.after then return {'OK'} end
-if there ~= given.before then return {'CHANGED'} end
+if there == given.after then return confirm_as_master({'OK'}) end
+if there ~= given.before then return confirm_as_master({'CHANGED'}) end
 redis.call('LSET', messages_key(tenant, name), given.index, given.after)
 refresh_conversation(tenant, name, given.conversation_ttl)
 return {'OK'}

@@ -10,10 +10,10 @@
 -- Invariant: sent twice, it has one effect.
 -- include: keys events conversations
 local tenant, name, new, number = given.tenant, given.name, given.new_name, tonumber(given.number)
-if redis.call('HGET', about_key(tenant, new), 'forked') == given.token then return {'OK'} end
+if redis.call('HGET', about_key(tenant, new), 'forked') == given.token then return confirm_as_master({'OK'}) end
 if not conversation_exists(tenant, name) then return confirm_as_master({'MISSING'}) end
-if conversation_exists(tenant, new) or current_turn(tenant, new) then return {'EXISTS'} end
-if number > 0 and redis.call('LINDEX', messages_key(tenant, name), number - 1) ~= given.last then return {'CHANGED'} end
+if conversation_exists(tenant, new) or current_turn(tenant, new) then return confirm_as_master({'EXISTS'}) end
+if number > 0 and redis.call('LINDEX', messages_key(tenant, name), number - 1) ~= given.last then return confirm_as_master({'CHANGED'}) end
 
 for _, field in ipairs({'model', 'system', 'options', 'tools', 'ttl', 'runner', 'images'}) do
   local value = redis.call('HGET', about_key(tenant, name), field)

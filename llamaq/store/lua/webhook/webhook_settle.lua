@@ -9,7 +9,7 @@
 -- Answers    OK | STALE (another worker has taken it since: nothing is changed)
 -- include: keys events webhook dead_letter
 local id, outcome = given.id, given.outcome
-if redis.call('HGET', delivery_key(id), 'tries') ~= given.tries then return {'STALE'} end
+if redis.call('HGET', delivery_key(id), 'tries') ~= given.tries then return confirm_as_master({'STALE'}) end
 if outcome == 'later' then
   redis.call('ZADD', FAILING, NOW + OWED_SECONDS, id)
   redis.call('ZREMRANGEBYSCORE', FAILING, '-inf', NOW)

@@ -18,6 +18,7 @@ local seconds, micros = unpack(redis.call('TIME'))
 local at = string.format('%s.%03d', seconds, math.floor(micros / 1000))
 local expires = seconds + micros / 1e6 + given.lease_seconds
 local position, words, cursors = 2, {}, {}  -- behind the prefix and `given`
+local wrote = false
 
 -- The next values of ARGV.
 local function take(count)
@@ -64,6 +65,8 @@ for index = 2, #KEYS, 2 do
     -- From the code on: Redis 6.2 puts the line of the script before it, where clients do not know the error.
     if code and code ~= 'ERR' and code ~= 'WRONGTYPE' then return redis.error_reply(string.match(word, code .. '.*')) end
   end
+  wrote = wrote or word == 'OK' and (renews == '1' or cursor ~= '')
   words[#words + 1], cursors[#cursors + 1] = word, ok and cursor or ''
 end
+if not wrote then redis.call('ZREM', KEYS[1], '-') end  -- as confirm_as_master in keys.lua
 return {'OK', 'jobs', redis.call('ZCARD', KEYS[1]), 'words', words, 'cursors', cursors}

@@ -10,7 +10,7 @@
 -- include: keys events queue assignment ending create_ended cancelling
 local id = given.id
 local state = redis.call('HGET', record(id), 'state')
-if state and TERMINAL[state] then return {'TOO_LATE', 'state', state} end
+if state and TERMINAL[state] then return confirm_as_master({'TOO_LATE', 'state', state}) end
 if state then
   cancel_job(id, given.members, given.reason)
   return {'OK'}

@@ -25,11 +25,12 @@ local function expire()
   return {'EXPIRED'}
 end
 
-if not job.state then return {'GONE'} end
-if TERMINAL[job.state] then return {'DONE'} end
-if tonumber(job.v or 1) > WIRE then return {'NEWER', 'version', job.v} end
+if not job.state then return confirm_as_master({'GONE'}) end
+if TERMINAL[job.state] then return confirm_as_master({'DONE'}) end
+if tonumber(job.v or 1) > WIRE then return confirm_as_master({'NEWER', 'version', job.v}) end
 local has_it = job.lease == 'claimed' and job.fence == given.fence
-if not has_it and (job.lease ~= 'assigned' or job.host ~= host) then return {'LEASED_ELSEWHERE'} end
+if not has_it and (job.lease ~= 'assigned' or job.host ~= host) then return confirm_as_master({'LEASED_ELSEWHERE'}) end
 if not has_it and job.attempt == '0' and job.start_by ~= '' and tonumber(job.start_by) < NOW then return expire() end
+if has_it then return confirm_as_master({'CLAIMED', unpack(claims.answer(id, host, job))}) end
 local by = {fence = given.fence, worker = given.worker, lease_seconds = given.lease_seconds, members = given.members}
-return {'CLAIMED', unpack(has_it and claims.answer(id, host, job) or claims.begin(id, host, job, by))}
+return {'CLAIMED', unpack(claims.begin(id, host, job, by))}

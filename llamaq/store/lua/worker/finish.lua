@@ -24,10 +24,10 @@
 -- include: keys events queue assignment ending estimate conversations requeue circuit_changes claims progress
 local id, state, completed = given.id, given.state, given.state == 'completed'
 local job = ending.fields(id, 'fence', 'state', 'host', 'claimed_at', 'flush', 'cursor')
-if job.fence ~= given.fence or job.state == 'retrying' then return {'FENCED'} end
+if job.fence ~= given.fence or job.state == 'retrying' then return confirm_as_master({'FENCED'}) end
 local ended, holds_slot = TERMINAL[job.state], job.lease == 'claimed'
 if not ended and flushed.number(job.flush, job.cursor, flushed.last(log(id))) < tonumber(given.events) then
-  return {'FENCED'}
+  return confirm_as_master({'FENCED'})
 end
 local by = {fence = given.next_fence, worker = given.worker, lease_seconds = given.lease_seconds,
   members = given.members_of_next}
@@ -93,4 +93,4 @@ local answer = {(not ended or job.state == state) and 'OK' or 'CANCELLED'}
 if by.fence ~= '' then
   answer[2], answer[3] = 'next', direct.id and claim_next() or repeat_claim()
 end
-return answer
+return ended and confirm_as_master(answer) or answer

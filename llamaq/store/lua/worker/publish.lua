@@ -10,7 +10,7 @@
 local STORE = P .. '.store'  -- the name has no colon, so no producer's ACL covers it
 local published = fields(STORE, 'version', 'digest')
 if published.digest and published.digest ~= given.digest and tonumber(published.version) >= tonumber(given.version) then
-  return {'OTHER', 'version', published.version}
+  return confirm_as_master({'OTHER', 'version', published.version})
 end
 if published.digest ~= given.digest then
   redis.call('DEL', STORE)

@@ -16,7 +16,7 @@
 -- include: keys events queue assignment ending requeue circuit_changes fences
 local id, blame = given.id, given.blame
 local job = fields(record(id), 'fence', 'state', 'host', 'lease', 'model', 'failed_on')
-if job.fence ~= given.fence or job.state == 'retrying' then return {'FENCED'} end
+if job.fence ~= given.fence or job.state == 'retrying' then return confirm_as_master({'FENCED'}) end
 
 -- Records the failure; returns the hosts that have refused the job.
 local function blame_host()
