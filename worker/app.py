@@ -63,7 +63,8 @@ def _make_hooks(app: Celery, config: Settings) -> transport.MessageHooks:
 def _register_task(app: Celery, kind: str) -> None:
     request_class = "worker.celery.task_request:TaskRequest"
 
-    @app.task(name=f"llamaq.{kind}", bind=True, typing=False, Request=request_class)  # type: ignore[untyped-decorator]  # Celery has no types
+    # Not `shared`: Celery would add it to every application of the process.
+    @app.task(name=f"llamaq.{kind}", bind=True, typing=False, shared=False, Request=request_class)  # type: ignore[untyped-decorator]  # Celery has no types
     def run(task: Any, job_id: str | None = None, request: Any = None) -> str:
         """Run an assigned job, whose message carries the id, or submit a request that was sent by task name."""
         worker = worker_of(app)
@@ -74,7 +75,7 @@ def _register_task(app: Celery, kind: str) -> None:
 
 def _register_heartbeat(app: Celery) -> None:
     # Without `send_events=False` Flower would show more heartbeats than jobs.
-    @app.task(name=heartbeat.TASK, send_events=False)  # type: ignore[untyped-decorator]  # Celery has no types
+    @app.task(name=heartbeat.TASK, shared=False, send_events=False)  # type: ignore[untyped-decorator]  # Celery has no types
     def beat() -> None:
         """Receive a heartbeat that came through the broker."""
         worker_of(app).heartbeat.note_received()

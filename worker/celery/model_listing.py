@@ -37,7 +37,7 @@ def register(app: Celery, config: Settings) -> None:
     # Only this task has a backend: one of the application would store the result of every task.
     backend = _Backend(app=app, url="redis://", expires=KEPT_SECONDS, redis_url=config.redis_url)
 
-    @app.task(name=TASK, ignore_result=False, backend=backend)  # type: ignore[untyped-decorator]  # Celery has no types
+    @app.task(name=TASK, shared=False, ignore_result=False, backend=backend)  # type: ignore[untyped-decorator]  # Celery has no types
     def models() -> list[dict[str, Any]]:
         """Every model of every host, as the workers last reported."""
         return [wire_object(model) for model in worker_of(app).queue.models()]
