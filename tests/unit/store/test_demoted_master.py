@@ -22,7 +22,7 @@ from llamaq.store.producer_scripts import (
 from llamaq.store.worker import worker_scripts
 from llamaq.store.worker.worker_scripts import Append, CallOff, Claim, Finish, Release
 
-READS = frozenset({"batch_take", "conversation_list", "gauges", "jobs", "proven", "waiting", "webhook_take"})
+READS = frozenset({"batch_take", "conversation_list", "gauges", "proven", "webhook_take"})
 """Scripts whose answer without a write denies nothing: what they did not find now is found in the next round."""
 GIVEN: dict[str, Value] = {"changes": '{"model":"m"}'}
 MODULES = (producer_scripts, worker_scripts, batch_scripts)
